@@ -1,0 +1,37 @@
+# The project's commands. `make demo` and `make test` each work first thing on a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONHASHSEED := 0
+
+.PHONY: setup demo test lint bench check clean
+.DEFAULT_GOAL := help
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.done  ## make .venv with everything pinned
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable ".[all]"
+	touch $@
+
+demo: setup  ## five unlike peers on scikit-learn's digits, with the honest rows, in under a minute
+	$(BIN)/fedh2l run --data digits --out runs/demo --overwrite
+
+test: setup  ## every test that takes seconds
+	$(BIN)/pytest -n 2
+
+lint: setup  ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+check: lint test  ## what CI runs
+
+bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run
+	$(BIN)/python benchmarks/bench.py
+
+clean:  ## remove what the commands made
+	rm -rf $(VENV) build runs .pytest_cache .ruff_cache

@@ -1,0 +1,89 @@
+"""FedH2L (arXiv:2101.11296): peers teach each other by mutual distillation of posteriors on a shared seed set."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fedh2l.distill import Teachers, label_weights, linear_pool, owner_weights, uniform_weights
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Conflict, Lesson
+from fedh2l.message import Inbox, Posteriors
+from fedh2l.peer import Peer
+
+WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
+
+
+@dataclass(frozen=True)
+class FedH2L:
+    weight: float = 3.0  # λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private rows
+    steps: int = 10  # local steps per round
+    seed_batch: int = 64  # seed rows per step
+    exchange: Literal["set", "batch"] = "set"  # posteriors on the whole seed set, or on one batch of it (the original form)
+    conflict: Conflict = "none"  # whose gradient is protected when the private and the seed gradient disagree
+    temperature: float = 1.0  # softens teacher and pupil alike
+    teachers: Teachers = "label"  # who is believed on a row: all alike, its owner most, or by p(label)²; unlabelled: all alike
+    reuse: int = 3  # how many of the last views' answers are learnt from; 1: only this round's
+    own: bool = True  # one's own posteriors are part of the average
+
+    def speak(self, peer: Peer, t: int) -> Posteriors:
+        probs = peer.posteriors(self._asked(peer, t))
+        peer.memory["own"] = probs
+        return Posteriors(t, probs)
+
+    def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
+        own = peer.memory.pop("own")
+        voices = {n: m.probs for n, m in inbox.items() if isinstance(m, Posteriors)}
+        if voices:
+            self._remember(peer, t, self._pool(peer, t, voices | ({peer.name: own} if self.own else {})))
+        return peer.learner.learn(self._lesson(peer, t), self.steps)
+
+    def _rows(self, peer: Peer, t: int) -> slice | np.ndarray:
+        return slice(None) if self.exchange == "set" else peer.seed_set.batch(t, self.seed_batch)
+
+    def _asked(self, peer: Peer, t: int) -> np.ndarray:
+        seeds = peer.seed_set
+        return seeds.rows(seeds.view_index(t))[self._rows(peer, t)]
+
+    def _pool(self, peer: Peer, t: int, voices: dict[str, np.ndarray]) -> np.ndarray:
+        names = sorted(voices)  # sorted: float sums must be the same on every peer
+        probs = np.stack([voices[n] for n in names])
+        rows, seeds = self._rows(peer, t), peer.seed_set
+        if self.teachers == "label" and seeds.labels is not None:
+            return linear_pool(probs, label_weights(probs, seeds.labels[rows]))
+        if self.teachers == "owner":
+            if seeds.owners is None:
+                raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
+            return linear_pool(probs, owner_weights(np.array(names)[:, None] == seeds.owners[rows][None]))
+        return linear_pool(probs, uniform_weights(probs))
+
+    def _remember(self, peer: Peer, t: int, targets: np.ndarray) -> None:
+        """Keep the answers to the last `reuse` questions; a newer answer about the same view replaces the older one."""
+        asked = t if self.exchange == "batch" else peer.seed_set.view_index(t)
+        old = peer.memory.get("asked", np.zeros(0, np.int64))
+        kept = np.flatnonzero(old != asked)[-(self.reuse - 1) :] if self.reuse > 1 else []
+        peer.memory["asked"] = np.append(old[kept], asked)
+        before = peer.memory["answers"][kept] if len(kept) else targets[None][:0]
+        peer.memory["answers"] = np.concatenate([before, targets[None]])
+
+    def _lesson(self, peer: Peer, t: int) -> Lesson | None:
+        seeds = peer.seed_set
+        asked = [int(i) for i in peer.memory.get("asked", [])]
+        labels = None if seeds.labels is None else seeds.labels
+        settings = {"batch": self.seed_batch, "conflict": self.conflict, "watch": t % WATCH == 0}
+        if not asked:
+            if labels is None:
+                return None
+            return Lesson(seeds.rows(seeds.view_index(t)), labels=labels, **settings)
+        if self.exchange == "batch":
+            picks = [(seeds.view_index(i), seeds.batch(i, self.seed_batch)) for i in asked]
+        else:
+            picks = [(i, slice(None)) for i in asked]
+        return Lesson(
+            np.concatenate([seeds.rows(v)[rows] for v, rows in picks]),
+            np.concatenate(list(peer.memory["answers"])),
+            None if labels is None else np.concatenate([labels[rows] for _, rows in picks]),
+            self.weight,
+            self.temperature,
+            **settings,
+        )

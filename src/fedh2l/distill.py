@@ -1,0 +1,57 @@
+"""The mathematics of learning from others: pools of opinions, temperatures, and gradients that disagree. Pure functions."""
+
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from fedh2l.learner import Conflict
+
+Teachers = Literal["uniform", "owner", "label"]
+OWNER = 6.0  # weight of the peer that contributed a row, against 1 for the others
+
+
+def linear_pool(
+    probs: Float[np.ndarray, "peers rows classes"], weights: Float[np.ndarray, "peers rows"]
+) -> Float[np.ndarray, "rows classes"]:
+    """The weighted mean of the peers' posteriors, row by row. Matching it is minimising the mean forward KL to them."""
+    share = weights / weights.sum(0)
+    return np.einsum("prc,pr->rc", probs, share)
+
+
+def uniform_weights(probs: Float[np.ndarray, "peers rows classes"]) -> Float[np.ndarray, "peers rows"]:
+    return np.ones(probs.shape[:2], probs.dtype)
+
+
+def label_weights(probs: Float[np.ndarray, "peers rows classes"], labels: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "peers rows"]:
+    """p(label)²: on each row, believe those who know the answer. Under label skew a peer that never saw a class is not asked."""
+    p = np.take_along_axis(probs, labels[None, :, None], axis=2)[:, :, 0]
+    return p**2 + np.float32(1e-8)  # nobody knows: a uniform mean rather than 0/0
+
+
+def owner_weights(owned: Bool[np.ndarray, "peers rows"]) -> Float[np.ndarray, "peers rows"]:
+    """The peer that contributed a row knows its kind best."""
+    return np.where(owned, np.float32(OWNER), np.float32(1))
+
+
+def temper(probs: Float[np.ndarray, "rows classes"], temperature: float) -> Float[np.ndarray, "rows classes"]:
+    """softmax(logits / T) from softmax(logits): p^(1/T), normalised."""
+    if temperature == 1:
+        return probs
+    p = probs ** (1 / temperature)
+    return p / p.sum(1, keepdims=True)
+
+
+def project(gradient: Any, protected: Any) -> Any:
+    """The closest vector to `gradient` that does not point against `protected`: min ‖g̃ − g‖² subject to ⟨g̃, h⟩ ≥ 0.
+
+    One constraint, so the quadratic programme has a closed form. Vectors of numpy or torch alike.
+    """
+    dot, norm = gradient @ protected, protected @ protected
+    return gradient - dot / norm * protected if dot < 0 < norm else gradient
+
+
+def reconcile(private: Any, seed: Any, rule: Conflict) -> Any:
+    """The step's gradient from the private and the seed gradient; the rule names whose direction is protected."""
+    keep_private, keep_seed = rule in ("private", "both"), rule in ("seed", "both")
+    return (project(private, seed) if keep_seed else private) + (project(seed, private) if keep_private else seed)

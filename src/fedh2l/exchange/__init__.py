@@ -1,0 +1,1 @@
+"""Transports: each maps the outboxes hosted here to their inboxes, and sees bytes only."""

@@ -1,0 +1,75 @@
+"""What a peer must be able to do: say what it believes, and learn. Any model in any framework."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+Conflict = Literal["none", "private", "seed", "both"]
+State = Mapping[str, Shaped[np.ndarray, "..."]]
+
+
+class Lesson(NamedTuple):
+    """What a peer is asked to learn besides its own data: match `targets` on `x`, and the `labels` where there are any.
+
+    Added to the private loss, in means over the rows of a batch (q is the learner's p(class | x)):
+        CE(labels, q) + weight · temperature² · CE(targets^(1/temperature), q^(1/temperature))
+    Cross-entropy to the mean teacher has the gradient of the mean of KL(p_j ‖ q) over the teachers.
+    """
+
+    x: Shaped[np.ndarray, "rows ..."]
+    targets: Float[np.ndarray, "rows classes"] | None = None
+    labels: Int[np.ndarray, " rows"] | None = None
+    weight: float = 1.0  # λ: of matching the targets, against 1 for the labels and 1 for the private rows
+    temperature: float = 1.0
+    batch: int = 64  # seed rows per step
+    conflict: Conflict = "none"  # whose gradient is protected when the private and the seed gradient disagree
+    watch: bool = False  # measure the conflict on the first step, though no rule needs it
+
+    def soft_labels(self, classes: int) -> tuple[Float[np.ndarray, "rows classes"], float]:
+        """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and its weight: the same gradient at T = 1."""
+        hot = None if self.labels is None else np.eye(classes, dtype=np.float32)[self.labels]
+        if self.targets is None:
+            assert hot is not None, "a lesson has targets, labels or both"
+            return hot, 1.0
+        if hot is None:
+            return self.targets, self.weight
+        return (hot + self.weight * self.targets) / (1 + self.weight), 1 + self.weight
+
+
+class Learner(Protocol):
+    """One participant's model, its private rows and how it trains. It keeps its data; nothing else ever holds a row."""
+
+    def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
+        """p(class | x): non-negative rows that sum to one."""
+        ...
+
+    def learn(self, lesson: Lesson | None, steps: int) -> float | None:
+        """`steps` mini-batches of private rows, each with rows of the lesson.
+
+        Returns the share of measured steps on which the private and the seed gradient pointed against each other, or None.
+        """
+        ...
+
+    def state_dict(self) -> State:
+        """Everything needed to go on after a restart, as arrays."""
+        ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+
+class Weighted(Learner, Protocol):
+    """A learner whose parameters can be averaged with those of its like: what FedAvg asks for, and FedH2L does not."""
+
+    rows: int  # private rows: the weight of its parameters in the average
+
+    def weights(self) -> State: ...
+
+    def load_weights(self, weights: State, proximal: float = 0.0) -> None:
+        """Take these parameters; from now on be pulled back to them by proximal/2·‖w − weights‖² (FedProx, arXiv:1812.06127)."""
+        ...
+
+
+def is_weighted(learner: Any) -> bool:
+    return hasattr(learner, "weights") and hasattr(learner, "load_weights")

@@ -1,0 +1,1 @@
+"""Learners: a file per framework, imported only when it is used."""

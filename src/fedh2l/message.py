@@ -1,0 +1,28 @@
+"""What peers say to each other: posteriors on the seed set. Parameters are carried only for methods that average them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """p(class | seed example) of one peer in one round. There is no field that could hold weights or data."""
+
+    round: int
+    probs: Float[np.ndarray, "rows classes"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model's parameters and the number of rows behind them, for FedAvg (arXiv:1602.05629). FedH2L never sends it."""
+
+    round: int
+    rows: int
+    arrays: Mapping[str, Shaped[np.ndarray, "..."]]
+
+
+Message = Posteriors | Weights
+Inbox = Mapping[str, Message]  # sorted by sender: float sums must not depend on the order of arrival

@@ -1,0 +1,116 @@
+"""Six unlike small image classifiers, a function each: (shape of an image, number of classes) -> torch module."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+Shape = tuple[int, ...]  # channels, height, width
+
+
+def mlp(shape: Shape, classes: int) -> nn.Module:
+    """One hidden layer."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(_size(shape), 256), nn.ReLU(), nn.Linear(256, classes))
+
+
+def deep_mlp(shape: Shape, classes: int) -> nn.Module:
+    """Three hidden layers."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(_size(shape), 200),
+        nn.ReLU(),
+        nn.Linear(200, 150),
+        nn.ReLU(),
+        nn.Linear(150, 100),
+        nn.ReLU(),
+        nn.Linear(100, classes),
+    )
+
+
+def lenet(shape: Shape, classes: int) -> nn.Module:
+    """LeNet-5 (LeCun et al., 1998) with max pooling and ReLU; 3×3 kernels for images below 20 pixels."""
+    kernel, padding = (5, 0) if min(shape[1:]) >= 20 else (3, 1)
+    body = [
+        nn.Conv2d(shape[0], 6, kernel, padding=padding),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(6, 16, kernel, padding=padding),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+    ]
+    return _headed(body, shape, [120, 84], classes)
+
+
+def wide_cnn(shape: Shape, classes: int) -> nn.Module:
+    """Two convolutions of 64 channels."""
+    first = nn.Conv2d(shape[0], 64, 7, stride=3, padding=2) if min(shape[1:]) >= 20 else nn.Conv2d(shape[0], 64, 3, padding=1)
+    return _headed([first, nn.ReLU(), nn.Conv2d(64, 64, 3, stride=2), nn.ReLU(), nn.Flatten()], shape, [], classes)
+
+
+def batchnorm_cnn(shape: Shape, classes: int) -> nn.Module:
+    """Two strided convolutions, each with BatchNorm."""
+    body = [
+        nn.Conv2d(shape[0], 12, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(12),
+        nn.ReLU(),
+        nn.Conv2d(12, 24, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(24),
+        nn.ReLU(),
+        nn.Flatten(),
+    ]
+    return _headed(body, shape, [64], classes)
+
+
+def resnet(shape: Shape, classes: int) -> nn.Module:
+    """A strided stem and two residual blocks (He et al., arXiv:1512.03385)."""
+    stride = 2 if min(shape[1:]) >= 20 else 1
+    body = [
+        nn.Conv2d(shape[0], 8, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        Residual(8, 16),
+        Residual(16, 32),
+        nn.Flatten(),
+    ]
+    return _headed(body, shape, [], classes)
+
+
+class Residual(nn.Module):
+    """Two 3×3 convolutions and a shortcut; halves the side."""
+
+    def __init__(self, channels: int, out: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(channels, out, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(out))
+        self.second = nn.Sequential(nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out))
+        self.shortcut = nn.Conv2d(channels, out, 1, stride=2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(self.second(relu(self.first(x))) + self.shortcut(x))
+
+
+NETWORKS: dict[str, Callable[[Shape, int], nn.Module]] = {
+    "mlp": mlp,
+    "lenet": lenet,
+    "wide-cnn": wide_cnn,
+    "resnet": resnet,
+    "batchnorm-cnn": batchnorm_cnn,
+    "deep-mlp": deep_mlp,
+}
+
+
+def _headed(body: list[nn.Module], shape: Shape, hidden: list[int], classes: int) -> nn.Module:
+    """A convolutional body and fully connected layers of these widths on what comes out of it."""
+    with torch.no_grad():
+        width = nn.Sequential(*body).eval()(torch.zeros(1, *shape)).shape[1]
+    layers: list[nn.Module] = []
+    for out in hidden:
+        layers += [nn.Linear(width, out), nn.ReLU()]
+        width = out
+    return nn.Sequential(*body, *layers, nn.Linear(width, classes)).train()
+
+
+def _size(shape: Shape) -> int:
+    channels, height, width = shape
+    return channels * height * width

@@ -1,0 +1,45 @@
+"""A participant: a name, a learner, the seed set that all agreed on, and what an algorithm remembers between rounds."""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Learner, State
+from fedh2l.seedset import SeedSet
+from fedh2l.wire import check_posteriors
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # safe in a path, a terminal and a key expression
+
+
+@dataclass
+class Peer:
+    name: str
+    learner: Learner
+    seed_set: SeedSet
+    memory: dict[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise FedH2LError(f"peer name {self.name!r}: use 1 to 64 letters, digits, '_' or '-'")
+
+    def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
+        """The learner's posteriors, refused here when they are not distributions over the agreed classes."""
+        probs = self.learner.posteriors(x)
+        check_posteriors(probs, (len(x), len(self.seed_set.classes)), self.name)
+        return probs
+
+    def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
+        learner = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
+        return learner | {f"memory.{k}": v for k, v in self.memory.items()}
+
+    def load_state_dict(self, state: State) -> None:
+        self.learner.load_state_dict(under(state, "learner."))
+        self.memory = under(state, "memory.")
+
+
+def under(state: State, prefix: str) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The entries below a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -1,0 +1,99 @@
+"""The seed set: the small shared set of examples on which peers compare what they believe, and its agreed views."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from fedh2l.error import FedH2LError
+from fedh2l.views import VIEWS, ViewName
+
+
+@dataclass(frozen=True, eq=False)
+class SeedSet:
+    """The same on every peer, to the byte: `digest` proves it. Labels are optional; posteriors can do their work.
+
+    What peers are asked in round t is a pure function of (seed set, t), so nothing is sent to agree on it.
+    """
+
+    x: Float[np.ndarray, "rows ..."]
+    classes: tuple[str, ...]  # their order is the meaning of a posterior's columns
+    labels: Int[np.ndarray, " rows"] | None = None
+    owners: Shaped[np.ndarray, " rows"] | None = None  # the name of the peer that contributed each row
+    view: ViewName = "none"
+    every: int = 1  # rounds for which a view is kept before a fresh one is taken
+    _cache: dict[int, np.ndarray] = field(default_factory=dict[int, np.ndarray], repr=False)
+
+    def __post_init__(self) -> None:
+        if not len(self.x) or len(self.classes) < 2:
+            raise FedH2LError(f"seed set: {len(self.x)} rows and {len(self.classes)} classes; needs a row and two classes")
+        if not np.isfinite(self.x).all():
+            raise FedH2LError(f"seed set: NaN or infinity in row {_first_bad_row(self.x)}; clean the data first")
+        if self.view != "none" and self.x.ndim != 4:
+            raise FedH2LError(
+                f"seed set: view {self.view!r} needs images (rows, channels, height, width), found {self.x.shape}; use view='none'"
+            )
+        if self.labels is not None:
+            self._check_labels(self.labels)
+
+    def _check_labels(self, labels: np.ndarray) -> None:
+        counts = np.bincount(labels, minlength=len(self.classes)) if labels.min() >= 0 else np.zeros(0, int)
+        if len(counts) != len(self.classes) or len(labels) != len(self.x):
+            raise FedH2LError(
+                f"seed set: {len(labels)} labels in {labels.min()}..{labels.max()} for {len(self.x)} rows of "
+                f"{len(self.classes)} classes; labels are indices into classes, one per row"
+            )
+        if not counts.all():
+            empty = [c for c, n in zip(self.classes, counts, strict=True) if n == 0]
+            raise FedH2LError(f"seed set: class {empty[0]!r} has no rows; add an example of it, drop the class, or drop the labels")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over the arrays with their dtypes and shapes, the class order and the agreed views."""
+        arrays = {"x": self.x, "labels": self.labels, "owners": None if self.owners is None else self.owners.astype(np.str_)}
+        head = {k: None if a is None else [a.dtype.newbyteorder("<").str, list(a.shape)] for k, a in arrays.items()}
+        sha = hashlib.sha256(json.dumps([head, self.classes, self.view, self.every]).encode())
+        for a in arrays.values():
+            if a is not None:
+                sha.update(np.ascontiguousarray(a, a.dtype.newbyteorder("<")).tobytes())
+        return sha.hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """The start of the digest in groups of four, to be read out over the telephone."""
+        return " ".join(self.digest[i : i + 4] for i in range(0, 16, 4))
+
+    def unlabelled(self) -> "SeedSet":
+        """The same examples with labels and owners withheld."""
+        return replace(self, labels=None, owners=None, _cache={})
+
+    def view_index(self, t: int) -> int:
+        """Which view round t asks about: a new number every `every` rounds; 0 for ever where there are no views."""
+        return 0 if self.view == "none" else t // self.every
+
+    def rows(self, view: int) -> Float[np.ndarray, "rows ..."]:
+        """All seed examples as they look in this view."""
+        if self.view == "none":
+            return self.x
+        if view not in self._cache:
+            while len(self._cache) >= 8:  # a few recent views are asked for again and again
+                del self._cache[next(iter(self._cache))]
+            self._cache[view] = VIEWS[self.view](self.x, self._rng(view, 0))
+        return self._cache[view]
+
+    def batch(self, t: int, rows: int) -> Int[np.ndarray, " batch"]:
+        """The agreed rows of round t where only one batch is exchanged."""
+        return np.sort(self._rng(t, 1).permutation(len(self))[:rows])
+
+    def _rng(self, t: int, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([int(self.digest[:16], 16), t, purpose])
+
+
+def _first_bad_row(x: np.ndarray) -> int:
+    return int(np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(1))[0])

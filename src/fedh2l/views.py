@@ -1,0 +1,70 @@
+"""Augmentations of images: one function each, from images and a generator to images. Agreed on seeds, private on private rows.
+
+Amounts are fractions of the image's side, so that a view of an 8×8 digit is as moderate as one of a 28×28 digit.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+Images = Float[np.ndarray, "n channels height width"]
+View = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+ViewName = Literal["none", "shift", "geometry"]
+
+
+def shift(x: Images, rng: np.random.Generator) -> Images:
+    """Every image moved by whole pixels, up to 1/14 of its side (±2 of 28), zeros behind it."""
+    most = [max(1, round(side / 14)) for side in x.shape[2:]]
+    dy, dx = (rng.integers(-m, m + 1, len(x))[:, None] for m in most)
+    rows, columns = (np.arange(side)[None] for side in x.shape[2:])
+    return _gather(x, (rows - dy)[:, :, None].astype(np.float32), (columns - dx)[:, None, :].astype(np.float32))
+
+
+def geometry(x: Images, rng: np.random.Generator) -> Images:
+    """Moderate geometry: shift ±7 %, rotation ±12°, scale ±12 %, shear ±0.1, elastic displacement of ±5 % of the side."""
+    n, _, h, w = x.shape
+    u = rng.uniform(-1, 1, (5, n))
+    angle, scale, shear = np.deg2rad(12) * u[0], 1 + 0.12 * u[1], 0.1 * u[2]
+    cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
+    # output pixel -> input pixel, about the centre: rotation/scale times shear, then the shift
+    y, x_ = np.mgrid[:h, :w].astype(np.float32) - np.array([(h - 1) / 2, (w - 1) / 2], np.float32)[:, None, None]
+    a = np.stack([cos, cos * shear + sin, -sin, cos - sin * shear]).astype(np.float32)[:, :, None, None]
+    wobble = _elastic(rng.uniform(-1, 1, (2, n, 5, 5)).astype(np.float32), h, w)
+    ys = a[0] * y + a[1] * x_ + wobble[0] * (0.05 * h) + ((h - 1) / 2 + 0.07 * h * u[3])[:, None, None].astype(np.float32)
+    xs = a[2] * y + a[3] * x_ + wobble[1] * (0.05 * w) + ((w - 1) / 2 + 0.07 * w * u[4])[:, None, None].astype(np.float32)
+    return _gather(x, ys, xs)
+
+
+VIEWS: dict[ViewName, View] = {"none": lambda x, rng: x, "shift": shift, "geometry": geometry}
+
+
+@cache
+def _ramp(side: int, knots: int) -> np.ndarray:
+    """Linear interpolation from `knots` control points to `side` pixels, as a matrix."""
+    at = np.linspace(0, knots - 1, side)
+    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(knots))).astype(np.float32)
+
+
+def _elastic(knots: np.ndarray, h: int, w: int) -> np.ndarray:
+    return _ramp(h, knots.shape[2]) @ knots @ _ramp(w, knots.shape[3]).T
+
+
+def _gather(x: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
+    """Bilinear samples at (ys, xs), zero outside."""
+    n, c, h, w = x.shape
+    ys, xs = np.broadcast_arrays(np.clip(ys, -1, h) + 1, np.clip(xs, -1, w) + 1)  # + 1: a border of zeros
+    top, left = ys.astype(np.int32), xs.astype(np.int32)
+    fy, fx = ys - top, xs - left
+    corner = top * (w + 3) + left + (np.arange(n, dtype=np.int32) * ((h + 3) * (w + 3)))[:, None, None]
+    out = np.empty((n, c, h, w), np.float32)
+    for k in range(c):
+        flat = np.pad(x[:, k], ((0, 0), (1, 2), (1, 2))).astype(np.float32, copy=False).ravel()
+        upper = flat.take(corner)
+        upper += fx * (flat.take(corner + 1) - upper)
+        lower = flat.take(corner + (w + 3))
+        lower += fx * (flat.take(corner + (w + 4)) - lower)
+        out[:, k] = upper + fy * (lower - upper)
+    return out
