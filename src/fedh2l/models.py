@@ -1,6 +1,6 @@
 """Six unlike small image classifiers, a function each: (shape of an image, number of classes) -> torch module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +100,7 @@ NETWORKS: dict[str, Callable[[Shape, int], nn.Module]] = {
 }
 
 
-def _headed(body: list[nn.Module], shape: Shape, hidden: list[int], classes: int) -> nn.Module:
+def _headed(body: Sequence[nn.Module], shape: Shape, hidden: list[int], classes: int) -> nn.Module:
     """A convolutional body and fully connected layers of these widths on what comes out of it."""
     with torch.no_grad():
         width = nn.Sequential(*body).eval()(torch.zeros(1, *shape)).shape[1]

@@ -1,6 +1,7 @@
 """FedH2L (arXiv:2101.11296): peers teach each other by mutual distillation of posteriors on a shared seed set."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -69,21 +70,20 @@ class FedH2L:
     def _lesson(self, peer: Peer, t: int) -> Lesson | None:
         seeds = peer.seed_set
         asked = [int(i) for i in peer.memory.get("asked", [])]
-        labels = None if seeds.labels is None else seeds.labels
-        settings = {"batch": self.seed_batch, "conflict": self.conflict, "watch": t % WATCH == 0}
+        labels = seeds.labels
+        ask = partial(Lesson, batch=self.seed_batch, conflict=self.conflict, watch=t % WATCH == 0)
         if not asked:
             if labels is None:
                 return None
-            return Lesson(seeds.rows(seeds.view_index(t)), labels=labels, **settings)
+            return ask(seeds.rows(seeds.view_index(t)), labels=labels)
         if self.exchange == "batch":
             picks = [(seeds.view_index(i), seeds.batch(i, self.seed_batch)) for i in asked]
         else:
             picks = [(i, slice(None)) for i in asked]
-        return Lesson(
+        return ask(
             np.concatenate([seeds.rows(v)[rows] for v, rows in picks]),
             np.concatenate(list(peer.memory["answers"])),
             None if labels is None else np.concatenate([labels[rows] for _, rows in picks]),
             self.weight,
             self.temperature,
-            **settings,
         )

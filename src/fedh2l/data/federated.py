@@ -26,10 +26,10 @@ class FederatedData:
     def classes(self) -> int:
         return len(self.seed_set.classes)
 
-    def pooled(self) -> Rows:
-        """All private rows in one place, with the labelled seed rows: what nobody has, and the bound."""
+    def pooled(self, labelled: bool) -> Rows:
+        """All private rows in one place, with the seed rows if these are labelled: what nobody has, and the bound."""
         parts = [d.train for d in self.domains.values()]
-        if self.seed_set.labels is not None:
+        if labelled and self.seed_set.labels is not None:
             parts.append((self.seed_set.x, self.seed_set.labels))
         return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 
 from fedh2l.error import FedH2LError, choose
 
+Neighbours = dict[str, list[str]]
 KINDS = ("full", "ring", "star", "regular")
 
 
-def graph(kind: str, names: Sequence[str], *, degree: int = 3, seed: int = 0) -> "nx.Graph[str]":
-    """A graph over the peers' names: full, ring, star (round the first peer), random regular of a degree, or a file of edges.
+def graph(kind: str, names: Sequence[str], *, degree: int = 3, seed: int = 0) -> Neighbours:
+    """Each peer's neighbours in a graph over the peers' names: full, ring, star (round the first peer), random regular of a degree, or a file of edges.
 
     A file has one edge per line: two names, apart by a space; '#' starts a comment.
     """
@@ -27,10 +29,10 @@ def graph(kind: str, names: Sequence[str], *, degree: int = 3, seed: int = 0) ->
         "star": lambda: nx.star_graph(n - 1),
         "regular": lambda: nx.random_regular_graph(degree, n, seed=seed),
     }[kind]()
-    return nx.relabel_nodes(plain, dict(enumerate(names)))
+    return _neighbours(nx.relabel_nodes(plain, dict(enumerate(names))))
 
 
-def _from_file(path: str, names: Sequence[str]) -> "nx.Graph[str]":
+def _from_file(path: str, names: Sequence[str]) -> Neighbours:
     try:
         edges = nx.read_edgelist(path)
     except (UnicodeDecodeError, TypeError, nx.NetworkXError) as error:
@@ -38,4 +40,8 @@ def _from_file(path: str, names: Sequence[str]) -> "nx.Graph[str]":
     if strange := sorted(set(edges) - set(names)):
         raise FedH2LError(f"{path}: unknown peer {strange[0]!r}; the peers are {', '.join(names)}")
     edges.add_nodes_from(names)
-    return edges
+    return _neighbours(edges)
+
+
+def _neighbours(graph: Any) -> Neighbours:
+    return {str(node): sorted(graph[node]) for node in graph}

@@ -1,6 +1,6 @@
 """scikit-learn: any classifier with predict_proba and sample weights, a forest for one; refitted whenever it is taught."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -29,7 +29,7 @@ class SklearnLearner:
         self.x, self.y = checked_rows(data)
         check_classes(self.y, classes)
         self.rows, self.classes = len(self.x), classes
-        self.estimator = clone(estimator)
+        self.estimator = cast(Any, clone(estimator))
         if "random_state" in self.estimator.get_params() and self.estimator.get_params()["random_state"] is None:
             self.estimator.set_params(random_state=seed)  # a refit after a restart must give the same forest
         self.taught: tuple[np.ndarray, np.ndarray, float] | None = None  # rows, soft labels, weight

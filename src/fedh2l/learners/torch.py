@@ -1,7 +1,7 @@
 """PyTorch: any module, any optimiser, on arrays or on the user's own DataLoader."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -183,7 +183,7 @@ class TorchLearner:
         return bool(of_private @ of_seed < 0)
 
     def _check(self, x: Tensor, y: Tensor) -> None:
-        if len(x) == 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()):
+        if len(x) == 1 and any(isinstance(m, (nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)) for m in self.model.modules()):
             raise FedH2LError("a batch of a single row, and BatchNorm needs two; use drop_last=True in the DataLoader, or a larger batch")
 
     # --- private rows
@@ -211,7 +211,7 @@ class TorchLearner:
         return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 and self.layout == torch.channels_last else rows
 
     @contextmanager
-    def _own_randomness(self) -> Iterator[None]:
+    def _own_randomness(self) -> Generator[None]:
         """Dropout draws from this learner's generator, whichever peers trained before it in this process."""
         outside = torch.get_rng_state()
         torch.set_rng_state(self.torch_state)
