@@ -34,10 +34,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Start:
-    """A row is about to run; every peer of it has been built and checked."""
+    """A row is about to run; every peer of it has been built and checked. Its checkpoint is read after this was yielded."""
 
     row: str
-    done: int  # rounds already behind it, from a checkpoint
     seed_set: dict[str, Any]
 
 
@@ -99,10 +98,10 @@ def _row(
     config: Experiment, data: FederatedData, peers: Sequence[Peer], exchange: Exchange, saved: Path | None
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
-    before = checkpoint.latest(saved) if saved else None
     seeds = peers[0].seed_set
+    yield Start(config.algorithm, {"digest": seeds.digest, "rows": len(seeds), "classes": list(seeds.classes)})
+    before = checkpoint.latest(saved) if saved else None
     done, seconds = (before["rounds"], before["train_seconds"]) if before else (0, 0.0)
-    yield Start(config.algorithm, done, {"digest": seeds.digest, "rows": len(seeds), "classes": list(seeds.classes)})
     progress = {p.name: Progress(**before["peers"][p.name]) if before else Progress() for p in peers}
     if saved and before:
         checkpoint.load_peers(saved, done, peers)

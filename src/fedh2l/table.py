@@ -56,11 +56,7 @@ class Display:
 
     def _line(self, event: Start | Evaluation) -> str:
         if isinstance(event, Start):
-            return (
-                f"{event.row}: from round {event.done} of {self.config.rounds}"
-                if event.done
-                else f"{event.row}: {self.config.rounds} rounds"
-            )
+            return f"{event.row}: {self.config.rounds} rounds"
         both = [[p.validation[k] for p in event.peers.values() if p.validation] for k in ("own_accuracy", "all_domain_accuracy")]
         own, everywhere = (percent(sum(v) / len(v)) if v else "·" for v in both)
         return f"  {event.row} {event.done}/{self.config.rounds}  own {own}  all domains {everywhere}  (validation, mean over peers)"

@@ -13,7 +13,7 @@ KINDS = ("full", "ring", "star", "regular")
 
 
 def graph(kind: str, names: Sequence[str], *, degree: int = 3, seed: int = 0) -> Neighbours:
-    """Each peer's neighbours in a graph over the peers' names: full, ring, star (round the first peer), random regular of a degree, or a file of edges.
+    """Each peer's neighbours in a graph over the peers' names: full, ring, star (round the first), random regular, or a file.
 
     A file has one edge per line: two names, apart by a space; '#' starts a comment.
     """

@@ -46,6 +46,8 @@ def _in_step(links: Sequence[Connection], exchange: Exchange) -> Iterator[list[A
             return
         if kind == "item":
             yield [item for _, item in said]
+            for link in links:
+                link.send("go on")  # as in one process: nothing happens until the caller has dealt with the item
             continue
         outbox = {name: data for _, (_, part) in said for name, data in part.items()}
         inboxes = exchange(said[0][1][0], outbox)
@@ -73,6 +75,7 @@ def _child(work: Work, group: Sequence[str], link: Connection) -> None:
     try:
         for item in work(group, exchange):
             link.send(("item", item))
+            link.recv()
         link.send(("end", None))
     except FedH2LError as error:
         link.send(("refused", str(error)))
