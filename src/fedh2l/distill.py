@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from fedh2l.learner import Conflict
 
@@ -23,10 +23,11 @@ def uniform_weights(probs: Float[np.ndarray, "peers rows classes"]) -> Float[np.
     return np.ones(probs.shape[:2], probs.dtype)
 
 
-def label_weights(probs: Float[np.ndarray, "peers rows classes"], labels: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "peers rows"]:
+def label_weights(
+    probs: Float[np.ndarray, "peers rows classes"], labels: Float[np.ndarray, "rows classes"]
+) -> Float[np.ndarray, "peers rows"]:
     """p(label)²: on each row, believe those who know the answer. Under label skew a peer that never saw a class is not asked."""
-    p = np.take_along_axis(probs, labels[None, :, None], axis=2)[:, :, 0]
-    return p**2 + np.float32(1e-8)  # nobody knows: a uniform mean rather than 0/0
+    return np.einsum("prc,rc->pr", probs, labels) ** 2 + np.float32(1e-8)  # nobody knows: a uniform mean rather than 0/0
 
 
 def owner_weights(owned: Bool[np.ndarray, "peers rows"]) -> Float[np.ndarray, "peers rows"]:

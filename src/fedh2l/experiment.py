@@ -20,15 +20,21 @@ from fedh2l.learner import Conflict, Learner
 from fedh2l.learners.rows import Rows
 from fedh2l.peer import Peer
 from fedh2l.run import Algorithm
-from fedh2l.views import VIEWS, ViewName
+from fedh2l.views import VIEWS
 
 NETWORKS = ("mlp", "lenet", "wide-cnn", "resnet", "batchnorm-cnn", "deep-mlp")
 # model -> milliseconds of a step on one core, measured once at 28×28: only to share the peers out evenly among processes
 COST = dict(zip(NETWORKS, (3, 14, 18, 14, 12, 4), strict=True)) | {"forest": 30, "logistic": 5}
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "digits": {"peers": ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest"), "rounds": 40, "seed_share": 0.1, "references": True},
-    "rotated-mnist": {"peers": NETWORKS, "rounds": 150, "seed_share": 0.05, "references": False},
-    "skewed-mnist": {"peers": NETWORKS, "rounds": 150, "seed_share": 0.05, "references": False},
+    "digits": {
+        "peers": ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest"),
+        "rounds": 30,
+        "seed_share": 0.1,
+        "mixtures": False,
+        "references": True,
+    },
+    "rotated-mnist": {"peers": NETWORKS, "rounds": 150, "seed_share": 0.05, "mixtures": True, "references": False},
+    "skewed-mnist": {"peers": NETWORKS, "rounds": 150, "seed_share": 0.05, "mixtures": True, "references": False},
 }
 ALGORITHMS = ("fedh2l", "alone", "seed-only", "pooled", "fedavg", "fedprox")
 
@@ -55,6 +61,7 @@ class Experiment:
     views: bool = True
     view: Literal["shift", "geometry"] = "geometry"
     every: int = 1
+    mixtures: bool | None = None
     reuse: int = FedH2L.reuse
     weight: float = FedH2L.weight
     exchange: Literal["set", "batch"] = FedH2L.exchange
@@ -140,23 +147,20 @@ def exchange_of(config: Experiment) -> InProcess:
 @cache
 def data_of(config: Experiment) -> FederatedData:
     assert config.domains is not None and config.seed_share is not None
-    view: ViewName = config.view if config.views else "none"
-    split: dict[str, Any] = {
-        "domains": config.domains,
-        "seed": config.seed,
-        "seed_share": config.seed_share,
-        "view": view,
-        "every": config.every,
-    }
+    split: dict[str, Any] = {"domains": config.domains, "seed": config.seed, "seed_share": config.seed_share}
     if config.data == "digits":
         from fedh2l.data.digits import digits
 
-        return digits(**split)
-    from fedh2l.data.mnist import rotated_mnist, skewed_mnist
+        data = digits(**split)
+    else:
+        from fedh2l.data.mnist import rotated_mnist, skewed_mnist
 
-    if config.data == "rotated-mnist":
-        return rotated_mnist(config.data_dir, rows=config.rows, **split)
-    return skewed_mnist(config.data_dir, rows=config.rows, alpha=config.alpha, **split)
+        split |= {"rows": config.rows}
+        rotate = config.data == "rotated-mnist"
+        data = rotated_mnist(config.data_dir, **split) if rotate else skewed_mnist(config.data_dir, alpha=config.alpha, **split)
+    if not config.views:
+        return data
+    return replace(data, seed_set=replace(data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures), _cache={}))
 
 
 def peers_of(config: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:

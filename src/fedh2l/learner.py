@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 
 Conflict = Literal["none", "private", "seed", "both"]
 State = Mapping[str, Shaped[np.ndarray, "..."]]
@@ -20,22 +20,21 @@ class Lesson(NamedTuple):
 
     x: Shaped[np.ndarray, "rows ..."]
     targets: Float[np.ndarray, "rows classes"] | None = None
-    labels: Int[np.ndarray, " rows"] | None = None
+    labels: Float[np.ndarray, "rows classes"] | None = None  # as distributions
     weight: float = 1.0  # λ: of matching the targets, against 1 for the labels and 1 for the private rows
     temperature: float = 1.0
     batch: int = 64  # seed rows per step
     conflict: Conflict = "none"  # whose gradient is protected when the private and the seed gradient disagree
     watch: bool = False  # measure the conflict on the first step, though no rule needs it
 
-    def soft_labels(self, classes: int) -> tuple[Float[np.ndarray, "rows classes"], float]:
+    def merged(self) -> tuple[Float[np.ndarray, "rows classes"], float]:
         """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and its weight: the same gradient at T = 1."""
-        hot = None if self.labels is None else np.eye(classes, dtype=np.float32)[self.labels]
         if self.targets is None:
-            assert hot is not None, "a lesson has targets, labels or both"
-            return hot, 1.0
-        if hot is None:
+            assert self.labels is not None, "a lesson has targets, labels or both"
+            return self.labels, 1.0
+        if self.labels is None:
             return self.targets, self.weight
-        return (hot + self.weight * self.targets) / (1 + self.weight), 1 + self.weight
+        return (self.labels + self.weight * self.targets) / (1 + self.weight), 1 + self.weight
 
 
 class Learner(Protocol):

@@ -4,12 +4,13 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from fedh2l.error import FedH2LError
-from fedh2l.views import VIEWS, ViewName
+from fedh2l.views import VIEWS, ViewName, cutmix
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +26,18 @@ class SeedSet:
     owners: Shaped[np.ndarray, " rows"] | None = None  # the name of the peer that contributed each row
     view: ViewName = "none"
     every: int = 1  # rounds for which a view is kept before a fresh one is taken
-    _cache: dict[int, np.ndarray] = field(default_factory=dict[int, np.ndarray], repr=False)
+    mixtures: bool = False  # ask about as many mixtures of two examples as well: questions to which nobody holds a label
+    _cache: "dict[int, tuple[np.ndarray, np.ndarray | None]]" = field(default_factory=dict[int, Any], repr=False)
 
     def __post_init__(self) -> None:
         if not len(self.x) or len(self.classes) < 2:
             raise FedH2LError(f"seed set: {len(self.x)} rows and {len(self.classes)} classes; needs a row and two classes")
         if not np.isfinite(self.x).all():
             raise FedH2LError(f"seed set: NaN or infinity in row {_first_bad_row(self.x)}; clean the data first")
-        if self.view != "none" and self.x.ndim != 4:
+        if (self.view != "none" or self.mixtures) and self.x.ndim != 4:
             raise FedH2LError(
-                f"seed set: view {self.view!r} needs images (rows, channels, height, width), found {self.x.shape}; use view='none'"
+                f"seed set: views and mixtures need images (rows, channels, height, width), found {self.x.shape}; "
+                "use view='none', mixtures=False"
             )
         if self.labels is not None:
             self._check_labels(self.labels)
@@ -58,7 +61,7 @@ class SeedSet:
         """SHA-256 (hex) over the arrays with their dtypes and shapes, the class order and the agreed views."""
         arrays = {"x": self.x, "labels": self.labels, "owners": None if self.owners is None else self.owners.astype(np.str_)}
         head = {k: None if a is None else [a.dtype.newbyteorder("<").str, list(a.shape)] for k, a in arrays.items()}
-        sha = hashlib.sha256(json.dumps([head, self.classes, self.view, self.every]).encode())
+        sha = hashlib.sha256(json.dumps([head, self.classes, self.view, self.every, self.mixtures]).encode())
         for a in arrays.values():
             if a is not None:
                 sha.update(np.ascontiguousarray(a, a.dtype.newbyteorder("<")).tobytes())
@@ -73,23 +76,42 @@ class SeedSet:
         """The same examples with labels and owners withheld."""
         return replace(self, labels=None, owners=None, _cache={})
 
-    def view_index(self, t: int) -> int:
-        """Which view round t asks about: a new number every `every` rounds; 0 for ever where there are no views."""
-        return 0 if self.view == "none" else t // self.every
+    @property
+    def asked(self) -> int:
+        """How many rows a round asks about: the examples, and the mixtures if there are any."""
+        return len(self) * (2 if self.mixtures else 1)
 
-    def rows(self, view: int) -> Float[np.ndarray, "rows ..."]:
-        """All seed examples as they look in this view."""
-        if self.view == "none":
-            return self.x
-        if view not in self._cache:
-            while len(self._cache) >= 8:  # a few recent views are asked for again and again
-                del self._cache[next(iter(self._cache))]
-            self._cache[view] = VIEWS[self.view](self.x, self._rng(view, 0))
-        return self._cache[view]
+    def view_index(self, t: int) -> int:
+        """Which view round t asks about: a new number every `every` rounds; 0 for ever where nothing changes."""
+        return t // self.every if self.view != "none" or self.mixtures else 0
+
+    def rows(self, view: int) -> Float[np.ndarray, "asked ..."]:
+        """What is asked about in this view: every example, then every mixture."""
+        return self._view(view)[0]
+
+    def soft_labels(self, view: int) -> Float[np.ndarray, "asked classes"] | None:
+        """The label of each row as a distribution: one-hot for examples, the areas of the two for mixtures. None: unlabelled."""
+        return self._view(view)[1]
 
     def batch(self, t: int, rows: int) -> Int[np.ndarray, " batch"]:
         """The agreed rows of round t where only one batch is exchanged."""
-        return np.sort(self._rng(t, 1).permutation(len(self))[:rows])
+        return np.sort(self._rng(t, 1).permutation(self.asked)[:rows])
+
+    def _view(self, view: int) -> tuple[np.ndarray, np.ndarray | None]:
+        if view not in self._cache:
+            while len(self._cache) >= 8:  # a few recent views are asked for again and again
+                del self._cache[next(iter(self._cache))]
+            self._cache[view] = self._made(view)
+        return self._cache[view]
+
+    def _made(self, view: int) -> tuple[np.ndarray, np.ndarray | None]:
+        x = VIEWS[self.view](self.x, self._rng(view, 0))
+        hot = None if self.labels is None else np.eye(len(self.classes), dtype=np.float32)[self.labels]
+        if not self.mixtures:
+            return x, hot
+        mixed, other, share = cutmix(x, self._rng(view, 2))
+        soft = None if hot is None else np.concatenate([hot, share[:, None] * hot + (1 - share[:, None]) * hot[other]])
+        return np.concatenate([x, mixed]), soft
 
     def _rng(self, t: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([int(self.digest[:16], 16), t, purpose])

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 Images = Float[np.ndarray, "n channels height width"]
 View = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -36,6 +36,18 @@ def geometry(x: Images, rng: np.random.Generator) -> Images:
     ys = a[0] * y + a[1] * x_ + wobble[0] * (0.05 * h) + ((h - 1) / 2 + 0.07 * h * u[3])[:, None, None].astype(np.float32)
     xs = a[2] * y + a[3] * x_ + wobble[1] * (0.05 * w) + ((w - 1) / 2 + 0.07 * w * u[4])[:, None, None].astype(np.float32)
     return _gather(x, ys, xs)
+
+
+def cutmix(x: Images, rng: np.random.Generator) -> tuple[Images, Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """CutMix (arXiv:1905.04899): every image with a rectangle of another in it; which other, and the share that is left of the one."""
+    n, _, h, w = x.shape
+    other = rng.permutation(n)
+    height, width = (rng.integers(max(1, side * 2 // 7), side * 3 // 4 + 1, n) for side in (h, w))
+    top, left = rng.integers(0, h - height + 1), rng.integers(0, w - width + 1)
+    rows, columns = np.arange(h)[None, :, None], np.arange(w)[None, None, :]
+    inside = (rows >= top[:, None, None]) & (rows < (top + height)[:, None, None])
+    inside = inside & (columns >= left[:, None, None]) & (columns < (left + width)[:, None, None])
+    return np.where(inside[:, None], x[other], x), other, (1 - height * width / (h * w)).astype(np.float32)
 
 
 VIEWS: dict[ViewName, View] = {"none": lambda x, rng: x, "shift": shift, "geometry": geometry}

@@ -1,7 +1,6 @@
 """FedH2L (arXiv:2101.11296): peers teach each other by mutual distillation of posteriors on a shared seed set."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -50,12 +49,13 @@ class FedH2L:
         names = sorted(voices)  # sorted: float sums must be the same on every peer
         probs = np.stack([voices[n] for n in names])
         rows, seeds = self._rows(peer, t), peer.seed_set
-        if self.teachers == "label" and seeds.labels is not None:
-            return linear_pool(probs, label_weights(probs, seeds.labels[rows]))
+        labels = seeds.soft_labels(seeds.view_index(t))
+        if self.teachers == "label" and labels is not None:
+            return linear_pool(probs, label_weights(probs, labels[rows]))
         if self.teachers == "owner":
             if seeds.owners is None:
                 raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
-            return linear_pool(probs, owner_weights(np.array(names)[:, None] == seeds.owners[rows][None]))
+            return linear_pool(probs, owner_weights(np.array(names)[:, None] == np.resize(seeds.owners, seeds.asked)[rows]))
         return linear_pool(probs, uniform_weights(probs))
 
     def _remember(self, peer: Peer, t: int, targets: np.ndarray) -> None:
@@ -69,21 +69,22 @@ class FedH2L:
 
     def _lesson(self, peer: Peer, t: int) -> Lesson | None:
         seeds = peer.seed_set
-        asked = [int(i) for i in peer.memory.get("asked", [])]
-        labels = seeds.labels
-        ask = partial(Lesson, batch=self.seed_batch, conflict=self.conflict, watch=t % WATCH == 0)
-        if not asked:
-            if labels is None:
-                return None
-            return ask(seeds.rows(seeds.view_index(t)), labels=labels)
+        heard = "asked" in peer.memory
+        if not heard and seeds.labels is None:
+            return None
+        asked = [int(i) for i in peer.memory["asked"]] if heard else [t if self.exchange == "batch" else seeds.view_index(t)]
         if self.exchange == "batch":
             picks = [(seeds.view_index(i), seeds.batch(i, self.seed_batch)) for i in asked]
         else:
             picks = [(i, slice(None)) for i in asked]
-        return ask(
+        labels = [soft[rows] for v, rows in picks if (soft := seeds.soft_labels(v)) is not None]
+        return Lesson(
             np.concatenate([seeds.rows(v)[rows] for v, rows in picks]),
-            np.concatenate(list(peer.memory["answers"])),
-            None if labels is None else np.concatenate([labels[rows] for _, rows in picks]),
+            np.concatenate(list(peer.memory["answers"])) if heard else None,
+            np.concatenate(labels) if labels else None,
             self.weight,
             self.temperature,
+            self.seed_batch,
+            self.conflict,
+            watch=t % WATCH == 0,
         )

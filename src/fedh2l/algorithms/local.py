@@ -46,5 +46,6 @@ def labelled_lesson(seeds: SeedSet, t: int, reuse: int, batch: int) -> Lesson | 
     if seeds.labels is None or not batch:
         return None
     now = seeds.view_index(t)
-    views = range(max(0, now - reuse + 1), now + 1) if seeds.view != "none" else range(1)
-    return Lesson(np.concatenate([seeds.rows(v) for v in views]), labels=np.tile(seeds.labels, len(views)), batch=batch)
+    views = range(max(0, now - reuse + 1), now + 1)
+    labels = [soft for v in views if (soft := seeds.soft_labels(v)) is not None]
+    return Lesson(np.concatenate([seeds.rows(v) for v in views]), labels=np.concatenate(labels), batch=batch)

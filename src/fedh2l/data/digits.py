@@ -6,7 +6,6 @@ from sklearn.datasets import load_digits
 from fedh2l.data.federated import Domain, FederatedData, split_seeds
 from fedh2l.data.rotate import rotated
 from fedh2l.seedset import SeedSet
-from fedh2l.views import ViewName
 
 
 def angles(domains: int) -> list[float]:
@@ -14,7 +13,7 @@ def angles(domains: int) -> list[float]:
     return [75.0 * i / max(1, domains - 1) for i in range(domains)]
 
 
-def digits(*, domains: int, seed: int, seed_share: float, view: ViewName = "none", every: int = 1) -> FederatedData:
+def digits(*, domains: int, seed: int, seed_share: float) -> FederatedData:
     """`domains` rotations spread over 0 to 75°, of disjoint images: 60 % to train, 15 % to choose, 25 % to test."""
     x, y = load_digits(return_X_y=True)
     images, labels = (x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y.astype(np.int64)
@@ -27,5 +26,5 @@ def digits(*, domains: int, seed: int, seed_share: float, view: ViewName = "none
         train, *rest[name] = zip(np.split(turned, cuts), np.split(labels[part], cuts), strict=True)
         trains[name] = train
     private, (sx, sy, owners) = split_seeds(trains, seed_share, rng)
-    seeds = SeedSet(sx, tuple("0123456789"), sy, owners, view, every)
+    seeds = SeedSet(sx, tuple("0123456789"), sy, owners)
     return FederatedData({n: Domain(private[n], *rest[n]) for n in trains}, seeds)

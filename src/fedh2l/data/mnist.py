@@ -10,14 +10,11 @@ from fedh2l.data.rotate import rotated
 from fedh2l.error import FedH2LError
 from fedh2l.learners.rows import Rows
 from fedh2l.seedset import SeedSet
-from fedh2l.views import ViewName
 
 VALIDATION, TEST = 250, 1500  # rows per domain, where the files hold enough
 
 
-def rotated_mnist(
-    folder: Path | None, *, domains: int, seed: int, seed_share: float, rows: int = 1000, view: ViewName = "none", every: int = 1
-) -> FederatedData:
+def rotated_mnist(folder: Path | None, *, domains: int, seed: int, seed_share: float, rows: int = 1000) -> FederatedData:
     """`domains` rotations 15° apart, of disjoint images: `rows` training images each, of which a share goes to the seed set.
 
     Validation images are of the training file, test images of the test file; no image is in two domains or two parts.
@@ -35,7 +32,7 @@ def rotated_mnist(
     for i, (a, b, c) in enumerate(zip(*parts, strict=True)):
         name = f"rot{15 * i:02d}"
         trains[name], *rest[name] = (_turned(*rows, 15 * i) for rows in (_take(train, a), _take(train, b), _take(test, c)))
-    return _federated(trains, rest, seed_share, rng, view, every)
+    return _federated(trains, rest, seed_share, rng)
 
 
 def skewed_mnist(
@@ -46,8 +43,6 @@ def skewed_mnist(
     seed_share: float,
     alpha: float,
     rows: int = 1000,
-    view: ViewName = "none",
-    every: int = 1,
 ) -> FederatedData:
     """`domains`·`rows` images split by a Dirichlet(`alpha`) distribution over the peers, class by class (arXiv:1909.06335).
 
@@ -65,7 +60,7 @@ def skewed_mnist(
         name = f"skew{i}"
         trains[name] = mine
         rest[name] = [_like(_take(train, order[domains * rows :]), share, VALIDATION, rng), _like(test, share, TEST // 2, rng)]
-    return _federated(trains, rest, seed_share, rng, view, every)
+    return _federated(trains, rest, seed_share, rng)
 
 
 def dirichlet(labels: np.ndarray, parts: int, alpha: float, rng: np.random.Generator, *, least: int) -> list[np.ndarray]:
@@ -85,11 +80,9 @@ def dirichlet(labels: np.ndarray, parts: int, alpha: float, rng: np.random.Gener
     raise FedH2LError(f"no Dirichlet({alpha}) split of {len(labels)} rows into {parts} parts of {least} or more; use a larger alpha")
 
 
-def _federated(
-    trains: dict[str, Rows], rest: dict[str, list[Rows]], seed_share: float, rng: np.random.Generator, view: ViewName, every: int
-) -> FederatedData:
+def _federated(trains: dict[str, Rows], rest: dict[str, list[Rows]], seed_share: float, rng: np.random.Generator) -> FederatedData:
     private, (x, y, owners) = split_seeds(trains, seed_share, rng)
-    seeds = SeedSet(x, tuple("0123456789"), y, owners, view, every)
+    seeds = SeedSet(x, tuple("0123456789"), y, owners)
     return FederatedData({n: Domain(private[n], *rest[n]) for n in trains}, seeds)
 
 

@@ -49,7 +49,7 @@ class SklearnLearner:
             if not self.fitted:
                 self._fit()
             return
-        targets, weight = lesson.soft_labels(self.classes)
+        targets, weight = lesson.merged()
         self.taught = (lesson.x, targets, weight)
         self._fit()
 

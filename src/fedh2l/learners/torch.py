@@ -44,6 +44,7 @@ class TorchLearner:
         seed: int = 0,
     ) -> None:
         self.device = torch.device(device) if device else next(model.parameters()).device
+        self.dtype = next(model.parameters()).dtype
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(self.device, memory_format=self.layout)  # pyright: ignore[reportCallIssue, reportArgumentType]
         self.optimizer, self.schedule, self.augment = optimizer, schedule, augment
@@ -57,7 +58,7 @@ class TorchLearner:
             if len(x) < batch:
                 raise FedH2LError(f"private data: {len(x)} rows, fewer than a batch of {batch}; use a smaller batch or more rows")
             self.rows = len(x)
-            self.batches = self._from_arrays(x.astype(np.float32, copy=False), y, batch)
+            self.batches = self._from_arrays(x, y, batch)
         else:
             self.rows = len(getattr(data, "dataset", ()) or ()) or 1
             self.batches = self._from_loader(data)
@@ -160,7 +161,7 @@ class TorchLearner:
             yield from (([], None) for _ in range(steps))
             return
         targets = None if lesson.targets is None else temper(lesson.targets, lesson.temperature)
-        answers = (None if a is None else torch.from_numpy(a).to(self.device) for a in (targets, lesson.labels))
+        answers = (None if a is None else torch.from_numpy(a).to(self.device, self.dtype) for a in (targets, lesson.labels))
         parts = [self._tensor(lesson.x), *answers]
         size = min(lesson.batch, len(lesson.x))
         picks: list[np.ndarray] = []
@@ -207,7 +208,7 @@ class TorchLearner:
                 raise FedH2LError("the DataLoader yields no batch: fewer rows than a batch with drop_last=True, or an iterator used up")
 
     def _tensor(self, x: np.ndarray) -> Tensor:
-        rows = torch.from_numpy(np.ascontiguousarray(x, np.float32)).to(self.device)
+        rows = torch.from_numpy(np.ascontiguousarray(x)).to(self.device, self.dtype)
         return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 and self.layout == torch.channels_last else rows
 
     @contextmanager
