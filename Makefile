@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo test lint bench check clean
+.PHONY: setup demo test lint bench results check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -35,3 +35,6 @@ bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) build runs .pytest_cache .ruff_cache
+
+results: setup  ## the accuracy tables of the README, on real MNIST (an hour on two cores; resumable): make results DATA=folder
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/accuracy.py --data-dir $(DATA)

@@ -30,7 +30,7 @@ def save_peers(folder: Path, done: int, peers: Sequence[Peer]) -> None:
     place = folder / f"{done:06d}"
     place.mkdir(parents=True, exist_ok=True)
     for p in peers:
-        state = {k: np.ascontiguousarray(v) for k, v in p.state_dict().items()}
+        state = {k: np.asarray(v, order="C") for k, v in p.state_dict().items()}
         write(place / f"{p.name}.safetensors", save(state, metadata={"rounds": str(done)}))
 
 

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Exits with 2 after a refusal, which is one line on standard error."""
     tokens = sys.argv[1:] if arguments is None else arguments
     try:
-        app.config = [Env("FEDH2L_"), *_configured(tokens)]
+        app.config = [Env("FEDH2L_", show=False), *_configured(tokens)]
         app(tokens, exit_on_error=False, print_error=False)
     except (FedH2LError, CycloptsError) as error:
         _refuse(str(error))

@@ -6,7 +6,9 @@ from functools import cache
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
@@ -39,12 +41,82 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 ALGORITHMS = ("fedh2l", "alone", "seed-only", "pooled", "fedavg", "fedprox")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Two experiments that are equal give equal results. None stands for the default of the data set."""
+    """What is run. Two experiments that are equal give equal results; None stands for the default of the data set.
+
+    Parameters
+    ----------
+    data
+        digits (comes with the package), rotated-mnist (15° more for each peer) or skewed-mnist (labels by Dirichlet).
+    data_dir
+        Folder of MNIST's four IDX files; without it they are fetched once.
+    algorithm
+        fedh2l, alone, seed-only, pooled, fedavg or fedprox.
+    peers
+        Models, dealt out to the domains in turn: mlp, lenet, wide-cnn, resnet, batchnorm-cnn, deep-mlp, forest, logistic.
+    domains
+        How many peers, each on a domain of its own; by default as many as models.
+    rows
+        Private rows per peer before the seeds are taken out (MNIST).
+    alpha
+        Concentration of the Dirichlet distribution of labels (skewed-mnist); small is skewed.
+    seed_share
+        Share of each peer's rows that goes to the seed set.
+    unlabelled
+        Withhold the seed labels: posteriors do their work.
+    rounds
+        How often posteriors are exchanged.
+    steps
+        Local steps per round.
+    seed
+        Of everything random: split, networks, batches, views, faults.
+    batch
+        Private rows per step.
+    seed_batch
+        Seed rows per step.
+    rate
+        Learning rate of Adam; falls to 0 along a cosine.
+    views
+        Augment private rows, and ask about a fresh agreed view of the seed set each round.
+    view
+        What a view does: shift (±7 % of the side) or geometry (shift, rotation ±12°, scale, shear, elastic).
+    every
+        Rounds for which a view is kept.
+    mixtures
+        Ask about agreed CutMix mixtures of seed examples as well; twice the bytes.
+    reuse
+        How many of the last views' answers are learnt from.
+    weight
+        λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private rows.
+    exchange
+        Posteriors on the whole seed set, or on one batch of it (the original form: --exchange batch --steps 1).
+    conflict
+        Whose gradient is protected when the private and the seed gradient disagree: none, private, seed or both.
+    temperature
+        Softens teacher and pupil alike.
+    teachers
+        Who is believed on a row: uniform, owner (who contributed it, six times), or label (by p(label)², where there are labels).
+    own
+        One's own posteriors are part of the average.
+    proximal
+        μ of fedprox.
+    graph
+        Who hears whom: full, ring, star, regular, or a file with an edge per line.
+    degree
+        Neighbours of each peer in a regular graph.
+    participation
+        Share of the peers present in a round.
+    loss
+        Probability that a message is lost.
+    evaluate
+        Rounds between two evaluations and checkpoints; by default a tenth of them.
+    references
+        Run the honest rows too: alone, seed-only, pooled.
+    """
 
     data: str = "digits"
-    data_dir: Path | None = None
+    data_dir: Annotated[Path | None, Parameter(env_var="FEDH2L_DATA")] = None
     algorithm: str = "fedh2l"
     peers: tuple[str, ...] | None = None
     domains: int | None = None

@@ -1,7 +1,7 @@
 """What a peer must be able to do: say what it believes, and learn. Any model in any framework."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -37,6 +37,7 @@ class Lesson(NamedTuple):
         return (self.labels + self.weight * self.targets) / (1 + self.weight), 1 + self.weight
 
 
+@runtime_checkable
 class Learner(Protocol):
     """One participant's model, its private rows and how it trains. It keeps its data; nothing else ever holds a row."""
 
@@ -58,6 +59,7 @@ class Learner(Protocol):
     def load_state_dict(self, state: State) -> None: ...
 
 
+@runtime_checkable
 class Weighted(Learner, Protocol):
     """A learner whose parameters can be averaged with those of its like: what FedAvg asks for, and FedH2L does not."""
 
@@ -68,7 +70,3 @@ class Weighted(Learner, Protocol):
     def load_weights(self, weights: State, proximal: float = 0.0) -> None:
         """Take these parameters; from now on be pulled back to them by proximal/2·‖w − weights‖² (FedProx, arXiv:1812.06127)."""
         ...
-
-
-def is_weighted(learner: Any) -> bool:
-    return hasattr(learner, "weights") and hasattr(learner, "load_weights")

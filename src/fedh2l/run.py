@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.in_process import InProcess
@@ -14,6 +14,7 @@ from fedh2l.wire import WireError, decode, encode
 Exchange = Callable[[int, Mapping[str, bytes]], Mapping[str, Mapping[str, bytes | None]]]
 
 
+@runtime_checkable
 class Algorithm(Protocol):
     """A method: a frozen dataclass of hyper-parameters with two verbs. What must last between them lies in `peer.memory`."""
 

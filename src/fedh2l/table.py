@@ -12,7 +12,7 @@ from fedh2l.experiment import Experiment
 from fedh2l.simulate import Evaluation, Start, rows_of
 
 
-def size(n: float) -> str:
+def size(n: int | float) -> str:
     """Bytes as a person reads them: 1.8 MB."""
     for unit in ("B", "kB", "MB"):
         if n < 1000:

@@ -1,13 +1,12 @@
 """FedAvg (arXiv:1602.05629) and, with a proximal term, FedProx (arXiv:1812.06127): peers of one architecture average weights."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from fedh2l.algorithms.local import labelled_lesson
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Weighted, is_weighted
+from fedh2l.learner import Weighted
 from fedh2l.message import Inbox, Weights
 from fedh2l.peer import Peer
 
@@ -43,9 +42,9 @@ class FedAvg:
 
 
 def _weighted(peer: Peer) -> Weighted:
-    if not is_weighted(peer.learner):
+    if not isinstance(peer.learner, Weighted):
         raise FedH2LError(
             f"{peer.name}: {type(peer.learner).__name__} has no weights to average; FedAvg needs peers of one "
             "architecture, FedH2L takes any"
         )
-    return cast(Weighted, peer.learner)
+    return peer.learner

@@ -31,7 +31,7 @@ def rotated_mnist(folder: Path | None, *, domains: int, seed: int, seed_share: f
     rest: dict[str, list[Rows]] = {}
     for i, (a, b, c) in enumerate(zip(*parts, strict=True)):
         name = f"rot{15 * i:02d}"
-        trains[name], *rest[name] = (_turned(*rows, 15 * i) for rows in (_take(train, a), _take(train, b), _take(test, c)))
+        trains[name], *rest[name] = (_turned(*rows, 15.0 * i) for rows in (_take(train, a), _take(train, b), _take(test, c)))
     return _federated(trains, rest, seed_share, rng)
 
 
@@ -95,6 +95,8 @@ def _turned(x: np.ndarray, y: np.ndarray, degrees: float) -> Rows:
 
 
 def _like(rows: Rows, share: np.ndarray, count: int, rng: np.random.Generator) -> Rows:
-    """About `count` rows with these proportions of labels."""
+    """Rows with these proportions of labels: `count`, or as many as the scarcest class allows."""
+    there = np.bincount(rows[1], minlength=len(share))
+    count = min(count, int(min(n / s for n, s in zip(there, share, strict=True) if s)))
     order = rng.permutation(len(rows[1]))
     return _take(rows, np.concatenate([order[rows[1][order] == c][: round(count * s)] for c, s in enumerate(share)]))

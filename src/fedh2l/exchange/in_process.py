@@ -12,7 +12,7 @@ from fedh2l.error import FedH2LError
 class InProcess:
     """Round t depends on (seed, t) alone, so a resumed run meets the same absences as a straight one."""
 
-    graph: Mapping[str, Collection[str]] | None = None  # who hears whom: a networkx graph or plain dict; None: everybody
+    graph: Mapping[str, Collection[str]] | None = None  # who hears whom, such as dict(networkx_graph.adjacency()); None: all
     participation: float = 1.0  # share of the peers present in a round
     loss: float = 0.0  # probability that a message is lost on its way
     seed: int = 0

@@ -85,7 +85,7 @@ def _child(work: Work, group: Sequence[str], link: Connection) -> None:
         link.send(("failed", traceback.format_exc()))
 
 
-def shares(cost: Mapping[str, float], processes: int) -> list[list[str]]:
+def shares(cost: Mapping[str, int], processes: int) -> list[list[str]]:
     """Peers dealt out so that the processes have about as much to do: the costliest first, each to the least burdened."""
     groups: list[list[str]] = [[] for _ in range(min(processes, len(cost)))]
     for name in sorted(cost, key=lambda n: -cost[n]):

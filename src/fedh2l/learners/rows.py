@@ -5,7 +5,7 @@ from jaxtyping import Int, Shaped
 
 from fedh2l.error import FedH2LError
 
-Rows = tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]
+Rows = tuple[Shaped[np.ndarray, "_ ..."], Int[np.ndarray, "_"]]  # as many of one as of the other, once checked
 
 
 def checked_rows(data: Rows) -> Rows:

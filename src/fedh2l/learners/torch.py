@@ -94,7 +94,7 @@ class TorchLearner:
         arrays = {f"model.{k}": v.detach().cpu().numpy().copy() for k, v in self.model.state_dict().items()}
         optimizer = self.optimizer.state_dict()
         for i, entries in optimizer["state"].items():
-            arrays |= {f"optimizer.{i}.{k}": np.array(torch.as_tensor(v).cpu()) for k, v in entries.items()}
+            arrays |= {f"optimizer.{i}.{k}": torch.as_tensor(v).cpu().numpy().copy() for k, v in entries.items()}
         settings = {
             "groups": optimizer["param_groups"],
             "rng": self.rng.bit_generator.state,

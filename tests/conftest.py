@@ -1,0 +1,55 @@
+"""Small real parts that the tests share: data, networks, peers. Torch runs on one thread, as in a run."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fedh2l.learners.rows import Rows
+from fedh2l.learners.torch import TorchLearner
+from fedh2l.peer import Peer
+from fedh2l.seedset import SeedSet
+
+torch.set_num_threads(1)
+
+
+def blobs(n: int, classes: int = 3, features: int = 6, seed: int = 0) -> Rows:
+    """A Gaussian blob per class: learnable by anything."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    centres = np.eye(classes, features) * 3
+    return (centres[y] + rng.normal(size=(n, features))).astype(np.float32), y.astype(np.int64)
+
+
+def seed_set(n: int = 12, classes: int = 3, *, labelled: bool = True) -> SeedSet:
+    x, y = blobs(n, classes, seed=99)
+    return SeedSet(x, tuple("abcdefgh"[:classes]), y if labelled else None)
+
+
+def mlp(classes: int = 3, features: int = 6, seed: int = 0, *, batchnorm: bool = False) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        middle = [nn.BatchNorm1d(16)] if batchnorm else []
+        return nn.Sequential(nn.Linear(features, 16), *middle, nn.ReLU(), nn.Linear(16, classes))
+
+
+def torch_learner(seed: int = 0, *, classes: int = 3, batchnorm: bool = False, rows: int = 60) -> TorchLearner:
+    model = mlp(classes, seed=seed, batchnorm=batchnorm)
+    return TorchLearner(model, torch.optim.Adam(model.parameters(), 1e-2), blobs(rows, classes, seed=seed), batch=8, seed=seed)
+
+
+def torch_peers(names: str = "abc", *, labelled: bool = True) -> list[Peer]:
+    seeds = seed_set(labelled=labelled)
+    return [Peer(name, torch_learner(i), seeds) for i, name in enumerate(names)]
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Path:
+    """The folder of the real MNIST; the tests that need it are skipped where it is not."""
+    here = Path(os.environ.get("FEDH2L_DATA", Path(__file__).parents[2] / "shared/data/mnist"))
+    if not any((here / name).is_file() for name in ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte")):
+        pytest.skip("no MNIST here: put its four IDX files into a folder and name it in FEDH2L_DATA")
+    return here

@@ -1,0 +1,84 @@
+"""The command line as a person meets it: in a process of its own, for the exit code and what is printed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+QUICK = ["--peers", "mlp", "--domains", "2", "--rounds", "2", "--steps", "2", "--no-references", "--workers", "1"]
+
+
+def fedh2l(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error::ResourceWarning", "-m", "fedh2l", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True, timeout=120)
+
+
+def test_help_is_light() -> None:
+    code = "import sys; from fedh2l.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Simulate a federation" in done.stdout
+    assert not {"torch", "sklearn", "numpy", "scipy", "matplotlib", "networkx"} & set(done.stderr.split())
+
+
+def test_the_help_of_run_teaches_every_flag(tmp_path: Path) -> None:
+    text = fedh2l("run", "--help", cwd=tmp_path).stdout
+    flags = (
+        "data data-dir algorithm peers rounds steps seed views no-views unlabelled references no-references workers out resume config json"
+    )
+    for flag in flags.split():
+        assert f"--{flag}" in text, flag
+    assert "λ" in text
+
+
+def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('rounds = 9\nsteps = 1\npeers = ["mlp"]\ndomains = 2\nreferences = false\n')
+    done = fedh2l("run", "--config", "mine.toml", "--steps", 2, "--out", "r", "--json", cwd=tmp_path, env={"FEDH2L_RUN_ROUNDS": "2"})
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["rounds"], summary["steps"]) == (2, 2)  # the environment over the file, flags over both
+    assert summary == json.loads((tmp_path / "r/summary.json").read_text())
+    assert {p.name for p in (tmp_path / "r").iterdir()} == {"config.toml", "rounds.jsonl", "summary.json", "report.html", "checkpoints"}
+    again = fedh2l("run", "--config", "r/config.toml", "--out", "s", "--json", cwd=tmp_path)
+    assert json.loads(again.stdout)["mean"] == summary["mean"]
+
+
+def test_the_tables_are_for_people(tmp_path: Path) -> None:
+    done = fedh2l("run", *QUICK, "--out", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "all domains" in done.stdout
+    assert "fedh2l 2/2" in done.stdout
+    assert "r/report.html" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--data", "digit"], "did you mean 'digits'"),
+        (["--algorithm", "fedhl2"], "did you mean 'fedh2l'"),
+        (["--peers", "lennet"], "did you mean 'lenet'"),
+        (["--data", "rotated-mnist", "--data-dir", "nowhere"], "no train-images-idx3-ubyte.gz there"),
+        (["--batch", "5000"], "fewer than a batch of 5000"),
+        (["--seed-share", "0.001"], "has no rows"),
+        (["--rounds", "many"], "--rounds"),
+        (["--roundz", "3"], "--roundz"),
+        (["--config", "absent.toml"], "absent.toml"),
+        (["--resume", "absent"], "no run to go on with"),
+        (["--graph", "rign"], "did you mean 'ring'"),
+    ],
+)
+def test_bad_input_gets_one_line_and_leaves_nothing(tmp_path: Path, flags: list[str], complaint: str) -> None:
+    done = fedh2l("run", *QUICK, "--out", "r", *flags, cwd=tmp_path)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.strip()]) == 1, done.stderr
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_report_needs_a_finished_run(tmp_path: Path) -> None:
+    done = fedh2l("report", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no finished run" in done.stderr

@@ -1,0 +1,142 @@
+"""Every algorithm with every learner, over the exchange: the promises that all of them make."""
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from conftest import blobs, mlp, seed_set, torch_learner
+from fedh2l.algorithms.fedavg import FedAvg
+from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms.local import Alone, SeedOnly
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Learner, Weighted
+from fedh2l.learners.sklearn import SklearnLearner
+from fedh2l.learners.torch import TorchLearner
+from fedh2l.peer import Peer
+from fedh2l.run import Algorithm, run
+
+
+def from_loader(seed: int) -> TorchLearner:
+    x, y = blobs(64, seed=seed)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.sin(torch.arange(p.numel()) + seed).reshape(p.shape))
+    return TorchLearner(model, torch.optim.SGD(model.parameters(), 0.1), DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), 16))
+
+
+def float64(seed: int) -> TorchLearner:
+    model = mlp(seed=seed).double()
+    return TorchLearner(model, torch.optim.RMSprop(model.parameters()), blobs(60, seed=seed), batch=8, seed=seed)
+
+
+LEARNERS: dict[str, Callable[[int], Learner]] = {
+    "torch": torch_learner,
+    "torch-batchnorm": lambda seed: torch_learner(seed, batchnorm=True),
+    "torch-loader": from_loader,
+    "torch-float64": float64,
+    "forest": lambda seed: SklearnLearner(RandomForestClassifier(10), blobs(60, seed=seed), 3, seed=seed),
+    "extra-trees": lambda seed: SklearnLearner(ExtraTreesClassifier(10), blobs(60, seed=seed), 3, seed=seed),
+    "logistic": lambda seed: SklearnLearner(LogisticRegression(), blobs(60, seed=seed), 3, seed=seed),
+}
+ALGORITHMS: dict[str, Algorithm] = {
+    "fedh2l": FedH2L(steps=2),
+    "fedh2l-batch": FedH2L(steps=1, exchange="batch", seed_batch=4),
+    "fedh2l-protects": FedH2L(steps=2, conflict="both", temperature=3.0, weight=1.0, own=False),
+    "fedh2l-uniform": FedH2L(steps=2, teachers="uniform", reuse=1),
+    "alone": Alone(steps=2),
+    "seed-only": SeedOnly(steps=2),
+    "fedavg": FedAvg(steps=2),
+    "fedprox": FedAvg(steps=2, proximal=0.1),
+}
+EVERY = [(a, k) for a in ALGORITHMS for k in LEARNERS if "fed" not in a or "h2l" in a or k.startswith("torch")]
+
+
+def peers_of(kind: str) -> list[Peer]:
+    return [Peer(f"p{i}", LEARNERS[kind](i), seed_set()) for i in range(3)]
+
+
+def beliefs(peers: list[Peer]) -> np.ndarray:
+    return np.stack([p.posteriors(p.seed_set.x) for p in peers])
+
+
+@pytest.mark.parametrize(("algorithm", "kind"), EVERY)
+def test_it_runs_repeats_and_resumes_to_the_last_bit(algorithm: str, kind: str) -> None:
+    method, first, second, third = ALGORITHMS[algorithm], peers_of(kind), peers_of(kind), peers_of(kind)
+    before = beliefs(first)
+    rounds = list(run(method, first, rounds=4))
+    assert [r.t for r in rounds] == [0, 1, 2, 3]
+    assert all(not any(r.refused.values()) and not any(r.missing.values()) for r in rounds)
+    assert beliefs(first).shape == before.shape
+    for _ in run(method, second, rounds=4):
+        pass
+    np.testing.assert_array_equal(beliefs(first), beliefs(second))
+    if kind == "torch-loader":
+        return  # the place in a user's own DataLoader cannot be saved: documented
+    for _ in run(method, second := peers_of(kind), rounds=2):
+        pass
+    for old, new in zip(second, third, strict=True):
+        new.load_state_dict({k: v.copy() for k, v in old.state_dict().items()})
+    for _ in run(method, third, rounds=4, start=2):
+        pass
+    np.testing.assert_array_equal(beliefs(first), beliefs(third))
+
+
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_a_learner_speaks_in_distributions_and_keeps_its_state_in_arrays(kind: str) -> None:
+    learner = LEARNERS[kind](0)
+    probs = learner.posteriors(blobs(7)[0])
+    np.testing.assert_allclose(probs.sum(1), 1, atol=1e-5)
+    assert all(isinstance(v, np.ndarray) for v in learner.state_dict().values())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_an_algorithm_is_frozen_hyperparameters(algorithm: str) -> None:
+    method = ALGORITHMS[algorithm]
+    name = fields(method)[0].name  # type: ignore[arg-type]
+    with pytest.raises(FrozenInstanceError):
+        setattr(method, name, 3)
+
+
+@pytest.mark.parametrize("algorithm", ["alone", "seed-only"])
+def test_the_honest_rows_say_nothing(algorithm: str) -> None:
+    assert all(not r.sent and not any(r.heard.values()) for r in run(ALGORITHMS[algorithm], peers_of("torch"), rounds=2))
+
+
+def test_fedavg_refuses_who_has_no_weights() -> None:
+    with pytest.raises(FedH2LError, match="p0: SklearnLearner has no weights to average"):
+        list(run(FedAvg(), peers_of("forest"), rounds=1))
+
+
+def test_after_a_round_of_fedavg_all_are_one() -> None:
+    peers = peers_of("torch")
+    for r in run(FedAvg(steps=3), peers, rounds=2):
+        assert all(isinstance(p.learner, Weighted) for p in peers)
+        np.testing.assert_array_equal(beliefs(peers)[0], beliefs(peers)[1])
+        assert r.sent["p0"] > 4 * (6 * 16 + 16 * 3)
+
+
+def test_fedavg_is_the_mean_weighted_by_rows() -> None:
+    peers = [Peer("a", torch_learner(0, rows=30), seed_set()), Peer("b", torch_learner(1, rows=90), seed_set())]
+    method = FedAvg(steps=1, seed_batch=0)
+    said = [method.speak(p, 0) for p in peers]
+    expected = {k: 0.25 * said[0].arrays[k] + 0.75 * said[1].arrays[k] for k in said[0].arrays}
+    method.listen(peers[0], 0, {"b": said[1]})
+    assert isinstance(peers[0].learner, Weighted)
+    for k, v in peers[0].learner.weights().items():
+        np.testing.assert_allclose(v, expected[k], rtol=1e-5, atol=1e-7)
+
+
+def test_seed_only_without_labels_is_refused() -> None:
+    seeds = seed_set(labelled=False)
+    with pytest.raises(FedH2LError, match="use 'alone'"):
+        list(run(SeedOnly(), [Peer("a", torch_learner(), seeds)], rounds=1))
+    with pytest.raises(FedH2LError, match="use 'uniform'"):
+        list(run(FedH2L(teachers="owner"), [Peer(n, torch_learner(), seeds) for n in "ab"], rounds=1))

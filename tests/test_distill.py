@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import quadprog
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedh2l.distill import label_weights, linear_pool, owner_weights, project, reconcile, temper, uniform_weights
+
+
+def test_projection_worked_out_by_hand() -> None:
+    # g = (1, -1), h = (0, 2): ⟨g, h⟩ = -2, ‖h‖² = 4, so g̃ = g + h/2 = (1, 0)
+    np.testing.assert_allclose(project(np.array([1.0, -1.0]), np.array([0.0, 2.0])), [1.0, 0.0])
+    np.testing.assert_allclose(project(np.array([1.0, 1.0]), np.array([0.0, 2.0])), [1.0, 1.0])  # no conflict: untouched
+
+
+def test_each_rule_worked_out_by_hand() -> None:
+    private, seed = np.array([2.0, 0.0]), np.array([-1.0, 1.0])
+    # ⟨p, s⟩ = -2, ‖p‖² = 4, ‖s‖² = 2: s̃ = s + p/2 = (0, 1), p̃ = p + s = (1, 1)
+    expected = {"none": [1, 1], "private": [2, 1], "seed": [0, 2], "both": [1, 2]}
+    for rule, vector in expected.items():
+        np.testing.assert_allclose(reconcile(private, seed, rule), vector, err_msg=rule)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 8))
+def test_projection_is_the_closest_point_that_does_not_conflict(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    g, h = rng.normal(size=n), rng.normal(size=n)
+    ours = project(g, h)
+    assert ours @ h >= -1e-9
+    solved = quadprog.solve_qp(np.eye(n), g, h[:, None], np.zeros(1))[0]  # min ½‖x − g‖² s.t. hᵀx ≥ 0
+    np.testing.assert_allclose(ours, solved, atol=1e-8)
+
+
+@given(st.integers(0, 10_000))
+def test_what_is_protected_does_not_get_worse(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, s = rng.normal(size=(2, 5))
+    assert reconcile(p, s, "private") @ p >= -1e-9
+    assert reconcile(p, s, "seed") @ s >= -1e-9
+    both = reconcile(p, s, "both")
+    assert both @ p >= -1e-9
+    assert both @ s >= -1e-9
+
+
+def test_projection_is_the_same_in_torch_and_beside_a_zero_gradient() -> None:
+    g, h = torch.tensor([1.0, -1.0]), torch.tensor([0.0, 2.0])
+    torch.testing.assert_close(project(g, h), torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(project(g, torch.zeros(2)), g)
+
+
+def test_pools_by_hand() -> None:
+    probs = np.array([[[0.8, 0.2]], [[0.2, 0.8]]], np.float32)
+    np.testing.assert_allclose(linear_pool(probs, uniform_weights(probs)), [[0.5, 0.5]])
+    # weights p(label)² = 0.64 and 0.04
+    np.testing.assert_allclose(
+        linear_pool(probs, label_weights(probs, np.array([[1, 0]], np.float32))), [[0.52 / 0.68, 0.16 / 0.68]], rtol=1e-5
+    )
+    np.testing.assert_allclose(linear_pool(probs, owner_weights(np.array([[True], [False]]))), [[5 / 7, 2 / 7]], rtol=1e-5)
+
+
+def test_where_nobody_knows_the_label_all_count_alike() -> None:
+    probs = np.array([[[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]], np.float32)
+    np.testing.assert_allclose(linear_pool(probs, label_weights(probs, np.array([[1, 0, 0]], np.float32))), [[0, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_tempering_posteriors_is_tempering_logits(temperature: float) -> None:
+    logits = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    ours = temper(logits.softmax(1).numpy(), temperature)
+    np.testing.assert_allclose(ours, (logits / temperature).softmax(1).numpy(), atol=1e-12)

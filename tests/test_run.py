@@ -1,0 +1,162 @@
+import random
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from conftest import blobs, seed_set, torch_learner, torch_peers
+from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.error import FedH2LError
+from fedh2l.exchange.in_process import InProcess
+from fedh2l.peer import Peer
+from fedh2l.run import run
+from fedh2l.seedset import SeedSet
+
+Outbox = Mapping[str, bytes]
+
+
+def everyone(outbox: Outbox) -> dict[str, dict[str, bytes | None]]:
+    return {me: {s: m for s, m in outbox.items() if s != me} for me in outbox}
+
+
+def beliefs(peers: list[Peer]) -> np.ndarray:
+    return np.stack([p.learner.posteriors(blobs(20, seed=50)[0]) for p in peers])
+
+
+def test_peers_teach_each_other() -> None:
+    """A peer that never saw class 2 learns it from the posteriors of one that did: the seeds have no labels."""
+    peers = torch_peers("ab", labelled=False)
+    x, y = blobs(120, seed=4)
+    peers[0].learner = torch_learner(7)
+    blind = torch_learner(8)
+    blind.batches = blind._from_arrays(x[y != 2], y[y != 2], 8)  # pyright: ignore[reportPrivateUsage]
+    peers[1].learner = blind
+    for _ in run(FedH2L(steps=10), peers, rounds=30):
+        pass
+    test_x, test_y = blobs(90, seed=5)
+    assert (blind.posteriors(test_x[test_y == 2]).argmax(1) == 2).mean() > 0.6
+
+
+def test_the_order_of_arrival_does_not_matter() -> None:
+    shuffle = random.Random(0)
+
+    def reordering(t: int, outbox: Outbox) -> dict[str, dict[str, bytes | None]]:
+        return {me: dict(shuffle.sample(sorted(posts.items()), len(posts))) for me, posts in everyone(outbox).items()}
+
+    straight, shuffled = torch_peers("abcd"), torch_peers("abcd")
+    for _ in run(FedH2L(steps=2), straight, rounds=3):
+        pass
+    for _ in run(FedH2L(steps=2), shuffled, reordering, rounds=3):
+        pass
+    np.testing.assert_array_equal(beliefs(straight), beliefs(shuffled))
+
+
+def test_lost_messages_are_named_and_the_run_goes_on() -> None:
+    rounds = list(run(FedH2L(steps=1), torch_peers("abcd"), InProcess(loss=0.4, seed=1), rounds=6))
+    assert len(rounds) == 6
+    lost = [(r.t, me, s) for r in rounds for me, senders in r.missing.items() for s in senders]
+    heard = sum(len(h) for r in rounds for h in r.heard.values())
+    assert lost
+    assert len(lost) + heard == 6 * 4 * 3
+
+
+def test_an_absent_peer_hears_and_says_nothing_but_keeps_learning() -> None:
+    exchange = InProcess(participation=0.5, seed=2)
+    peers = torch_peers("abcd")
+    before = beliefs(peers)
+    for r in run(FedH2L(steps=1), peers, exchange, rounds=1):
+        copies = exchange.copies(r.t, "abcd")
+        away = {n for n in "abcd" if not copies[n]}
+        assert len(away) == 2
+        for name in "abcd":
+            assert set(r.missing[name]) == (set("abcd") - {name} if name in away else away)
+    assert (beliefs(peers) != before).any((1, 2)).all()
+
+
+def test_a_stranger_is_not_believed() -> None:
+    def forging(t: int, outbox: Outbox) -> dict[str, dict[str, bytes | None]]:
+        inboxes = everyone(outbox)
+        inboxes["a"]["b"] = outbox["b"][:-3]
+        inboxes["a"]["mallory"] = b"H2" + bytes(10)
+        return inboxes
+
+    (r,) = run(FedH2L(steps=1), torch_peers("abc"), forging, rounds=1)
+    assert set(r.refused["a"]) == {"b", "mallory"}
+    assert "expected" in r.refused["a"]["b"]
+    assert not r.refused["b"]
+
+
+def test_a_network_that_is_silent_leaves_everybody_learning_alone() -> None:
+    peers = torch_peers(labelled=False)
+    before = beliefs(peers)
+    for r in run(FedH2L(steps=2), peers, lambda t, outbox: {n: dict.fromkeys(set(outbox) - {n}) for n in outbox}, rounds=2):
+        assert all(len(m) == 2 for m in r.missing.values())
+    assert (beliefs(peers) != before).any()
+
+
+def test_peers_must_agree() -> None:
+    a, b = torch_peers("ab")
+    x = b.seed_set.x.copy()
+    x[0, 0] += 1e-6
+    with pytest.raises(FedH2LError, match="is not the one of a"):
+        list(run(FedH2L(), [a, Peer("b", b.learner, SeedSet(x, b.seed_set.classes, b.seed_set.labels))], rounds=1))
+    renamed = SeedSet(b.seed_set.x, ("x", "y", "z"), b.seed_set.labels)
+    with pytest.raises(FedH2LError, match=r"classes \['x', 'y', 'z'\], but a has"):
+        list(run(FedH2L(), [a, Peer("b", b.learner, renamed)], rounds=1))
+    with pytest.raises(FedH2LError, match="two peers of one name"):
+        list(run(FedH2L(), [a, a], rounds=1))
+    with pytest.raises(FedH2LError, match="no peers"):
+        list(run(FedH2L(), [], rounds=1))
+
+
+class Says:
+    """A learner that says what it is told to."""
+
+    def __init__(self, probs: np.ndarray) -> None:
+        self.probs = probs
+
+    def posteriors(self, x: np.ndarray) -> np.ndarray:
+        return self.probs
+
+    def learn(self, lesson: object, steps: int) -> None: ...
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def load_state_dict(self, state: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("probs", "complaint"),
+    [
+        (np.full((12, 3), np.nan, np.float32), "diverged"),
+        (np.random.default_rng(0).normal(size=(12, 3)), "apply softmax"),
+        (np.full((12, 3), 0.5, np.float32), "row sums 1.5"),
+        (np.full((12, 4), 0.25, np.float32), r"shape \(12, 4\), expected \(12, 3\)"),
+    ],
+)
+def test_what_is_not_a_distribution_never_leaves(probs: np.ndarray, complaint: str) -> None:
+    peer = Peer("paris", Says(probs), seed_set())
+    with pytest.raises(FedH2LError, match=f"paris.*{complaint}"):
+        list(run(FedH2L(), [peer, *torch_peers("a")], rounds=1))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "x" * 65, "\x1b[2J"])
+def test_names_are_safe_in_a_path_and_a_terminal(name: str) -> None:
+    with pytest.raises(FedH2LError, match="peer name"):
+        Peer(name, torch_learner(), seed_set())
+
+
+def test_a_peer_can_be_rebuilt_between_speaking_and_listening() -> None:
+    whole, parted = torch_peers("ab"), torch_peers("ab")
+    method = FedH2L(steps=2)
+    for peers, rebuild in ((whole, False), (parted, True)):
+        said = {p.name: method.speak(p, 0) for p in peers}
+        if rebuild:
+            saved = [{k: v.copy() for k, v in p.state_dict().items()} for p in peers]
+            peers[:] = torch_peers("ab")
+            for p, state in zip(peers, saved, strict=True):
+                p.load_state_dict(state)
+        for p in peers:
+            method.listen(p, 0, {n: m for n, m in said.items() if n != p.name})
+    np.testing.assert_array_equal(beliefs(whole), beliefs(parted))
