@@ -13,7 +13,7 @@ KEYS = ("own_accuracy", "all_domain_accuracy", "worst_domain_accuracy")
 SHORT = "--rounds 30 --rate 1e-3 --seed-batch 32 --no-mixtures"
 LADDER = {  # the same protocol at 300 steps: how much each step is worth
     "nothing exchanged, no views": f"--algorithm seed-only --no-views {SHORT}",
-    "a batch of 32 every step, λ=1, no views": "--exchange batch --rounds 300 --steps 1 --weight 1 --no-views --rate 1e-3 --seed-batch 32 --reuse 1",
+    "a batch of 32 every step, λ=1, no views": "--exchange batch --weight 1 --reuse 1 --no-views --rate 1e-3 --seed-batch 32 --rounds 300 --steps 1",
     "the whole seed set every 10 steps, λ=10, no views": f"--weight 10 --no-views {SHORT}",
     "nothing exchanged, shift views": f"--algorithm seed-only --view shift {SHORT}",
     "the whole seed set every 10 steps, λ=10, shift views": f"--weight 10 --view shift {SHORT}",

@@ -25,7 +25,7 @@ def test_what_is_decoded_is_what_was_encoded(t: int, rows: int, classes: int, se
 
 
 def test_weights_come_back_in_their_shapes() -> None:
-    said = Weights(2, 77, {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.float32([1.5])})
+    said = Weights(2, 77, {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([1.5], np.float32)})
     heard = decode(encode(said, SESSION), said, SESSION, "x")
     assert isinstance(heard, Weights)
     assert heard.rows == 77
@@ -78,6 +78,6 @@ def test_nothing_a_stranger_sends_gets_in_as_anything_but_distributions(noise: b
 def test_weights_with_nan_or_of_another_model_are_refused() -> None:
     mine = Weights(0, 1, {"a": np.zeros(3, np.float32)})
     with pytest.raises(WireError, match="diverged"):
-        decode(encode(Weights(0, 1, {"a": np.float32([1, np.nan, 1])}), SESSION), mine, SESSION, "x")
+        decode(encode(Weights(0, 1, {"a": np.array([1, np.nan, 1], np.float32)}), SESSION), mine, SESSION, "x")
     with pytest.raises(WireError, match="another model"):
         decode(encode(Weights(0, 1, {"a": np.zeros(4, np.float32)}), SESSION), mine, SESSION, "x")
