@@ -10,13 +10,13 @@ from typing import Any
 
 HERE = Path(__file__).parents[1]
 KEYS = ("own_accuracy", "all_domain_accuracy", "worst_domain_accuracy")
-SHORT = "--rounds 30 --rate 1e-3 --seed-batch 32 --no-mixtures"
+SHORT = "--rate 1e-3 --seed-batch 32 --no-mixtures --rounds"
 LADDER = {  # the same protocol at 300 steps: how much each step is worth
-    "nothing exchanged, no views": f"--algorithm seed-only --no-views {SHORT}",
-    "a batch of 32 every step, λ=1, no views": "--exchange batch --weight 1 --reuse 1 --no-views --rate 1e-3 --seed-batch 32 --rounds 300 --steps 1",
-    "the whole seed set every 10 steps, λ=10, no views": f"--weight 10 --no-views {SHORT}",
-    "nothing exchanged, shift views": f"--algorithm seed-only --view shift {SHORT}",
-    "the whole seed set every 10 steps, λ=10, shift views": f"--weight 10 --view shift {SHORT}",
+    "nothing exchanged, no views": f"--algorithm seed-only --no-views {SHORT} 30",
+    "a batch of 32 every step, λ=1, no views": f"--exchange batch --weight 1 --reuse 1 --steps 1 --no-views {SHORT} 300",
+    "the whole seed set every 10 steps, λ=10, no views": f"--weight 10 --no-views {SHORT} 30",
+    "nothing exchanged, shift views": f"--algorithm seed-only --view shift {SHORT} 30",
+    "the whole seed set every 10 steps, λ=10, shift views": f"--weight 10 --view shift {SHORT} 30",
 }  # fmt: skip
 
 

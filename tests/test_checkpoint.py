@@ -8,7 +8,7 @@ from conftest import blobs, torch_peers
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.checkpoint import commit, latest, load_peers, save_peers, write
 from fedh2l.error import FedH2LError
-from fedh2l.run import run
+from fedh2l.loop import run
 
 
 def test_peers_come_back_to_the_last_bit(tmp_path: Path) -> None:

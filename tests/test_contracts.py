@@ -19,8 +19,8 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner, Weighted
 from fedh2l.learners.sklearn import SklearnLearner
 from fedh2l.learners.torch import TorchLearner
+from fedh2l.loop import Algorithm, run
 from fedh2l.peer import Peer
-from fedh2l.run import Algorithm, run
 
 
 def from_loader(seed: int) -> TorchLearner:

@@ -9,7 +9,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.exchange.workers import in_processes, shares
-from fedh2l.run import Exchange
+from fedh2l.loop import Exchange
 
 NAMES = ["a", "b", "c", "d", "e", "f"]
 

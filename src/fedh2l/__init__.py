@@ -1,0 +1,43 @@
+"""Federated learning between unlike models on unlike data: peers exchange posteriors on a shared seed set, and nothing else.
+
+    for r in run(FedH2L(), [Peer("paris", learner, seed_set), Peer("rome", other, seed_set)], rounds=30):
+        print(r.t, r.sent)
+
+Learners are imported from their own files, so that nobody loads a framework that is not used:
+`fedh2l.learners.torch.TorchLearner`, `fedh2l.learners.sklearn.SklearnLearner`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fedh2l.algorithms.fedavg import FedAvg
+    from fedh2l.algorithms.fedh2l import FedH2L
+    from fedh2l.algorithms.local import Alone, SeedOnly
+    from fedh2l.error import FedH2LError
+    from fedh2l.exchange.in_process import InProcess
+    from fedh2l.learner import Learner, Lesson, Weighted
+    from fedh2l.loop import Algorithm, Exchange, Round, run
+    from fedh2l.message import Posteriors, Weights
+    from fedh2l.metrics import accuracy
+    from fedh2l.peer import Peer
+    from fedh2l.seedset import SeedSet
+
+__all__ = [
+    "Algorithm", "Alone", "Exchange", "FedAvg", "FedH2L", "FedH2LError", "InProcess", "Learner", "Lesson", "Peer", "Posteriors",
+    "Round", "SeedOnly", "SeedSet", "Weighted", "Weights", "accuracy", "run",
+]  # fmt: skip
+
+_HOME = {
+    "algorithms.fedavg": ["FedAvg"], "algorithms.fedh2l": ["FedH2L"], "algorithms.local": ["Alone", "SeedOnly"], "error": ["FedH2LError"],
+    "exchange.in_process": ["InProcess"], "learner": ["Learner", "Lesson", "Weighted"], "loop": ["Algorithm", "Exchange", "Round", "run"],
+    "message": ["Posteriors", "Weights"], "metrics": ["accuracy"], "peer": ["Peer"], "seedset": ["SeedSet"],
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when first asked for: the command line starts without numpy."""
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(f"fedh2l.{module}"), name)
+    raise AttributeError(f"module 'fedh2l' has no attribute {name!r}")

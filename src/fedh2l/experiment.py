@@ -20,8 +20,8 @@ from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.learner import Conflict, Learner
 from fedh2l.learners.rows import Rows
+from fedh2l.loop import Algorithm
 from fedh2l.peer import Peer
-from fedh2l.run import Algorithm
 from fedh2l.views import VIEWS
 
 NETWORKS = ("mlp", "lenet", "wide-cnn", "resnet", "batchnorm-cnn", "deep-mlp")

@@ -14,9 +14,9 @@ from fedh2l import checkpoint
 from fedh2l.data.federated import FederatedData
 from fedh2l.exchange.workers import in_processes, shares
 from fedh2l.experiment import COST, Experiment, algorithm_of, data_of, exchange_of, peers_of
+from fedh2l.loop import Exchange, Round, check_agreement, run
 from fedh2l.metrics import Scores, scores
 from fedh2l.peer import Peer
-from fedh2l.run import Exchange, Round, check_agreement, run
 
 
 @dataclass

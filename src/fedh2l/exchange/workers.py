@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fedh2l.error import FedH2LError
-from fedh2l.run import Exchange
+from fedh2l.loop import Exchange
 
 # What a process does for the peers that it hosts: yields items, in step with the other processes.
 Work = Callable[[Sequence[str], Exchange], Iterator[Any]]

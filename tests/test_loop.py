@@ -8,8 +8,8 @@ from conftest import blobs, seed_set, torch_learner, torch_peers
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.in_process import InProcess
+from fedh2l.loop import run
 from fedh2l.peer import Peer
-from fedh2l.run import run
 from fedh2l.seedset import SeedSet
 
 Outbox = Mapping[str, bytes]
