@@ -6,7 +6,8 @@ import pytest
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.error import FedH2LError
-from fedh2l.experiment import ALGORITHMS, DEFAULTS, Experiment, algorithm_of, data_of, exchange_of, peers_of
+from fedh2l.experiment import ALGORITHMS, DEFAULTS, Experiment
+from fedh2l.parts import algorithm_of, data_of, exchange_of, peers_of
 from fedh2l.run_folder import from_toml, to_toml
 
 

@@ -1,8 +1,6 @@
 """An experiment: everything that decides its outcome, as one dataclass, and the peers, data and method that it describes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
@@ -10,19 +8,11 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.algorithms.local import Alone, SeedOnly
-from fedh2l.data.federated import FederatedData
 from fedh2l.distill import Teachers
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import graph
-from fedh2l.exchange.in_process import InProcess
-from fedh2l.learner import Conflict, Learner
-from fedh2l.learners.rows import Rows
-from fedh2l.loop import Algorithm
-from fedh2l.peer import Peer
-from fedh2l.views import VIEWS
+from fedh2l.learner import Conflict
 
 NETWORKS = ("mlp", "lenet", "wide-cnn", "resnet", "batchnorm-cnn", "deep-mlp")
 # model -> milliseconds of a step on one core, measured once at 28×28: only to share the peers out evenly among processes
@@ -198,86 +188,3 @@ class Experiment:
         """Names the outcome: the same for the same results, wherever the data lie and whatever is measured beside them."""
         told = {k: v for k, v in asdict(self).items() if k not in ("data_dir", "references")}
         return sha256(dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def algorithm_of(config: Experiment) -> Algorithm:
-    kinds: dict[str, type[FedH2L | Alone | SeedOnly | FedAvg]] = {
-        "fedh2l": FedH2L, "alone": Alone, "pooled": Alone, "seed-only": SeedOnly, "fedavg": FedAvg, "fedprox": FedAvg,
-    }  # fmt: skip
-    kind = kinds[config.algorithm]
-    settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}  # the flags are named after the hyper-parameters
-    if config.algorithm == "fedavg":
-        settings["proximal"] = 0.0
-    return kind(**settings)
-
-
-def exchange_of(config: Experiment) -> InProcess:
-    who = graph(config.graph, config.names, degree=config.degree, seed=config.seed)
-    return InProcess(who, config.participation, config.loss, config.seed)
-
-
-@cache
-def data_of(config: Experiment) -> FederatedData:
-    assert config.domains is not None and config.seed_share is not None
-    split: dict[str, Any] = {"domains": config.domains, "seed": config.seed, "seed_share": config.seed_share}
-    if config.data == "digits":
-        from fedh2l.data.digits import digits
-
-        data = digits(**split)
-    else:
-        from fedh2l.data.mnist import rotated_mnist, skewed_mnist
-
-        split |= {"rows": config.rows}
-        rotate = config.data == "rotated-mnist"
-        data = rotated_mnist(config.data_dir, **split) if rotate else skewed_mnist(config.data_dir, alpha=config.alpha, **split)
-    if not config.views:
-        return data
-    return replace(data, seed_set=replace(data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures), _cache={}))
-
-
-def peers_of(config: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:
-    """The peers that live in this process, each with its own network, private rows and generator."""
-    seeds = data.seed_set.unlabelled() if config.unlabelled else data.seed_set
-    return [
-        Peer(name, _named(name, lambda i=i, name=name: _learner(config, data, i, name)), seeds)
-        for i, name in enumerate(config.names) if name in hosted
-    ]  # fmt: skip
-
-
-def _named(name: str, build: Callable[[], Learner]) -> Learner:
-    try:
-        return build()
-    except FedH2LError as error:
-        raise FedH2LError(f"{name}: {error}") from error
-
-
-def _learner(config: Experiment, data: FederatedData, i: int, name: str) -> Learner:
-    model, seed = config.models[i], 1000 * config.seed + i
-    pooled = config.algorithm == "pooled"
-    rows: Rows = data.pooled(labelled=not config.unlabelled) if pooled else data.domains[name].train
-    if model not in NETWORKS:
-        return _classic(model, rows, data.classes, seed)
-    import torch
-
-    from fedh2l import models
-    from fedh2l.learners.torch import TorchLearner
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1000 * config.seed if config.algorithm in ("fedavg", "fedprox") else seed)  # FedAvg starts from one model
-        network = models.NETWORKS[model](rows[0].shape[1:], data.classes)
-    assert config.rounds is not None
-    optimizer = torch.optim.Adam(network.parameters(), config.rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.rounds * config.steps)
-    batch = config.batch + config.seed_batch if pooled else config.batch  # as many rows per step as with the seed rows
-    augment = VIEWS[config.view] if config.views else None
-    return TorchLearner(network, optimizer, rows, batch=batch, augment=augment, schedule=schedule, seed=seed)
-
-
-def _classic(model: str, rows: Rows, classes: int, seed: int) -> Learner:
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-
-    from fedh2l.learners.sklearn import SklearnLearner
-
-    estimator = RandomForestClassifier(50) if model == "forest" else LogisticRegression(max_iter=1000)
-    return SklearnLearner(estimator, rows, classes, seed=seed)

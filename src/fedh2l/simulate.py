@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 from fedh2l import checkpoint
 from fedh2l.data.federated import FederatedData
 from fedh2l.exchange.workers import in_processes, shares
-from fedh2l.experiment import COST, Experiment, algorithm_of, data_of, exchange_of, peers_of
+from fedh2l.experiment import COST, Experiment
 from fedh2l.loop import Exchange, Round, check_agreement, run
 from fedh2l.metrics import Scores, scores
+from fedh2l.parts import algorithm_of, data_of, exchange_of, peers_of
 from fedh2l.peer import Peer
 
 
@@ -99,7 +100,7 @@ def _row(
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
     seeds = peers[0].seed_set
-    yield Start(config.algorithm, {"digest": seeds.digest, "rows": len(seeds), "classes": list(seeds.classes)})
+    yield Start(config.algorithm, {"digest": seeds.digest, "rows": len(seeds), "asked": seeds.asked, "classes": list(seeds.classes)})
     before = checkpoint.latest(saved) if saved else None
     done, seconds = (before["rounds"], before["train_seconds"]) if before else (0, 0.0)
     progress = {p.name: Progress(**before["peers"][p.name]) if before else Progress() for p in peers}
