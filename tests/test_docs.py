@@ -1,0 +1,71 @@
+"""The documents keep their word: every Python block runs, every link leads somewhere, every named piece of code is there."""
+
+import ast
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedh2l.experiment import Experiment
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if BLOCK.search(p.read_text())], ids=name)
+def test_every_python_block_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = path.read_text()
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "document"}
+    for block in BLOCK.finditer(text):
+        line = text.count("\n", 0, block.start(1))  # so that a failure names the document's own line
+        exec(compile("\n" * line + block[1], str(path), "exec"), names)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for _, target in LINK.findall(path.read_text()):
+        place = target.partition("#")[0]
+        if place and "://" not in place:
+            assert (path.parent / place).exists(), f"{name(path)}: {target}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_every_named_piece_of_code_is_in_the_file_it_links_to(path: Path) -> None:
+    for label, target in LINK.findall(path.read_text()):
+        if target.endswith(".py") and re.fullmatch(r"`[\w.]+`", label):
+            assert label.strip("`") in _names((path.parent / target).read_text()), f"{name(path)}: {label} in {target}"
+
+
+def test_the_readme_federates_an_own_model_in_15_lines() -> None:
+    blocks = [block.splitlines() for block in BLOCK.findall((ROOT / "README.md").read_text())]
+    assert max(sum(bool(line.strip()) for line in block) for block in blocks) <= 15
+
+
+def test_the_flags_are_documented_with_their_defaults() -> None:
+    text = (ROOT / "docs" / "runs.md").read_text()
+    for f in fields(Experiment):
+        flag = f"`--{f.name.replace('_', '-')}"
+        row = next((line for line in text.splitlines() if line.startswith(f"| {flag}") and re.match(rf"\| {flag}[ `/]", line)), None)
+        assert row is not None, f"docs/runs.md: no row for {flag}"
+        if f.default is not None and not isinstance(f.default, bool):
+            assert f"`{f.default}`" in row, f"docs/runs.md: {flag} defaults to {f.default}"
+
+
+def _names(source: str) -> set[str]:
+    """Functions and classes, and methods as Class.method."""
+    found: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{method.name}" for method in node.body if isinstance(method, ast.FunctionDef)}
+    return found
