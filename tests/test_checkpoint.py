@@ -3,12 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
-from conftest import blobs, torch_peers
+from conftest import blobs, seed_set, torch_peers
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.checkpoint import commit, latest, load_peers, save_peers, write
 from fedh2l.error import FedH2LError
+from fedh2l.learners.sklearn import SklearnLearner
 from fedh2l.loop import run
+from fedh2l.peer import Peer
 
 
 def test_peers_come_back_to_the_last_bit(tmp_path: Path) -> None:
@@ -23,6 +26,16 @@ def test_peers_come_back_to_the_last_bit(tmp_path: Path) -> None:
     for a, b in zip(peers, again, strict=True):
         np.testing.assert_array_equal(a.learner.posteriors(x), b.learner.posteriors(x))
         assert a.memory.keys() == b.memory.keys()
+
+
+def test_a_taught_forest_comes_back_too(tmp_path: Path) -> None:
+    peers, again = ([Peer(n, SklearnLearner(RandomForestClassifier(5), blobs(60), 3), seed_set()) for n in "ab"] for _ in range(2))
+    for _ in run(FedH2L(), peers, rounds=1):
+        pass
+    save_peers(tmp_path, 1, peers)
+    load_peers(tmp_path, 1, again)
+    x = blobs(20)[0]
+    np.testing.assert_array_equal(peers[0].learner.posteriors(x), again[0].learner.posteriors(x))
 
 
 def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:

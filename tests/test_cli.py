@@ -65,7 +65,6 @@ def test_the_tables_are_for_people(tmp_path: Path) -> None:
         (["--rounds", "many"], "--rounds"),
         (["--roundz", "3"], "--roundz"),
         (["--config", "absent.toml"], "absent.toml"),
-        (["--resume", "absent"], "no run to go on with"),
         (["--graph", "rign"], "did you mean 'ring'"),
     ],
 )
@@ -76,6 +75,16 @@ def test_bad_input_gets_one_line_and_leaves_nothing(tmp_path: Path, flags: list[
     assert "Traceback" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if line.strip()]) == 1, done.stderr
     assert not (tmp_path / "r").exists()
+
+
+def test_resuming_needs_a_run_and_no_other_flags(tmp_path: Path) -> None:
+    for flags, complaint in (
+        (["--resume", "absent"], "no run to go on with"),
+        (["--resume", ".", "--rounds", "9"], "leave the other flags out"),
+    ):
+        done = fedh2l("run", *flags, cwd=tmp_path)
+        assert done.returncode == 2
+        assert complaint in done.stderr
 
 
 def test_a_report_needs_a_finished_run(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_fedavg_is_the_mean_weighted_by_rows() -> None:
 
 
 def test_seed_only_without_labels_is_refused() -> None:
-    seeds = seed_set(labelled=False)
+    seeds = seed_set(labelled=False)  # and without owners
     with pytest.raises(FedH2LError, match="use 'alone'"):
         list(run(SeedOnly(), [Peer("a", torch_learner(), seeds)], rounds=1))
     with pytest.raises(FedH2LError, match="use 'uniform'"):

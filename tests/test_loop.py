@@ -94,6 +94,19 @@ def test_a_network_that_is_silent_leaves_everybody_learning_alone() -> None:
     assert (beliefs(peers) != before).any()
 
 
+def test_who_says_nothing_hears_nothing_and_the_others_go_on() -> None:
+    class Mute(FedH2L):
+        def speak(self, peer: Peer, t: int):  # type: ignore[no-untyped-def]
+            return None if peer.name == "a" else super().speak(peer, t)
+
+        def listen(self, peer: Peer, t: int, inbox):  # type: ignore[no-untyped-def]
+            return None if peer.name == "a" else super().listen(peer, t, inbox)
+
+    (r,) = run(Mute(steps=1), torch_peers("abc"), lambda t, outbox: everyone(outbox) | {"a": dict(outbox)}, rounds=1)
+    assert r.heard["a"] == {}
+    assert set(r.heard["b"]) == {"c"}
+
+
 def test_peers_must_agree() -> None:
     a, b = torch_peers("ab")
     x = b.seed_set.x.copy()

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from fedh2l import run_folder
+from fedh2l.error import FedH2LError
 from fedh2l.experiment import Experiment
 from fedh2l.report import write_report
 from fedh2l.simulate import simulate
@@ -49,6 +51,8 @@ def run(
         Print summary.json instead of tables; progress goes to standard error.
     """
     if resume is not None:
+        if replace(experiment, data_dir=None) != Experiment():
+            raise FedH2LError("--resume goes on with the configuration in the folder; leave the other flags out, or start a new run")
         folder = run_folder.open_again(resume)
     else:
         found = experiment.resolved()

@@ -35,12 +35,12 @@ def owner_weights(owned: Bool[np.ndarray, "peers rows"]) -> Float[np.ndarray, "p
     return np.where(owned, np.float32(OWNER), np.float32(1))
 
 
-def temper(probs: Float[np.ndarray, "rows classes"], temperature: float) -> Float[np.ndarray, "rows classes"]:
+def temper(probs: Float[np.ndarray, "... classes"], temperature: float) -> Float[np.ndarray, "... classes"]:
     """softmax(logits / T) from softmax(logits): p^(1/T), normalised."""
     if temperature == 1:
         return probs
     p = probs ** (1 / temperature)
-    return p / p.sum(1, keepdims=True)
+    return p / p.sum(-1, keepdims=True)
 
 
 def project(gradient: Any, protected: Any) -> Any:

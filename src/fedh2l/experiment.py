@@ -108,7 +108,7 @@ class Experiment:
     data: str = "digits"
     data_dir: Annotated[Path | None, Parameter(env_var="FEDH2L_DATA")] = None
     algorithm: str = "fedh2l"
-    peers: tuple[str, ...] | None = None
+    peers: Annotated[tuple[str, ...] | None, Parameter(consume_multiple=True)] = None
     domains: int | None = None
     rows: int = 1000
     alpha: float = 0.1

@@ -14,8 +14,8 @@ class Lesson(NamedTuple):
     """What a peer is asked to learn besides its own data: match `targets` on `x`, and the `labels` where there are any.
 
     Added to the private loss, in means over the rows of a batch (q is the learner's p(class | x)):
-        CE(labels, q) + weight · temperature² · CE(targets^(1/temperature), q^(1/temperature))
-    Cross-entropy to the mean teacher has the gradient of the mean of KL(p_j ‖ q) over the teachers.
+        CE(labels, q) + weight · temperature² · CE(targets, q^(1/temperature))
+    With the mean of the teachers, softened by the temperature, as targets this has the gradient of the mean of KL(p_j ‖ q).
     """
 
     x: Shaped[np.ndarray, "rows ..."]

@@ -55,10 +55,10 @@ def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, t: i
     said = {p.name: m for p in peers if (m := algorithm.speak(p, t)) is not None}
     session = bytes.fromhex(peers[0].seed_set.digest)[:8]
     outbox = {name: encode(m, session) for name, m in said.items()}
-    arrived = exchange(t, outbox) if outbox else {}
+    arrived = exchange(t, outbox)  # also with nothing to say: other processes may be waiting
     heard, missing, refused, conflicts = {}, {}, {}, {}
     for p in peers:
-        posts = arrived.get(p.name, {})
+        posts = arrived.get(p.name, {}) if p.name in said else {}  # who says nothing has nothing to compare with
         inbox: dict[str, Message] = {}
         reasons: dict[str, str] = {}
         for sender, data in sorted(posts.items()):

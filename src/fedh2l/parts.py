@@ -52,7 +52,7 @@ def data_of(config: Experiment) -> FederatedData:
         data = rotated_mnist(config.data_dir, **split) if rotate else skewed_mnist(config.data_dir, alpha=config.alpha, **split)
     if not config.views:
         return data
-    return replace(data, seed_set=replace(data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures), _cache={}))
+    return replace(data, seed_set=replace(data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures)))
 
 
 def peers_of(config: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:

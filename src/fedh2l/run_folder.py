@@ -45,7 +45,7 @@ class RunFolder:
             file.write(json.dumps(_line(event)) + "\n")
         peers = {n: asdict(p) for n, p in event.peers.items()}
         about = {
-            "digest": self.digest(event.row), "bytes": lines.stat().st_size, "peers": peers,
+            "digest": self.digest(event.row), "seed_set": self.seed_set["digest"], "bytes": lines.stat().st_size, "peers": peers,
             "train_seconds": event.train_seconds, "total_seconds": time.perf_counter() - self.clock,
         }  # fmt: skip
         checkpoint.commit(place / "checkpoints", event.done, about)
@@ -58,6 +58,8 @@ class RunFolder:
         if not (self.path / "config.toml").exists():
             checkpoint.write(self.path / "config.toml", to_toml(self.config).encode())
         saved = checkpoint.latest(place / "checkpoints")
+        if saved and saved.get("seed_set") != self.seed_set["digest"]:
+            raise FedH2LError(f"{place}: the data are not those that this run began with; give it the same --data-dir, or start anew")
         with lines.open("ab") as file:
             file.truncate(saved["bytes"] if saved else 0)  # what a killed run wrote after its last checkpoint comes again
 
@@ -89,8 +91,8 @@ class RunFolder:
             "mean": _mean(main),
             "references": {row: _mean(e) for row, e in self.finals.items() if row != config.algorithm},
             "conflict_rate": sum(rates) / len(rates) if rates else None,
-            "missing": sum(p.missing for p in main.peers.values()),
-            "refused": sum(p.refused for p in main.peers.values()),
+            "missing": sum(sum(p.missing.values()) for p in main.peers.values()),
+            "refused": sum(sum(p.refused.values()) for p in main.peers.values()),
             "seconds": {"total": time.perf_counter() - self.clock, "train": main.train_seconds},
             "versions": versions(),
         }  # fmt: skip

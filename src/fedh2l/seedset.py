@@ -27,7 +27,7 @@ class SeedSet:
     view: ViewName = "none"
     every: int = 1  # rounds for which a view is kept before a fresh one is taken
     mixtures: bool = False  # ask about as many mixtures of two examples as well: questions to which nobody holds a label
-    _cache: "dict[int, tuple[np.ndarray, np.ndarray | None]]" = field(default_factory=dict[int, Any], repr=False)
+    _cache: "dict[int, tuple[np.ndarray, np.ndarray | None]]" = field(default_factory=dict[int, Any], init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not len(self.x) or len(self.classes) < 2:
@@ -73,8 +73,8 @@ class SeedSet:
         return " ".join(self.digest[i : i + 4] for i in range(0, 16, 4))
 
     def unlabelled(self) -> "SeedSet":
-        """The same examples with labels and owners withheld."""
-        return replace(self, labels=None, owners=None, _cache={})
+        """The same examples with the labels withheld."""
+        return replace(self, labels=None)
 
     @property
     def asked(self) -> int:

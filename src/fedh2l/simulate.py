@@ -3,7 +3,8 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ class Progress:
     """What has become of one peer so far. Counts are of the whole run; accuracies of its last evaluation."""
 
     payload_bytes_sent: int = 0
-    missing: int = 0  # messages that were expected and did not arrive
-    refused: int = 0  # messages that arrived and were not believed
+    missing: dict[str, int] = field(default_factory=dict[str, int])  # by sender: messages expected that did not arrive
+    refused: dict[str, int] = field(default_factory=dict[str, int])  # by sender: messages that arrived and were not believed
     conflict_rate: float | None = None  # mean over the rounds in which it was measured
     conflict_rounds: int = 0
     validation: Scores | None = None
@@ -120,7 +121,7 @@ def _row(
         _evaluate(progress, peers, data, last)
         if saved:
             checkpoint.save_peers(saved, r.t + 1, peers)
-        yield Evaluation(config.algorithm, r.t + 1, {n: replace(p) for n, p in progress.items()}, seconds, last)
+        yield Evaluation(config.algorithm, r.t + 1, deepcopy(progress), seconds, last)
         clock = time.perf_counter()
 
 
@@ -135,8 +136,9 @@ def _evaluate(progress: dict[str, Progress], peers: Sequence[Peer], data: Federa
 def _count(progress: dict[str, Progress], r: Round, copies: dict[str, int]) -> None:
     for name, p in progress.items():
         p.payload_bytes_sent += r.sent.get(name, 0) * copies[name]
-        p.missing += len(r.missing[name])
-        p.refused += len(r.refused[name])
+        for tally, senders in ((p.missing, r.missing[name]), (p.refused, r.refused[name])):
+            for sender in senders:
+                tally[sender] = tally.get(sender, 0) + 1
         if (rate := r.conflict_rate.get(name)) is not None:
             p.conflict_rate = ((p.conflict_rate or 0.0) * p.conflict_rounds + rate) / (p.conflict_rounds + 1)
             p.conflict_rounds += 1

@@ -102,7 +102,8 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
     sent = sum(p["payload_bytes_sent"] for p in summary["peers"].values()) / len(summary["peers"])
     table.add_row(f"{summary['algorithm']}, mean", *(percent(summary["mean"][k]) for k in keys), size(sent), style="bold")
     for row, mean in summary["references"].items():
-        table.add_row(f"{row}, mean", *(percent(mean[k]) for k in keys), "0 B", style="dim")
+        moved = "all data" if row == "pooled" else size(0)
+        table.add_row(f"{row}, mean", *(percent(mean[k]) for k in keys), moved, style="dim")
     return Group(table, Text(worth(summary)))
 
 

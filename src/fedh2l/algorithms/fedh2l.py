@@ -5,11 +5,12 @@ from typing import Literal
 
 import numpy as np
 
-from fedh2l.distill import Teachers, label_weights, linear_pool, owner_weights, uniform_weights
+from fedh2l.distill import Teachers, label_weights, linear_pool, owner_weights, temper, uniform_weights
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
+from fedh2l.seedset import SeedSet
 
 WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
 
@@ -27,7 +28,7 @@ class FedH2L:
     own: bool = True  # one's own posteriors are part of the average
 
     def speak(self, peer: Peer, t: int) -> Posteriors:
-        probs = peer.posteriors(self._asked(peer, t))
+        probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)  # one's own as the others will see them
         peer.memory["own"] = probs
         return Posteriors(t, probs)
 
@@ -49,14 +50,18 @@ class FedH2L:
         names = sorted(voices)  # sorted: float sums must be the same on every peer
         probs = np.stack([voices[n] for n in names])
         rows, seeds = self._rows(peer, t), peer.seed_set
+        return linear_pool(temper(probs, self.temperature), self._trust(probs, names, seeds, t, rows))
+
+    def _trust(self, probs: np.ndarray, names: list[str], seeds: SeedSet, t: int, rows: slice | np.ndarray) -> np.ndarray:
+        """How much each teacher counts on each row, (peers, rows)."""
         labels = seeds.soft_labels(seeds.view_index(t))
         if self.teachers == "label" and labels is not None:
-            return linear_pool(probs, label_weights(probs, labels[rows]))
+            return label_weights(probs, labels[rows])
         if self.teachers == "owner":
             if seeds.owners is None:
                 raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
-            return linear_pool(probs, owner_weights(np.array(names)[:, None] == np.resize(seeds.owners, seeds.asked)[rows]))
-        return linear_pool(probs, uniform_weights(probs))
+            return owner_weights(np.array(names)[:, None] == np.resize(seeds.owners, seeds.asked)[rows])
+        return uniform_weights(probs)
 
     def _remember(self, peer: Peer, t: int, targets: np.ndarray) -> None:
         """Keep the answers to the last `reuse` questions; a newer answer about the same view replaces the older one."""

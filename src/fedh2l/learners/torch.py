@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from fedh2l.distill import reconcile, temper
+from fedh2l.distill import reconcile
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
 from fedh2l.learners.rows import Rows, check_classes, checked_rows
@@ -160,8 +160,7 @@ class TorchLearner:
         if lesson is None:
             yield from (([], None) for _ in range(steps))
             return
-        targets = None if lesson.targets is None else temper(lesson.targets, lesson.temperature)
-        answers = (None if a is None else torch.from_numpy(a).to(self.device, self.dtype) for a in (targets, lesson.labels))
+        answers = (None if a is None else torch.from_numpy(a).to(self.device, self.dtype) for a in (lesson.targets, lesson.labels))
         parts = [self._tensor(lesson.x), *answers]
         size = min(lesson.batch, len(lesson.x))
         picks: list[np.ndarray] = []
@@ -203,7 +202,7 @@ class TorchLearner:
             empty = True
             for x, y in loader:
                 empty = False
-                yield x.to(self.device), y.to(self.device)
+                yield x.to(self.device, self.dtype if x.is_floating_point() else x.dtype), y.to(self.device)
             if empty:
                 raise FedH2LError("the DataLoader yields no batch: fewer rows than a batch with drop_last=True, or an iterator used up")
 
