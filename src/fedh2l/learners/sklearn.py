@@ -44,14 +44,11 @@ class SklearnLearner:
         return probs
 
     def learn(self, lesson: Lesson | None, steps: int) -> None:
-        """A refit has no steps: however many are asked for, it is one."""
-        if lesson is None:
-            if not self.fitted:
-                self._fit()
-            return
-        targets, weight = lesson.merged()
-        self.taught = (lesson.x, targets, weight)
-        self._fit()
+        """A refit has no steps: however many are asked for, it is one, made when the learner is next asked what it believes."""
+        if lesson is not None:
+            targets, weight = lesson.merged()
+            self.taught = (lesson.x, targets, weight)
+            self.fitted = False
 
     def state_dict(self) -> State:
         """What it was last taught: with the private rows that is the whole model, without unpickling anything."""
