@@ -30,7 +30,7 @@ def geometry(x: Images, rng: np.random.Generator) -> Images:
     angle, scale, shear = np.deg2rad(12) * u[0], 1 + 0.12 * u[1], 0.1 * u[2]
     cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
     # output pixel -> input pixel, about the centre: rotation/scale times shear, then the shift
-    y, x_ = np.mgrid[:h, :w].astype(np.float32) - np.array([(h - 1) / 2, (w - 1) / 2], np.float32)[:, None, None]
+    y, x_ = _from_centre(h, w)
     a = np.stack([cos, cos * shear + sin, -sin, cos - sin * shear]).astype(np.float32)[:, :, None, None]
     wobble = _elastic(rng.uniform(-1, 1, (2, n, 5, 5)).astype(np.float32), h, w)
     ys = a[0] * y + a[1] * x_ + wobble[0] * (0.05 * h) + ((h - 1) / 2 + 0.07 * h * u[3])[:, None, None].astype(np.float32)
@@ -54,6 +54,12 @@ VIEWS: dict[ViewName, View] = {"none": lambda x, rng: x, "shift": shift, "geomet
 
 
 @cache
+def _from_centre(h: int, w: int) -> np.ndarray:
+    """Each pixel's (y, x) from the centre of the image."""
+    return np.mgrid[:h, :w].astype(np.float32) - np.array([(h - 1) / 2, (w - 1) / 2], np.float32)[:, None, None]
+
+
+@cache
 def _ramp(side: int, knots: int) -> np.ndarray:
     """Linear interpolation from `knots` control points to `side` pixels, as a matrix."""
     at = np.linspace(0, knots - 1, side)
@@ -68,15 +74,16 @@ def _gather(x: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     """Bilinear samples at (ys, xs), zero outside."""
     n, c, h, w = x.shape
     ys, xs = np.broadcast_arrays(np.clip(ys, -1, h) + 1, np.clip(xs, -1, w) + 1)  # + 1: a border of zeros
-    top, left = ys.astype(np.int32), xs.astype(np.int32)
+    top, left = ys.astype(np.intp), xs.astype(np.intp)  # intp: what `take` would convert to, four times
     fy, fx = ys - top, xs - left
-    corner = top * (w + 3) + left + (np.arange(n, dtype=np.int32) * ((h + 3) * (w + 3)))[:, None, None]
+    corner = top * (w + 3) + left + (np.arange(n) * ((h + 3) * (w + 3)))[:, None, None]
+    corners = [corner + beside for beside in (0, 1, w + 3, w + 4)]
+    framed = np.zeros((n, h + 3, w + 3), np.float32)
     out = np.empty((n, c, h, w), np.float32)
     for k in range(c):
-        flat = np.pad(x[:, k], ((0, 0), (1, 2), (1, 2))).astype(np.float32, copy=False).ravel()
-        upper = flat.take(corner)
-        upper += fx * (flat.take(corner + 1) - upper)
-        lower = flat.take(corner + (w + 3))
-        lower += fx * (flat.take(corner + (w + 4)) - lower)
+        framed[:, 1:-2, 1:-2] = x[:, k]
+        upper, upper_right, lower, lower_right = (framed.take(at, mode="clip") for at in corners)  # clip: no check, none is needed
+        upper += fx * (upper_right - upper)
+        lower += fx * (lower_right - lower)
         out[:, k] = upper + fy * (lower - upper)
     return out
