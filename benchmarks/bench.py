@@ -1,6 +1,7 @@
 """`make bench`: overhead, speed-up, start-up and memory, as ratios measured side by side on this machine, into one table.
 
 CPU seconds unless it says wall clock; medians of interleaved runs, with the least and the greatest. One thread per process.
+`python benchmarks/bench.py memory overhead` measures these parts only.
 """
 
 import json
@@ -81,7 +82,7 @@ def start_up() -> list[Measure]:
     ]
 
 
-def memory(rounds: int = 5) -> list[Measure]:
+def memory(rounds: int = 3) -> list[Measure]:
     pairs = [[child(HERE / "loops.py", side, str(rounds)).memory for side in ("federated", "raw")] for _ in range(TIMES)]
     return [
         Measure("peak memory, federated / raw loop", [f / r for f, r in pairs], 1.15),
@@ -158,9 +159,10 @@ def table_of(measures: Sequence[Measure]) -> Table:
     return table
 
 
-def main() -> None:
+def main(*names: str) -> None:
     clock, load = time.perf_counter(), os.getloadavg()
-    measures = [m for part in (start_up, memory, overhead, speed_up) for m in part()]
+    parts = {part.__name__: part for part in (start_up, memory, overhead, speed_up)}
+    measures = [m for name in names or parts for m in parts[name]()]
     OUT.mkdir(parents=True, exist_ok=True)
     told = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"), "python": sys.version.split()[0], "cores": os.cpu_count(),
@@ -173,4 +175,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
