@@ -55,8 +55,8 @@ def images(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def federated(views: bool) -> Iterator[object]:
     from fedh2l.algorithms.fedh2l import FedH2L  # here: the raw loop's process must not hold them
     from fedh2l.learners.torch import TorchLearner
-    from fedh2l.peer import Peer
     from fedh2l.loop import run
+    from fedh2l.peer import Peer
     from fedh2l.seedset import SeedSet
 
     x, y = images(SEED_ROWS, 99)
