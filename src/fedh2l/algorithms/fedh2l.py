@@ -72,24 +72,36 @@ class FedH2L:
         before = peer.memory["answers"][kept] if len(kept) else targets[None][:0]
         peer.memory["answers"] = np.concatenate([before, targets[None]])
 
+    def _picked(self, seeds: SeedSet, asked: int) -> tuple[int, slice | np.ndarray]:
+        """The view and the rows of a remembered question."""
+        if self.exchange == "batch":
+            return seeds.view_index(asked), seeds.batch(asked, self.seed_batch)
+        return asked, slice(None)
+
     def _lesson(self, peer: Peer, t: int) -> Lesson | None:
         seeds = peer.seed_set
         heard = "asked" in peer.memory
         if not heard and seeds.labels is None:
             return None
         asked = [int(i) for i in peer.memory["asked"]] if heard else [t if self.exchange == "batch" else seeds.view_index(t)]
-        if self.exchange == "batch":
-            picks = [(seeds.view_index(i), seeds.batch(i, self.seed_batch)) for i in asked]
-        else:
-            picks = [(i, slice(None)) for i in asked]
-        labels = [soft[rows] for v, rows in picks if (soft := seeds.soft_labels(v)) is not None]
+        picks = [self._picked(seeds, i) for i in asked]
+        answers = np.concatenate(list(peer.memory["answers"])) if heard else None
         return Lesson(
             np.concatenate([seeds.rows(v)[rows] for v, rows in picks]),
-            np.concatenate(list(peer.memory["answers"])) if heard else None,
-            np.concatenate(labels) if labels else None,
+            answers,
+            None if seeds.labels is None else _labels(seeds, picks, answers),
             self.weight,
             self.temperature,
             self.seed_batch,
             self.conflict,
             watch=t % WATCH == 0,
         )
+
+
+def _labels(seeds: SeedSet, picks: list[tuple[int, slice | np.ndarray]], answers: np.ndarray | None) -> np.ndarray:
+    """The labels of these rows. To a mixture nobody holds one: what the peers answered stands in for it."""
+    labels = np.concatenate([soft[rows] for v, rows in picks if (soft := seeds.soft_labels(v)) is not None])
+    if answers is None:
+        return labels
+    mixture = np.concatenate([np.arange(seeds.asked)[rows] >= len(seeds) for _, rows in picks])
+    return np.where(mixture[:, None], answers, labels)
