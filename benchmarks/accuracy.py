@@ -31,6 +31,7 @@ def runs() -> Iterator[tuple[str, int, str]]:
             yield f"{name}-seed-only", seed, f"{flags} --algorithm seed-only"
     for algorithm in ("fedh2l", "fedavg", "alone"):
         yield f"one-{algorithm}", 0, f"--peers batchnorm-cnn --algorithm {algorithm}"
+        yield f"oneshort-{algorithm}", 0, f"--peers lenet --algorithm {algorithm} --view shift --weight 10 {SHORT} 30"
     for i, flags in enumerate(LADDER.values()):
         yield f"ladder{i}", 0, flags
 
