@@ -20,7 +20,7 @@ COST = dict(zip(NETWORKS, (3, 14, 18, 14, 12, 4), strict=True)) | {"forest": 30,
 DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {
         "peers": ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest"),
-        "rounds": 30,
+        "rounds": 24,
         "seed_share": 0.1,
         "mixtures": False,
         "references": True,
