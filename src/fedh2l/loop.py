@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from fedh2l.codecs import codec_of
+from fedh2l.codecs.codec import Codec
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.message import Inbox, Message
 from fedh2l.peer import Peer
-from fedh2l.wire import WireError, decode, encode
+from fedh2l.wire import Session, Unreadable, WireError, decode, encode
 
-# Outboxes of the peers hosted here -> their inboxes. A sender that was expected and did not arrive is there as None.
-Exchange = Callable[[int, Mapping[str, bytes]], Mapping[str, Mapping[str, bytes | None]]]
+# Outboxes of the peers hosted here -> their inboxes: for each sender that was expected, his frames that are new here, oldest first.
+# None arrived: an empty sequence. More than one: those of earlier rounds that came late, or were fetched to read the last one.
+Exchange = Callable[[int, Mapping[str, bytes]], Mapping[str, Mapping[str, Sequence[bytes]]]]
 
 
 @runtime_checkable
@@ -30,14 +33,27 @@ class Round:
     """What happened in round t, by name of the peers hosted here. Sizes in bytes."""
 
     t: int
-    sent: Mapping[str, int]  # one copy of what each peer said
+    said: Mapping[str, bytes]  # the frame of each peer
     heard: Mapping[str, Mapping[str, int]]
     missing: Mapping[str, tuple[str, ...]]  # expected, and did not arrive
     refused: Mapping[str, Mapping[str, str]]  # arrived, and was not believed: the reason
     conflict_rate: Mapping[str, float]
 
+    @property
+    def sent(self) -> dict[str, int]:
+        """Bytes of one copy of what each peer said."""
+        return {name: len(frame) for name, frame in self.said.items()}
 
-def run(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange | None = None, *, rounds: int, start: int = 0) -> Iterator[Round]:
+
+def run(
+    algorithm: Algorithm,
+    peers: Sequence[Peer],
+    exchange: Exchange | None = None,
+    *,
+    rounds: int,
+    start: int = 0,
+    codec: str | Codec = "float32",
+) -> Iterator[Round]:
     """Rounds `start` to `rounds` − 1 of a federation, each yielded when its peers have learnt.
 
     The peers are changed in place; the caller's loop evaluates, saves, plots or stops. The default exchange is a full
@@ -47,33 +63,47 @@ def run(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange | None =
     """
     check_agreement(peers)
     carry = exchange or InProcess()
+    session = Session(codec_of(codec) if isinstance(codec, str) else codec, peers[0].seed_set.digest)
     for t in range(start, rounds):
-        yield _round(algorithm, peers, carry, t)
+        yield _round(algorithm, peers, carry, session, t)
 
 
-def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, t: int) -> Round:
+def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, session: Session, t: int) -> Round:
     said = {p.name: m for p in peers if (m := algorithm.speak(p, t)) is not None}
-    session = bytes.fromhex(peers[0].seed_set.digest)[:8]
-    outbox = {name: encode(m, session) for name, m in said.items()}
+    outbox = {p.name: encode(said[p.name], session, p.lines) for p in peers if p.name in said}
     arrived = exchange(t, outbox)  # also with nothing to say: other processes may be waiting
     heard, missing, refused, conflicts = {}, {}, {}, {}
     for p in peers:
         posts = arrived.get(p.name, {}) if p.name in said else {}  # who says nothing has nothing to compare with
         inbox: dict[str, Message] = {}
         reasons: dict[str, str] = {}
-        for sender, data in sorted(posts.items()):
-            if data is None:
-                continue
+        for sender, frames in sorted(posts.items()):
             try:
-                inbox[sender] = decode(data, said[p.name], session, sender)
+                if (message := _read(frames, said[p.name], session, sender, p)) is not None:
+                    inbox[sender] = message
             except WireError as error:
                 reasons[sender] = str(error)
-        heard[p.name] = {s: len(data) for s, data in posts.items() if data is not None}
-        missing[p.name] = tuple(sorted(s for s, data in posts.items() if data is None))
+        heard[p.name] = {s: sum(map(len, frames)) for s, frames in posts.items() if frames}
+        missing[p.name] = tuple(sorted(s for s, frames in posts.items() if not frames))
         refused[p.name] = reasons
         if (rate := algorithm.listen(p, t, inbox)) is not None:
             conflicts[p.name] = rate
-    return Round(t, {n: len(b) for n, b in outbox.items()}, heard, missing, refused, conflicts)
+    return Round(t, outbox, heard, missing, refused, conflicts)
+
+
+def _read(frames: Sequence[bytes], mine: Message, session: Session, sender: str, peer: Peer) -> Message | None:
+    """What the sender says in this round. Frames of earlier rounds are read for the sake of later ones."""
+    newest = None
+    for data in frames:
+        try:
+            message = decode(data, mine, session, sender, peer.lines)
+        except Unreadable:
+            peer.lines.lost.add(sender)
+            if data is frames[-1]:
+                raise
+            continue
+        newest = message if message.round == mine.round else None
+    return newest
 
 
 def check_agreement(peers: Sequence[Peer]) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from fedh2l.codecs.codec import check_posteriors
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner, State
 from fedh2l.seedset import SeedSet
-from fedh2l.wire import check_posteriors
+from fedh2l.wire import Lines
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # safe in a path, a terminal and a key expression
 
@@ -19,11 +20,13 @@ class Peer:
     name: str
     learner: Learner
     seed_set: SeedSet
-    memory: dict[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])
+    memory: dict[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])  # the algorithm's
+    lines: Lines = field(init=False)  # the wire's
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise FedH2LError(f"peer name {self.name!r}: use 1 to 64 letters, digits, '_' or '-'")
+        self.lines = Lines(self.name)
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
         """The learner's posteriors, refused here when they are not distributions over the agreed classes."""
@@ -33,11 +36,13 @@ class Peer:
 
     def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         learner = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
-        return learner | {f"memory.{k}": v for k, v in self.memory.items()}
+        memory = {f"memory.{k}": v for k, v in self.memory.items()}
+        return learner | memory | {f"lines.{k}": v for k, v in self.lines.state_dict().items()}
 
     def load_state_dict(self, state: State) -> None:
         self.learner.load_state_dict(under(state, "learner."))
         self.memory = under(state, "memory.")
+        self.lines.load_state_dict(under(state, "lines."))
 
 
 def under(state: State, prefix: str) -> dict[str, Shaped[np.ndarray, "..."]]:

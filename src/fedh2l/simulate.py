@@ -110,10 +110,10 @@ def _row(
     if done == config.rounds:
         yield Evaluation(config.algorithm, done, progress, seconds, last=True)
     assert config.rounds is not None and config.evaluate is not None
-    copies = exchange_of(config).copies
+    receivers = exchange_of(config).receivers
     clock = time.perf_counter()
     for r in run(algorithm_of(config), peers, exchange, rounds=config.rounds, start=done):
-        _count(progress, r, copies(r.t, config.names))
+        _count(progress, r, receivers(r.t, config.names))
         last = r.t + 1 == config.rounds
         if (r.t + 1) % config.evaluate and not last:
             continue
@@ -133,9 +133,9 @@ def _evaluate(progress: dict[str, Progress], peers: Sequence[Peer], data: Federa
             progress[p.name].test = scores(p.learner, p.name, test)
 
 
-def _count(progress: dict[str, Progress], r: Round, copies: dict[str, int]) -> None:
+def _count(progress: dict[str, Progress], r: Round, receivers: dict[str, list[str]]) -> None:
     for name, p in progress.items():
-        p.payload_bytes_sent += r.sent.get(name, 0) * copies[name]
+        p.payload_bytes_sent += r.sent.get(name, 0) * len(receivers[name])
         for tally, senders in ((p.missing, r.missing[name]), (p.refused, r.refused[name])):
             for sender in senders:
                 tally[sender] = tally.get(sender, 0) + 1

@@ -1,89 +1,182 @@
-"""Messages as bytes, and the door through which strangers come in: everything is checked before anything is allocated.
+"""Messages as frames, and the door through which strangers come in: everything is checked before anything is allocated.
 
-A message is a 16-byte header (magic, version, kind, round, first 8 bytes of the seed set's digest; little-endian) and
-float32 values. Sizes never come from the message: the receiver knows what it expects, because it has just said the like.
+A frame is a 16-byte header and a body (docs/wire.md). It is a key frame, which can be read alone, or it says what has changed since an
+earlier frame of the same author, which it names. Sizes never come from a frame: the receiver knows them, because it has just said the like.
 """
 
 import struct
+import zlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 
 import numpy as np
+from jaxtyping import Shaped
 
-from fedh2l.error import FedH2LError
+from fedh2l.codecs.codec import Codec, Held, WireError, check_size
+from fedh2l.learner import State
 from fedh2l.message import Message, Posteriors, Weights
 
-HEADER = struct.Struct("<2sBBI8s")
-MAGIC, VERSION = b"H2", 1
-POSTERIORS, WEIGHTS = 1, 2
-SUM_TOLERANCE = 1e-3  # of a row of posteriors
+HEADER = struct.Struct("<2sBBBB2sII")  # magic, version, kind, distance, lost, session, round, check
+MAGIC, VERSION, WEIGHTS = b"H2", 1, 0
+KEY_EVERY = 32  # an author's frames from one key frame to the next, at the most
+FARTHEST = 255  # rounds from a frame to the one that it names
 
 
-class WireError(FedH2LError):
-    """Bytes that are not what this peer expects. Nothing of them was used."""
+class Unreadable(WireError):
+    """A frame against one that is not held here. The author is asked for a key frame."""
 
 
-def check_posteriors(probs: np.ndarray, shape: tuple[int, int], who: str) -> None:
-    """Refuse what is not one distribution per row, over the agreed classes."""
-    if probs.shape != shape:
-        raise WireError(
-            f"{who}: posteriors of shape {probs.shape}, expected {shape}: one row per seed example, one column per "
-            "class, in the seed set's order of classes"
-        )
-    low, sums = probs.min(initial=0.0), probs.sum(1)
-    if not np.isfinite(sums).all():
-        raise WireError(f"{who}: NaN or infinity in the posteriors; its training has diverged: lower the learning rate or check its data")
-    if low < 0 or np.abs(sums - 1).max(initial=0.0) > SUM_TOLERANCE:
-        raise WireError(
-            f"{who}: rows are not probabilities (least value {low:.3g}, row sums {sums.min():.3g} to {sums.max():.3g}); "
-            "if these are logits, apply softmax"
-        )
+@dataclass(frozen=True)
+class Session:
+    """What all have agreed on before the first frame."""
+
+    codec: Codec
+    seed_set: str  # its digest
+
+    @cached_property
+    def id(self) -> bytes:
+        """8 bytes: two in every header, all of them in its check."""
+        return sha256(f"fedh2l {VERSION} {self.codec.name} {self.seed_set}".encode()).digest()[:8]
 
 
-def encode(message: Message, session: bytes) -> bytes:
-    """`session`: the first 8 bytes of the seed set's digest."""
-    if isinstance(message, Posteriors):
-        return HEADER.pack(MAGIC, VERSION, POSTERIORS, message.round, session) + message.probs.astype("<f4").tobytes()
-    body = (message.arrays[k].astype("<f4").tobytes() for k in sorted(message.arrays))
-    return HEADER.pack(MAGIC, VERSION, WEIGHTS, message.round, session) + struct.pack("<I", message.rows) + b"".join(body)
+@dataclass(frozen=True)
+class Frame:
+    """What both ends hold after a frame, to write and to read the next one."""
+
+    round: int
+    check: int  # of the frame, and through it of all since its key frame
+    age: int  # frames since the last key frame
+    held: Held
 
 
-def decode(data: bytes, like: Message, session: bytes, sender: str) -> Message:
-    """The message in `data`, of the same kind, round and shape as `like`: the receiver's own of this round. Else `WireError`."""
+@dataclass
+class Lines:
+    """One peer's ends of its lines to the others."""
+
+    me: str
+    sent: Frame | None = None
+    heard: dict[str, Frame] = field(default_factory=dict[str, Frame])  # the last readable frame of each author
+    lost: set[str] = field(default_factory=set[str])  # authors that cannot be read until they send a key frame: they are told
+    wanted: bool = False  # somebody cannot read me: my next frame is a key frame
+
+    def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
+        frames = self.heard | ({self.me: self.sent} if self.sent else {})
+        arrays = {f"{author}.{k}": v for author, f in frames.items() for k, v in f.held.items()}
+        places = {f"{author}:at": np.array([f.round, f.check, f.age], np.int64) for author, f in frames.items()}
+        flags = np.frombuffer("\n".join(["wanted" if self.wanted else "-", *sorted(self.lost)]).encode(), np.uint8)
+        return arrays | places | {"flags": flags.copy()}
+
+    def load_state_dict(self, state: State) -> None:
+        frames: dict[str, Frame] = {}
+        for author, place in ((k.removesuffix(":at"), v) for k, v in state.items() if k.endswith(":at")):
+            t, check, age = (int(i) for i in place)
+            frames[author] = Frame(t, check, age, {k.removeprefix(f"{author}."): v for k, v in state.items() if k.startswith(f"{author}.")})
+        self.sent = frames.pop(self.me, None)
+        self.heard = frames
+        wanted, *lost = state["flags"].tobytes().decode().split("\n")
+        self.wanted, self.lost = wanted == "wanted", set(lost)
+
+
+def encode(message: Message, session: Session, lines: Lines) -> bytes:
+    """The frame that says this to everybody, and `lines` as they are after it was said."""
+    if isinstance(message, Weights):
+        arrays = (message.arrays[k].astype("<f4").tobytes() for k in sorted(message.arrays))
+        return _frame(WEIGHTS, 0, b"", session, message.round, 0, struct.pack("<I", message.rows) + b"".join(arrays))[0]
+    past = lines.sent
+    if past is None or lines.wanted or not past.held or past.age + 1 >= KEY_EVERY or not 0 < message.round - past.round <= FARTHEST:
+        past = None
+    body, held = session.codec.encode(message.probs, past.held if past else None)
+    lost = bytes(sorted({_short(name) for name in lines.lost}))[:255]
+    distance, before = (message.round - past.round, past.check) if past else (0, 0)
+    data, check = _frame(session.codec.kind, distance, lost, session, message.round, before, body)
+    lines.sent = Frame(message.round, check, past.age + 1 if past else 0, held)
+    lines.wanted = False
+    return data
+
+
+def decode(data: bytes, like: Message, session: Session, sender: str, lines: Lines) -> Message:
+    """The message in a frame of the same kind and shape as `like`, the receiver's own of this round; `lines` then hold it.
+
+    Older rounds are read too: later frames may need them. Raises WireError, and leaves `lines` as they were.
+    """
+    kind, distance, lost, t, check = _header(data, session, sender)
+    if kind != (session.codec.kind if isinstance(like, Posteriors) else WEIGHTS):
+        raise WireError(f"{sender}: a frame of kind {kind}, expected {type(like).__name__} as {session.codec.name}; "
+                        "all peers must run the same algorithm and codec")  # fmt: skip
+    if t > like.round:
+        raise WireError(f"{sender}: round {t}, expected {like.round}")
+    if len(data) > HEADER.size + lost + _most(like):
+        raise WireError(f"{sender}: {len(data)} bytes, more than any frame of this session: another model, seed set or number of classes")
+    past = lines.heard.get(sender) if distance else None
+    if distance and (past is None or past.round != t - distance):
+        raise Unreadable(f"{sender}: says what changed since its round {t - distance}, which was not heard; it is asked for a key frame")
+    if check != _check(data, session, past.check if past else 0):
+        raise (Unreadable if past else WireError)(f"{sender}: damaged on its way, or changes of something else than was heard")
+    body = data[HEADER.size + lost :]
+    try:
+        if isinstance(like, Weights):
+            return _weights(body, like, t)
+        probs, held = session.codec.decode(body, like.probs.shape, past.held if past else None)
+    except WireError as error:
+        raise WireError(f"{sender}: {error}") from error
+    lines.heard[sender] = Frame(t, check, past.age + 1 if past else 0, held)
+    lines.lost.discard(sender)
+    asks = _short(lines.me) in data[HEADER.size : HEADER.size + lost]
+    if asks and not (lines.sent and lines.sent.age == 0 and lines.sent.round == t):  # else it asked before it could hear my key frame
+        lines.wanted = True
+    return Posteriors(t, probs)
+
+
+def _most(like: Message) -> int:
+    """Bytes of the largest body: no codec needs more than float32."""
+    values = like.probs.size if isinstance(like, Posteriors) else 1 + sum(a.size for a in like.arrays.values())
+    return 4 * values + 64
+
+
+def is_key(data: bytes) -> bool:
+    """Whether a frame can be read alone."""
+    return len(data) >= HEADER.size and HEADER.unpack_from(data)[3] == 0
+
+
+def _header(data: bytes, session: Session, sender: str) -> tuple[int, int, int, int, int]:
+    """Kind, distance, how many are lost, round and check."""
     if len(data) < HEADER.size:
         raise WireError(f"{sender}: {len(data)} bytes, shorter than a header")
-    magic, version, kind, t, theirs = HEADER.unpack_from(data)
+    magic, version, kind, distance, lost, theirs, t, check = HEADER.unpack_from(data)
     if magic != MAGIC or version != VERSION:
-        raise WireError(f"{sender}: not a message of version {VERSION} of this wire format; all peers must run the same release")
-    if theirs != session:
-        raise WireError(f"{sender}: speaks about another seed set ({theirs.hex()}, mine is {session.hex()}); compare digests")
-    if kind != (POSTERIORS if isinstance(like, Posteriors) else WEIGHTS):
-        raise WireError(f"{sender}: a message of kind {kind}, expected {type(like).__name__}; all peers must run the same algorithm")
-    if t != like.round:
-        raise WireError(f"{sender}: round {t}, expected {like.round}")
-    body = memoryview(data)[HEADER.size :]
-    return _posteriors(body, like, sender) if isinstance(like, Posteriors) else _weights(body, like, sender)
+        raise WireError(f"{sender}: not a frame of version {VERSION} of this wire format; all peers must run the same release")
+    if theirs != session.id[:2]:
+        raise WireError(f"{sender}: speaks about another seed set or in another codec (session {theirs.hex()}, mine is "
+                        f"{session.id[:2].hex()}); compare digests and codecs")  # fmt: skip
+    return kind, distance, lost, t, check
 
 
-def _posteriors(body: memoryview, like: Posteriors, sender: str) -> Posteriors:
-    _check_size(body, 4 * like.probs.size, sender)
-    probs = np.frombuffer(body, "<f4").astype(np.float32).reshape(like.probs.shape)
-    check_posteriors(probs, like.probs.shape, sender)
-    return Posteriors(like.round, probs)
+def _frame(kind: int, distance: int, lost: bytes, session: Session, t: int, before: int, body: bytes) -> tuple[bytes, int]:
+    unchecked = HEADER.pack(MAGIC, VERSION, kind, distance, len(lost), session.id[:2], t, 0) + lost + body
+    check = _check(unchecked, session, before)
+    return unchecked[:12] + struct.pack("<I", check) + unchecked[16:], check
 
 
-def _weights(body: memoryview, like: Weights, sender: str) -> Weights:
-    _check_size(body, 4 + 4 * sum(a.size for a in like.arrays.values()), sender)
+def _check(data: bytes, session: Session, before: int) -> int:
+    """CRC-32 over session, the check of the frame that this one is against, and the frame itself without its check."""
+    return zlib.crc32(data[16:], zlib.crc32(session.id + struct.pack("<I", before) + data[:12]))
+
+
+def _short(name: str) -> int:
+    """A byte that stands for a name; if two share it, one of them sends a key frame too many."""
+    return zlib.crc32(name.encode()) & 0xFF
+
+
+def _weights(body: bytes, like: Weights, t: int) -> Weights:
+    check_size(body, 4 + 4 * sum(a.size for a in like.arrays.values()))
     (rows,) = struct.unpack_from("<I", body)
-    flat = np.frombuffer(body[4:], "<f4").astype(np.float32)
+    flat = np.frombuffer(body, "<f4", offset=4).astype(np.float32)
     if not rows or not np.isfinite(flat).all():
-        raise WireError(f"{sender}: NaN, infinity or no rows behind its weights; its training has diverged")
+        raise WireError("NaN, infinity or no rows behind its weights; its training has diverged")
     arrays, at = {}, 0
     for k in sorted(like.arrays):
         a = like.arrays[k]
         arrays[k] = flat[at : at + a.size].reshape(a.shape)
         at += a.size
-    return Weights(like.round, rows, arrays)
-
-
-def _check_size(body: memoryview, expected: int, sender: str) -> None:
-    if len(body) != expected:
-        raise WireError(f"{sender}: a body of {len(body)} bytes, expected {expected}: another model, seed set or number of classes")
+    return Weights(t, rows, arrays)

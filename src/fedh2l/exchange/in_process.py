@@ -21,9 +21,9 @@ class InProcess:
         if not 0 < self.participation <= 1 or not 0 <= self.loss < 1:
             raise FedH2LError(f"participation {self.participation} must be in (0, 1], loss {self.loss} in [0, 1)")
 
-    def __call__(self, t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, bytes | None]]:
+    def __call__(self, t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
         lost, absent = self._faults(t, sorted(outbox))
-        return {me: {s: None if {s, me} & absent or (s, me) in lost else outbox[s] for s in self.heard_by(me, outbox)} for me in outbox}
+        return {me: {s: () if {s, me} & absent or (s, me) in lost else (outbox[s],) for s in self.heard_by(me, outbox)} for me in outbox}
 
     def heard_by(self, peer: str, names: Collection[str]) -> list[str]:
         """The senders whom a peer hears."""
@@ -33,11 +33,11 @@ class InProcess:
             raise FedH2LError(f"the graph has no peer {peer!r}; its nodes are {', '.join(sorted(self.graph))}")
         return sorted(set(self.graph[peer]) & set(names) - {peer})
 
-    def copies(self, t: int, names: Collection[str]) -> dict[str, int]:
-        """How many copies of its message each peer put on the network in round t: lost ones too, none while it was absent."""
+    def receivers(self, t: int, names: Collection[str]) -> dict[str, list[str]]:
+        """To whom each peer put a copy of its message on the network in round t: lost ones too, none while either was absent."""
         _, absent = self._faults(t, sorted(names))
-        hears = {me: self.heard_by(me, names) for me in names}
-        return {s: 0 if s in absent else sum(s in hears[me] for me in names if me not in absent) for s in names}
+        hears = {me: self.heard_by(me, names) for me in names if me not in absent}
+        return {s: [] if s in absent else sorted(me for me in hears if s in hears[me]) for s in names}
 
     def _faults(self, t: int, names: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
         rng = np.random.default_rng([self.seed, t])

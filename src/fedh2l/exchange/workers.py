@@ -68,7 +68,7 @@ def _receive(link: Connection) -> tuple[str, Any]:
 
 
 def _child(work: Work, group: Sequence[str], link: Connection) -> None:
-    def exchange(t: int, outbox: Mapping[str, bytes]) -> Mapping[str, Mapping[str, bytes | None]]:
+    def exchange(t: int, outbox: Mapping[str, bytes]) -> Mapping[str, Mapping[str, Sequence[bytes]]]:
         link.send(("say", (t, dict(outbox))))
         return link.recv()
 
