@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fedh2l.codecs import CODECS, codec_of
 from fedh2l.error import FedH2LError
 from fedh2l.message import Posteriors, Weights
-from fedh2l.wire import HEADER, Lines, Session, WireError, decode, encode
+from fedh2l.wire import HEADER, Lines, Session, WireError, decode, encode, is_key
 
 PLAIN = Session(codec_of("float32"), "digest")
 
@@ -90,3 +90,10 @@ def test_weights_with_nan_or_of_another_model_are_refused() -> None:
         decode(frame(Weights(0, 1, {"a": np.array([1, np.nan, 1], np.float32)})), mine, PLAIN, "x", Lines("me"))
     with pytest.raises(WireError, match="another model"):
         decode(frame(Weights(0, 1, {"a": np.zeros(4, np.float32)})), mine, PLAIN, "x", Lines("me"))
+
+
+def test_posteriors_about_other_examples_are_a_key_frame() -> None:
+    session, lines = Session(codec_of("lattice"), "digest"), Lines("a")
+    said = posteriors()
+    frames = [encode(Posteriors(t, said.probs, fresh=t == 2), session, lines) for t in range(4)]
+    assert [is_key(data) for data in frames] == [True, False, True, False]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.codecs import CODEC, CODECS
 from fedh2l.distill import Teachers
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import graph
@@ -81,6 +82,8 @@ class Experiment:
         λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private rows.
     exchange
         Posteriors on the whole seed set, or on one batch of it (the original form: --exchange batch --steps 1).
+    codec
+        Posteriors as bytes: lattice (about 3 bits per row of ten classes), adaptive (fewer), uint8, float16 or float32.
     conflict
         Whose gradient is protected when the private and the seed gradient disagree: none, private, seed or both.
     temperature
@@ -127,6 +130,7 @@ class Experiment:
     reuse: int = FedH2L.reuse
     weight: float = FedH2L.weight
     exchange: Literal["set", "batch"] = FedH2L.exchange
+    codec: str = CODEC
     conflict: Conflict = FedH2L.conflict
     temperature: float = FedH2L.temperature
     teachers: Teachers = FedH2L.teachers
@@ -143,6 +147,7 @@ class Experiment:
         """With the data set's defaults filled in and every value checked."""
         choose("data", self.data, DEFAULTS)
         choose("algorithm", self.algorithm, ALGORITHMS)
+        choose("codec", self.codec, CODECS)
         found = replace(self, **{k: v for k, v in DEFAULTS[self.data].items() if getattr(self, k) is None})
         assert found.peers is not None and found.rounds is not None
         if not found.peers:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from fedh2l.codecs import codec_of
+from fedh2l.codecs import CODEC, codec_of
 from fedh2l.codecs.codec import Codec
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.in_process import InProcess
@@ -52,7 +52,7 @@ def run(
     *,
     rounds: int,
     start: int = 0,
-    codec: str | Codec = "float32",
+    codec: str | Codec = CODEC,
 ) -> Iterator[Round]:
     """Rounds `start` to `rounds` − 1 of a federation, each yielded when its peers have learnt.
 

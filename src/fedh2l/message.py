@@ -13,6 +13,7 @@ class Posteriors:
 
     round: int
     probs: Float[np.ndarray, "rows classes"]
+    fresh: bool = False  # about other seed examples than the round before: nothing to be told as a change
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _row(
     assert config.rounds is not None and config.evaluate is not None
     receivers = exchange_of(config).receivers
     clock = time.perf_counter()
-    for r in run(algorithm_of(config), peers, exchange, rounds=config.rounds, start=done):
+    for r in run(algorithm_of(config), peers, exchange, rounds=config.rounds, start=done, codec=config.codec):
         _count(progress, r, receivers(r.t, config.names))
         last = r.t + 1 == config.rounds
         if (r.t + 1) % config.evaluate and not last:

@@ -84,7 +84,9 @@ def encode(message: Message, session: Session, lines: Lines) -> bytes:
         arrays = (message.arrays[k].astype("<f4").tobytes() for k in sorted(message.arrays))
         return _frame(WEIGHTS, 0, b"", session, message.round, 0, struct.pack("<I", message.rows) + b"".join(arrays))[0]
     past = lines.sent
-    if past is None or lines.wanted or not past.held or past.age + 1 >= KEY_EVERY or not 0 < message.round - past.round <= FARTHEST:
+    if past and (
+        message.fresh or lines.wanted or not past.held or past.age + 1 >= KEY_EVERY or not 0 < message.round - past.round <= FARTHEST
+    ):
         past = None
     body, held = session.codec.encode(message.probs, past.held if past else None)
     lost = bytes(sorted({_short(name) for name in lines.lost}))[:255]

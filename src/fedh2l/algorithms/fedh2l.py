@@ -30,7 +30,7 @@ class FedH2L:
     def speak(self, peer: Peer, t: int) -> Posteriors:
         probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)  # one's own as the others will see them
         peer.memory["own"] = probs
-        return Posteriors(t, probs)
+        return Posteriors(t, probs, fresh=self.exchange == "batch")
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         own = peer.memory.pop("own")

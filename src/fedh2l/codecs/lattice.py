@@ -1,0 +1,89 @@
+"""Lattice: what both ends hold follows the posteriors by moves (moves.py), each told only where it brings enough."""
+
+from dataclasses import dataclass
+from math import ceil, log2
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from fedh2l.codecs.codec import Held, WireError
+from fedh2l.codecs.moves import FIRST, MOST, ROW, SHARES, Counts, walk
+from fedh2l.codecs.rans import MANY, TOTAL, Reader, Writer
+
+LEAST = 0.004  # what a move must take off a row's squared error, as a part of `signal`; chosen on validation data, as is the next
+COARSE = 8.0  # over the number of classes, the share that rows as far from uniform as can be are told by
+
+Probs = Float[np.ndarray, "rows classes"]
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Rows of counts that sum to 2^15. Moves are as fine as one class of a uniform row, 1/C; `adaptive`: coarser as the rows become sure.
+
+    Peers that teach one another become sure of an example as they come to agree on it. With more classes moves stay finer: in a row of a
+    hundred, much of what a teacher says lies in small probabilities, and coarse moves would drown it.
+    """
+
+    name: str
+    kind: int
+    adaptive: bool
+
+    def encode(self, probs: Probs, held: Held | None) -> tuple[bytes, Held]:
+        before = held or uniform(probs.shape)
+        signal = float(np.square(probs - np.float32(1 / probs.shape[1])).sum(1).mean())
+        finest = _finest(probs.shape[1], signal if self.adaptive else 0.0)
+
+        def choose(rows: Int[np.ndarray, " n"], counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            classes, share, gain = best_moves(probs[rows], counts, finest)
+            go = gain > LEAST * signal
+            return go, classes[go], share[go]
+
+        writer = Writer(_lanes(len(probs)))
+        passes, after = walk(writer, before, MOST, choose)
+        return bytes([passes]) + writer.finish(), after
+
+    def decode(self, body: bytes, shape: tuple[int, int], held: Held | None) -> tuple[Probs, Held]:
+        before = held or uniform(shape)
+        if not body or body[0] > MOST:
+            raise WireError("a body without its number of passes")
+        reader = Reader(body[1:], _lanes(shape[0]))
+        _, after = walk(reader, before, body[0])
+        reader.finish()
+        return shares(after["counts"]), after
+
+
+def best_moves(probs: Probs, counts: Counts, finest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each row the class, the share (0: a half, to finest - 1) of the best single move, and how much it takes off the squared error."""
+    held = shares(counts)
+    wanted = probs - held
+    classes, row = wanted.argmax(1), np.arange(len(probs))
+    along = wanted[row, classes] - np.einsum("rc,rc->r", wanted, held)  # (p − h)·(e − h): a move goes from h towards the corner e
+    length = 1 - 2 * held[row, classes] + np.einsum("rc,rc->r", held, held)  # ‖e − h‖²
+    step = np.float32(0.5) ** np.arange(1, finest + 1, dtype=np.float32)
+    gains = 2 * step * along[:, None] - step**2 * length[:, None]
+    share = gains.argmax(1)
+    return classes, share, gains[row, share]
+
+
+def shares(counts: Counts) -> Probs:
+    return counts.astype(np.float32) / np.float32(ROW)
+
+
+def uniform(shape: tuple[int, int]) -> Held:
+    """What a key frame changes: rows that say nothing."""
+    rows, classes = shape
+    if classes > TOTAL:
+        raise WireError(f"{classes} classes, and this codec can tell {TOTAL} apart; use uint8 or float16")
+    row = np.full(classes, ROW // classes, np.uint16)
+    row[: ROW % classes] += 1
+    return {"counts": np.tile(row, (rows, 1)), "ages": np.zeros(rows, np.uint8), **FIRST}
+
+
+def _finest(classes: int, signal: float) -> int:
+    """How often the whole is halved for the smallest share. `signal`: mean squared distance of the rows from uniform."""
+    few = 10  # classes, and fewer count as many
+    return min(max(ceil(log2(max(classes, few) / max(COARSE * signal**0.5, 2.0))), 1), SHARES)
+
+
+def _lanes(rows: int) -> int:
+    return MANY if rows > 2048 else 1

@@ -1,0 +1,171 @@
+"""The entropy coder: rANS (Duda, arXiv:1311.2540) in integers only, so that every machine and language gives the same bits.
+
+Symbols come in batches that share a model, a row of cumulative frequencies out of 2^14 for each context. One lane codes symbol after
+symbol; with many symbols 64 lanes share one stream of words and each numpy call moves them all. The bytes do not depend on the machine.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from fedh2l.codecs.codec import WireError
+
+BITS = 14  # of a frequency
+TOTAL = 1 << BITS
+LOW = 1 << 16  # a state is in [LOW, LOW << 16)
+MANY = 64  # lanes
+
+Index = Int[np.ndarray, " n"]
+Tables = Int[np.ndarray, "contexts symbols_and_one"]  # cumulative: from 0 to TOTAL in every row
+
+
+class Writer:
+    """Takes symbols first to last and codes them last to first, as rANS must."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        self.batches: list[tuple[np.ndarray, np.ndarray]] = []  # start and frequency of each symbol
+
+    def code(self, tables: Tables, contexts: Index, symbols: Index | None) -> Index:
+        assert symbols is not None
+        start = tables[contexts, symbols]
+        self.batches.append((start, tables[contexts, symbols + 1] - start))
+        return symbols
+
+    def uniform(self, sizes: Index, symbols: Index | None) -> Index:
+        assert symbols is not None
+        start = (symbols << BITS) // sizes
+        self.batches.append((start, ((symbols + 1) << BITS) // sizes - start))
+        return symbols
+
+    def finish(self) -> bytes:
+        return self._one() if self.lanes == 1 else self._many()
+
+    def _one(self) -> bytes:
+        x, words = LOW, []
+        for starts, freqs in reversed(self.batches):
+            for start, freq in zip(reversed(starts.tolist()), reversed(freqs.tolist()), strict=True):
+                if x >= freq << 18:
+                    words.append(x & 0xFFFF)
+                    x >>= 16
+                x = (x // freq << BITS) + x % freq + start
+        return _bytes([x], np.array(words[::-1], np.int64))
+
+    def _many(self) -> bytes:
+        x, words = np.full(self.lanes, LOW, np.int64), [np.zeros(0, np.int64)]
+        for starts, freqs in reversed(self.batches):
+            for at in reversed(range(0, len(starts), self.lanes)):
+                start, freq = starts[at : at + self.lanes], freqs[at : at + self.lanes]
+                some = x[: len(start)]
+                full = some >= freq << 18
+                words.append(some[full] & 0xFFFF)
+                some = np.where(full, some >> 16, some)
+                whole = some // freq
+                x[: len(start)] = (whole << BITS) + (some - whole * freq) + start
+        return _bytes(x, np.concatenate(words[::-1]))
+
+
+class Reader:
+    """Gives symbols first to last. The argument `symbols` is there so that a model drives writer and reader alike."""
+
+    def __init__(self, data: bytes, lanes: int) -> None:
+        if len(data) < 4 * lanes or (len(data) - 4 * lanes) % 2:
+            raise WireError(f"a body of {len(data)} bytes, which no encoder writes")
+        self.lanes, self.at = lanes, 0
+        self.x = np.frombuffer(data, "<u4", lanes).astype(np.int64)
+        self.words = np.frombuffer(data, "<u2", offset=4 * lanes).astype(np.int64)
+        if (self.x < LOW).any():
+            raise WireError("a state below its least value, which no encoder writes")
+
+    def code(self, tables: Tables, contexts: Index, symbols: Index | None = None) -> Index:
+        if self.lanes == 1:
+            rows = tables.tolist()
+
+            def find(i: int, slot: int) -> tuple[int, int, int]:
+                row = rows[places[i]]
+                symbol = bisect_right(row, slot) - 1
+                return symbol, row[symbol], row[symbol + 1] - row[symbol]
+
+            places = contexts.tolist()
+            return self._one(len(places), find)
+
+        def find_all(at: slice, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            rows = tables[contexts[at]]
+            symbol = (rows[:, 1:] <= slots[:, None]).sum(1)
+            lane = np.arange(len(slots))
+            start = rows[lane, symbol]
+            return symbol, start, rows[lane, symbol + 1] - start
+
+        return self._many(len(contexts), find_all)
+
+    def uniform(self, sizes: Index, symbols: Index | None = None) -> Index:
+        if self.lanes == 1:
+            several = sizes.tolist()
+
+            def find(i: int, slot: int) -> tuple[int, int, int]:
+                n = several[i]
+                symbol = ((slot + 1) * n - 1) >> BITS
+                start = (symbol << BITS) // n
+                return symbol, start, ((symbol + 1) << BITS) // n - start
+
+            return self._one(len(several), find)
+
+        def find_all(at: slice, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            n = sizes[at]
+            symbol = ((slots + 1) * n - 1) >> BITS
+            start = (symbol << BITS) // n
+            return symbol, start, ((symbol + 1) << BITS) // n - start
+
+        return self._many(len(sizes), find_all)
+
+    def finish(self) -> None:
+        """The states are back where the encoder began, and nothing is left over."""
+        if (self.x != LOW).any() or self.at != len(self.words):
+            raise WireError("a body that does not end where its symbols end")
+
+    def _one(self, n: int, find: Callable[[int, int], tuple[int, int, int]]) -> Index:
+        x, at, words = int(self.x[0]), self.at, self.words
+        out: list[int] = []
+        for i in range(n):
+            slot = x & (TOTAL - 1)
+            symbol, start, freq = find(i, slot)
+            out.append(symbol)
+            x = freq * (x >> BITS) + slot - start
+            if x < LOW:
+                if at == len(words):
+                    raise WireError("a body that ends before its symbols do")
+                x = x << 16 | int(words[at])
+                at += 1
+        self.x[0], self.at = x, at
+        return np.array(out, np.int64)
+
+    def _many(self, n: int, find: Callable[[slice, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Index:
+        out = np.empty(n, np.int64)
+        for at in range(0, n, self.lanes):
+            some = slice(at, min(at + self.lanes, n))
+            x = self.x[: some.stop - at]
+            slots = x & (TOTAL - 1)
+            out[some], start, freq = find(some, slots)
+            x = freq * (x >> BITS) + slots - start
+            low = np.flatnonzero(x < LOW)
+            if self.at + len(low) > len(self.words):
+                raise WireError("a body that ends before its symbols do")
+            x[low] = x[low] << 16 | self.words[self.at : self.at + len(low)]
+            self.at += len(low)
+            self.x[: some.stop - at] = x
+        return out
+
+
+def tables_of(weights: Int[np.ndarray, "contexts symbols"], allowed: Shaped[np.ndarray, " symbols"] | None = None) -> Tables:
+    """Cumulative frequencies in proportion to the weights, none below 1 where a symbol is allowed; the rest to the first largest."""
+    possible = np.ones_like(weights) if allowed is None else np.broadcast_to(allowed, weights.shape).astype(np.int64)
+    w = weights * possible
+    freqs = possible + (TOTAL - possible.sum(1, keepdims=True)) * w // w.sum(1, keepdims=True)
+    freqs[np.arange(len(w)), w.argmax(1)] += TOTAL - freqs.sum(1)
+    return np.concatenate([np.zeros((len(w), 1), np.int64), freqs.cumsum(1)], 1)
+
+
+def _bytes(states: list[int] | np.ndarray, words: np.ndarray) -> bytes:
+    return np.asarray(states).astype("<u4").tobytes() + words.astype("<u2").tobytes()
