@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo test lint bench results check clean
+.PHONY: setup demo test lint bench bench-codec fuzz vectors results check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -32,6 +32,18 @@ check: lint test  ## what CI runs
 
 bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run
 	$(BIN)/python benchmarks/bench.py
+
+bench-codec: setup  ## bits per sample against accuracy, on real MNIST (an hour on one core; resumable): make bench-codec DATA=folder
+	$(BIN)/python benchmarks/codec.py --data-dir $(DATA)
+
+fuzz: setup  ## a million bad frames (ten minutes)
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python tests/fuzz.py
+
+vectors: setup  ## the committed vectors, decoded by numpy 1.26 in an environment of its own
+	$(PYTHON) -m venv build/numpy1
+	build/numpy1/bin/pip install --quiet --disable-pip-version-check "numpy==1.26.*" jaxtyping pytest
+	PYTHONPATH=src build/numpy1/bin/python -m pytest -c /dev/null --noconftest tests/test_vectors.py
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) build runs .pytest_cache .ruff_cache

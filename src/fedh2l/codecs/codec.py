@@ -46,9 +46,10 @@ def check_posteriors(probs: np.ndarray, shape: tuple[int, int], who: str) -> Non
             f"{who}: posteriors of shape {probs.shape}, expected {shape}: one row per seed example, one column per "
             "class, in the seed set's order of classes"
         )
-    low, sums = probs.min(initial=0.0), probs.sum(1)
-    if not np.isfinite(sums).all():
+    low, high = probs.min(initial=0.0), probs.max(initial=0.0)
+    if not np.isfinite(low) or not np.isfinite(high):
         raise WireError(f"{who}: NaN or infinity in the posteriors; its training has diverged: lower the learning rate or check its data")
+    sums = probs.sum(1, dtype=np.float64)  # wide enough for whatever a stranger sends
     if low < 0 or np.abs(sums - 1).max(initial=0.0) > SUM_TOLERANCE:
         raise WireError(
             f"{who}: rows are not probabilities (least value {low:.3g}, row sums {sums.min():.3g} to {sums.max():.3g}); "

@@ -1,0 +1,75 @@
+"""The rival: constrained quantisation to 1, 2 or 4 bits, change against the last round, and an entropy coder (after CFD, arXiv:2012.00632).
+
+Every row becomes counts that sum to 2^bits - 1; each count is coded in the context of the same count of the last round, by the coder and
+with the learning statistics that our own codecs use, so that what is compared is what is said and not how well it is packed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.codecs.codec import Held
+from fedh2l.codecs.counts import to_counts
+from fedh2l.codecs.moves import learnt
+from fedh2l.codecs.rans import Reader, Writer, tables_of
+from fedh2l.message import Inbox, Posteriors
+from fedh2l.peer import Peer
+
+LANES = 64
+
+
+@dataclass(frozen=True)
+class CFD:
+    bits: int
+
+    @property
+    def name(self) -> str:
+        return f"cfd-{self.bits}bit"
+
+    @property
+    def kind(self) -> int:
+        return 200 + self.bits
+
+    @property
+    def total(self) -> int:
+        return (1 << self.bits) - 1
+
+    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None) -> tuple[bytes, Held]:
+        counts = to_counts(probs, self.total)
+        writer = Writer(LANES if counts.size > 2048 else 1)
+        after = self._coded(writer, counts.shape, held, counts.ravel().astype(np.int64))
+        return writer.finish(), after
+
+    def decode(self, body: bytes, shape: tuple[int, int], held: Held | None) -> tuple[Float[np.ndarray, "rows classes"], Held]:
+        reader = Reader(body, LANES if shape[0] * shape[1] > 2048 else 1)
+        after = self._coded(reader, shape, held, None)
+        reader.finish()
+        sums = np.maximum(after["counts"].sum(1, keepdims=True), 1)
+        return (after["counts"] / sums).astype(np.float32), after
+
+    def _coded(self, coder: Writer | Reader, shape: tuple[int, int], held: Held | None, symbols: np.ndarray | None) -> Held:
+        many = self.total + 1
+        before = held["counts"].ravel().astype(np.int64) if held else np.zeros(shape[0] * shape[1], np.int64)
+        weights = held["weights"] if held else np.full((many, many), 16, np.int64) + 160 * np.eye(many, dtype=np.int64)
+        told = coder.code(tables_of(weights), before, symbols)
+        hits = np.zeros_like(weights)
+        np.add.at(hits, (before, told), 16)
+        return {"counts": told.reshape(shape).astype(np.uint8), "weights": learnt(weights, hits)}
+
+
+@dataclass(frozen=True)
+class Late:
+    """The same algorithm after some rounds of private training: coarse rows of an untrained network would be confident noise."""
+
+    algorithm: FedH2L
+    rounds: int
+
+    def speak(self, peer: Peer, t: int) -> Posteriors | None:
+        return None if t < self.rounds else self.algorithm.speak(peer, t)
+
+    def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
+        if t < self.rounds:
+            return peer.learner.learn(None, self.algorithm.steps)
+        return self.algorithm.listen(peer, t, inbox)
