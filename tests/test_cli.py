@@ -40,7 +40,8 @@ def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
     summary = json.loads(done.stdout)
     assert (summary["rounds"], summary["steps"]) == (2, 2)  # the environment over the file, flags over both
     assert summary == json.loads((tmp_path / "r/summary.json").read_text())
-    assert {p.name for p in (tmp_path / "r").iterdir()} == {"config.toml", "rounds.jsonl", "summary.json", "report.html", "checkpoints"}
+    files = {"config.toml", "rounds.jsonl", "summary.json", "report.html", "sent.jsonl", "sent.bin", "checkpoints"}
+    assert {p.name for p in (tmp_path / "r").iterdir()} == files
     again = fedh2l("run", "--config", "r/config.toml", "--out", "s", "--json", cwd=tmp_path)
     assert json.loads(again.stdout)["mean"] == summary["mean"]
 
@@ -85,6 +86,22 @@ def test_resuming_needs_a_run_and_no_other_flags(tmp_path: Path) -> None:
         done = fedh2l("run", *flags, cwd=tmp_path)
         assert done.returncode == 2
         assert complaint in done.stderr
+
+
+def test_an_audit_lists_and_decodes_what_was_sent(tmp_path: Path) -> None:
+    assert fedh2l("run", *QUICK, "--out", "r", cwd=tmp_path).returncode == 0
+    done = fedh2l("audit", "r", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 messages" in done.stdout
+    told = [json.loads(line) for line in fedh2l("audit", "r", "--json", "--peer", "rot75", cwd=tmp_path).stdout.splitlines()]
+    assert [(t["round"], t["receivers"], t["codec"]) for t in told] == [(0, ["rot00"], "lattice"), (1, ["rot00"], "lattice")]
+    rows = json.loads(fedh2l("audit", "r", "--peer", "rot75", "--decode", 1, "--json", cwd=tmp_path).stdout)
+    assert [len(rows), len(rows[0])] == told[1]["shape"]
+    for flags, complaint in ((["--decode", "1"], "--peer"), (["--peer", "rot75", "--decode", "7"], "no posteriors in round 7")):
+        refused = fedh2l("audit", "r", *flags, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert complaint in refused.stderr
+    assert fedh2l("audit", ".", cwd=tmp_path).returncode == 2
 
 
 def test_a_report_needs_a_finished_run(tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ def test_the_summary_has_the_keys_that_others_read(straight: Path) -> None:
     assert {"total", "train"} <= set(summary["seconds"])
     assert list(summary["peers"]) == ["rot00", "rot38", "rot75"]
     for peer in summary["peers"].values():
-        assert {"model", "own_accuracy", "all_domain_accuracy", "worst_domain_accuracy", "payload_bytes_sent"} == set(peer)
+        accuracies = {"own_accuracy", "all_domain_accuracy", "worst_domain_accuracy"}
+        traffic = {f"{kind}_bytes_{way}" for kind in ("payload", "wire") for way in ("sent", "received")}
+        assert set(peer) == {"model", "weights_bytes"} | accuracies | traffic
         assert 0 <= peer["worst_domain_accuracy"] <= peer["all_domain_accuracy"] <= 1
     assert summary["missing"] > 0  # --loss 0.1
     assert 0 <= summary["conflict_rate"] <= 1

@@ -17,6 +17,7 @@ app = App(
 )
 app.command("fedh2l.commands:run", name="run", help="Simulate a federation and compare it with the honest rows.")
 app.command("fedh2l.commands:report", name="report", help="Write a run's report.html anew.")
+app.command("fedh2l.commands:audit", name="audit", help="List every message that left this machine, and what was in it.")
 
 
 def main(arguments: list[str] | None = None) -> None:

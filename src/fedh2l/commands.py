@@ -1,4 +1,4 @@
-"""`fedh2l run` and `fedh2l report`: from flags to a run folder, with a table that moves and an answer a script can read."""
+"""`fedh2l run`, `fedh2l report` and `fedh2l audit`: from flags to a run folder, with a table that moves and an answer a script can read."""
 
 import json
 import os
@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from cyclopts import Parameter
 from rich.console import Console
+from rich.table import Table
 
-from fedh2l import run_folder
+from fedh2l import run_folder, sent
 from fedh2l.error import FedH2LError
 from fedh2l.experiment import Experiment
 from fedh2l.report import write_report
@@ -82,6 +84,50 @@ def report(folder: Path) -> None:
         A finished run.
     """
     print(write_report(folder))
+
+
+def audit(
+    folder: Path,
+    *,
+    peer: str | None = None,
+    decode: int | None = None,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """List every message that left this machine: round, from, to, shape, codec, bytes and SHA-256, each checked against what was kept.
+
+    Parameters
+    ----------
+    folder
+        A run, finished or not.
+    peer
+        Only what this peer sent.
+    decode
+        Show what --peer told in this round: the posteriors as its receivers read them.
+    as_json
+        One JSON line per message; with --decode the rows.
+    """
+    if decode is not None:
+        if peer is None:
+            raise FedH2LError("--decode shows one message; say whose, with --peer NAME")
+        rows = sent.decoded(folder, peer, decode)
+        print(json.dumps(rows.tolist()) if as_json else np.array2string(rows, precision=3, suppress_small=True))
+        return
+    found = [told for told in sent.audit(folder) if peer in (None, told["author"])]
+    if as_json:
+        for told in found:
+            print(json.dumps(told))
+        return
+    table = Table(title=f"what left this machine: {folder}", title_justify="left")
+    for heading in ("round", "from", "to", "what", "codec", "bytes", "SHA-256"):
+        table.add_column(heading, justify="right" if heading in ("round", "bytes") else "left", no_wrap=heading == "SHA-256")
+    for told in found:
+        what = "weights" if told["at"] is None else f"posteriors {told['shape'][0]}×{told['shape'][1]}"
+        to = ", ".join(told["receivers"]) or "nobody"
+        table.add_row(str(told["round"]), told["author"], to, what, told.get("codec", "float32"), str(told["bytes"]), told["sha256"][:16])
+    console = Console()
+    console.print(table)
+    copies = sum(told["bytes"] * len(told["receivers"]) for told in found)
+    console.print(f"{len(found)} messages, {copies} bytes in all copies; every frame is what its SHA-256 says")
 
 
 def _new_folder(config: Experiment) -> Path:

@@ -25,7 +25,7 @@ def write_report(folder: Path) -> Path:
     template = Environment(autoescape=True).from_string(files("fedh2l").joinpath("report.html.j2").read_text())
     page = template.render(
         summary=summary, worth=worth(summary), config=(folder / "config.toml").read_text(), figure=_curves(summary, lines),
-        percent=percent, size=size, command=command(folder),
+        percent=percent, size=size, command=command(folder), folder=folder,
     )  # fmt: skip
     path = folder / "report.html"
     write(path, page.encode())

@@ -14,7 +14,8 @@ from fedh2l import checkpoint
 from fedh2l.error import FedH2LError
 from fedh2l.experiment import Experiment
 from fedh2l.metrics import mean_scores
-from fedh2l.simulate import Evaluation, Start, folder_of, rows_of, versions
+from fedh2l.sent import append, cut, sizes
+from fedh2l.simulate import Evaluation, Progress, Start, folder_of, rows_of, versions
 
 TIMINGS = "seconds"  # the one key of a line that differs between equal runs
 
@@ -43,9 +44,12 @@ class RunFolder:
             return  # a finished row of a resumed run
         with lines.open("a") as file:
             file.write(json.dumps(_line(event)) + "\n")
+        if event.sent:
+            append(place, event.sent, {"shape": self._shape(), "codec": self.config.codec, "seed_set": self.seed_set["digest"]})
         peers = {n: asdict(p) for n, p in event.peers.items()}
         about = {
-            "digest": self.digest(event.row), "seed_set": self.seed_set["digest"], "bytes": lines.stat().st_size, "peers": peers,
+            "digest": self.digest(event.row), "seed_set": self.seed_set["digest"], "bytes": lines.stat().st_size, "sent": sizes(place),
+            "peers": peers,
             "train_seconds": event.train_seconds, "total_seconds": time.perf_counter() - self.clock,
         }  # fmt: skip
         checkpoint.commit(place / "checkpoints", event.done, about)
@@ -62,6 +66,13 @@ class RunFolder:
             raise FedH2LError(f"{place}: the data are not those that this run began with; give it the same --data-dir, or start anew")
         with lines.open("ab") as file:
             file.truncate(saved["bytes"] if saved else 0)  # what a killed run wrote after its last checkpoint comes again
+        cut(place, saved.get("sent", (0, 0)) if saved else (0, 0))
+
+    def _shape(self) -> list[int]:
+        """Of the posteriors in a message."""
+        asked = self.seed_set["asked"]
+        rows = min(self.config.seed_batch, asked) if self.config.exchange == "batch" else asked
+        return [rows, len(self.seed_set["classes"])]
 
     def digest(self, row: str) -> str:
         return replace(self.config, algorithm=row).digest
@@ -85,7 +96,7 @@ class RunFolder:
             "algorithm": config.algorithm, "data": config.data, "seed": config.seed, "rounds": config.rounds, "steps": config.steps,
             "seed_set": self.seed_set | {"labelled": not config.unlabelled},
             "peers": {
-                n: {"model": m, **(main.peers[n].test or {}), "payload_bytes_sent": main.peers[n].payload_bytes_sent}
+                n: {"model": m, **(main.peers[n].test or {}), **_bytes(main.peers[n])}
                 for n, m in zip(config.names, config.models, strict=True)
             },
             "mean": _mean(main),
@@ -142,11 +153,16 @@ def _mean(event: Evaluation) -> dict[str, Any]:
     return dict(mean_scores({n: p.test for n, p in event.peers.items() if p.test is not None}))
 
 
+def _bytes(p: Progress) -> dict[str, int | None]:
+    names = ("payload_bytes_sent", "payload_bytes_received", "wire_bytes_sent", "wire_bytes_received", "weights_bytes")
+    return {name: getattr(p, name) for name in names}
+
+
 def _line(event: Evaluation) -> dict[str, Any]:
     peers = {}
     for name, p in event.peers.items():
         peers[name] = dict(p.validation or {}) | {
-            "payload_bytes_sent": p.payload_bytes_sent, "conflict_rate": p.conflict_rate, "missing": p.missing, "refused": p.refused,
+            **_bytes(p), "sent": p.sent, "received": p.received, "conflict_rate": p.conflict_rate, "missing": p.missing, "refused": p.refused,
         }  # fmt: skip
     validation = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
     return {"round": event.done, "peers": peers, "mean": dict(mean_scores(validation)), TIMINGS: {"train": event.train_seconds}}

@@ -15,10 +15,13 @@ from fedh2l import checkpoint
 from fedh2l.data.federated import FederatedData
 from fedh2l.exchange.workers import in_processes, shares
 from fedh2l.experiment import COST, Experiment
+from fedh2l.learner import Weighted
 from fedh2l.loop import Exchange, Round, check_agreement, run
 from fedh2l.metrics import Scores, scores
 from fedh2l.parts import algorithm_of, data_of, exchange_of, peers_of
 from fedh2l.peer import Peer
+from fedh2l.sent import Sent, on_wire
+from fedh2l.wire import HEADER
 
 
 @dataclass
@@ -26,6 +29,12 @@ class Progress:
     """What has become of one peer so far. Counts are of the whole run; accuracies of its last evaluation."""
 
     payload_bytes_sent: int = 0
+    payload_bytes_received: int = 0
+    wire_bytes_sent: int = 0  # with TLS, TCP and IP, estimated (sent.on_wire)
+    wire_bytes_received: int = 0
+    weights_bytes: int | None = None  # what as many messages with this model's weights would have been; None: it has no weights
+    sent: list[int] = field(default_factory=list[int])  # payload bytes in each round since the evaluation before
+    received: list[int] = field(default_factory=list[int])
     missing: dict[str, int] = field(default_factory=dict[str, int])  # by sender: messages expected that did not arrive
     refused: dict[str, int] = field(default_factory=dict[str, int])  # by sender: messages that arrived and were not believed
     conflict_rate: float | None = None  # mean over the rounds in which it was measured
@@ -49,6 +58,7 @@ class Evaluation:
     peers: dict[str, Progress]
     train_seconds: float
     last: bool
+    sent: tuple[Sent, ...] = ()  # every frame since the evaluation before
 
 
 def rows_of(config: Experiment) -> list[Experiment]:
@@ -83,7 +93,8 @@ def _merged(config: Experiment, items: Sequence[Any]) -> Start | Evaluation:
         return items[0]
     peers = {name: p for item in items for name, p in item.peers.items()}
     seconds = max(item.train_seconds for item in items)
-    return replace(items[0], peers={n: peers[n] for n in config.names}, train_seconds=seconds)
+    sent = sorted((s for item in items for s in item.sent), key=lambda s: (s.round, s.author))
+    return replace(items[0], peers={n: peers[n] for n in config.names}, train_seconds=seconds, sent=tuple(sent))
 
 
 def _hosted(config: Experiment, folder: Path | None, hosted: Sequence[str], exchange: Exchange) -> Iterator[Start | Evaluation]:
@@ -104,16 +115,20 @@ def _row(
     yield Start(config.algorithm, {"digest": seeds.digest, "rows": len(seeds), "asked": seeds.asked, "classes": list(seeds.classes)})
     before = checkpoint.latest(saved) if saved else None
     done, seconds = (before["rounds"], before["train_seconds"]) if before else (0, 0.0)
-    progress = {p.name: Progress(**before["peers"][p.name]) if before else Progress() for p in peers}
+    progress = {p.name: Progress(**before["peers"][p.name] | {"sent": [], "received": []}) if before else Progress() for p in peers}
     if saved and before:
         checkpoint.load_peers(saved, done, peers)
     if done == config.rounds:
         yield Evaluation(config.algorithm, done, progress, seconds, last=True)
     assert config.rounds is not None and config.evaluate is not None
     receivers = exchange_of(config).receivers
+    weights = {p.name: _weights_bytes(p) for p in peers}
+    sent: list[Sent] = []
     clock = time.perf_counter()
     for r in run(algorithm_of(config), peers, exchange, rounds=config.rounds, start=done, codec=config.codec):
-        _count(progress, r, receivers(r.t, config.names))
+        copies = receivers(r.t, config.names)
+        _count(progress, r, copies, weights)
+        sent += [Sent(r.t, name, tuple(copies[name]), frame) for name, frame in sorted(r.said.items())]
         last = r.t + 1 == config.rounds
         if (r.t + 1) % config.evaluate and not last:
             continue
@@ -121,7 +136,10 @@ def _row(
         _evaluate(progress, peers, data, last)
         if saved:
             checkpoint.save_peers(saved, r.t + 1, peers)
-        yield Evaluation(config.algorithm, r.t + 1, deepcopy(progress), seconds, last)
+        yield Evaluation(config.algorithm, r.t + 1, deepcopy(progress), seconds, last, tuple(sent))
+        sent.clear()
+        for p in progress.values():
+            p.sent, p.received = [], []
         clock = time.perf_counter()
 
 
@@ -133,9 +151,24 @@ def _evaluate(progress: dict[str, Progress], peers: Sequence[Peer], data: Federa
             progress[p.name].test = scores(p.learner, p.name, test)
 
 
-def _count(progress: dict[str, Progress], r: Round, receivers: dict[str, list[str]]) -> None:
+def _weights_bytes(peer: Peer) -> int | None:
+    """Bytes of one message with the model's parameters as float32, as FedAvg would send it."""
+    if not isinstance(peer.learner, Weighted):
+        return None
+    return HEADER.size + 4 + 4 * sum(a.size for a in peer.learner.weights().values() if a.dtype.kind == "f")
+
+
+def _count(progress: dict[str, Progress], r: Round, receivers: dict[str, list[str]], weights: dict[str, int | None]) -> None:
     for name, p in progress.items():
-        p.payload_bytes_sent += r.sent.get(name, 0) * len(receivers[name])
+        copies, heard = len(receivers[name]), r.heard[name].values()
+        p.sent.append(r.sent.get(name, 0) * copies)
+        p.received.append(sum(heard))
+        p.payload_bytes_sent += p.sent[-1]
+        p.payload_bytes_received += p.received[-1]
+        p.wire_bytes_sent += on_wire(r.sent.get(name, 0)) * copies
+        p.wire_bytes_received += sum(map(on_wire, heard))
+        if (one := weights[name]) is not None:
+            p.weights_bytes = (p.weights_bytes or 0) + one * copies
         for tally, senders in ((p.missing, r.missing[name]), (p.refused, r.refused[name])):
             for sender in senders:
                 tally[sender] = tally.get(sender, 0) + 1

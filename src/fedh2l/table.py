@@ -104,7 +104,7 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
     for row, mean in summary["references"].items():
         moved = "all data" if row == "pooled" else size(0)
         table.add_row(f"{row}, mean", *(percent(mean[k]) for k in keys), moved, style="dim")
-    return Group(table, Text(worth(summary)))
+    return Group(table, Text(worth(summary)), Text(traffic(summary), "dim"))
 
 
 def worth(summary: dict[str, Any]) -> str:
@@ -117,3 +117,12 @@ def worth(summary: dict[str, Any]) -> str:
     missing = f"; {summary['missing']} messages were missing" if summary["missing"] else ""
     labels = "labelled" if summary["seed_set"]["labelled"] else "unlabelled"
     return f"the exchange is worth {gain:+.1f} points on all domains against {against}, with {labels} seeds{missing}"
+
+
+def traffic(summary: dict[str, Any]) -> str:
+    """One sentence: what a peer sent, and what it would have sent of weights."""
+    peers = list(summary["peers"].values())
+    sent, wire = (sum(p[k] for p in peers) / len(peers) for k in ("payload_bytes_sent", "wire_bytes_sent"))
+    weights = [p["weights_bytes"] for p in peers if p["weights_bytes"] is not None]
+    instead = f"; weights would have been {size(sum(weights) / len(weights))}" if weights and sent else ""
+    return f"sent per peer: {size(sent)}, about {size(wire)} with TLS and TCP{instead}"
