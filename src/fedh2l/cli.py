@@ -17,6 +17,12 @@ app = App(
 )
 app.command("fedh2l.commands:run", name="run", help="Simulate a federation and compare it with the honest rows.")
 app.command("fedh2l.commands:report", name="report", help="Write a run's report.html anew.")
+seedset = App(name="seedset", help="The seed set of a live federation: make it, check it, compare it.", help_format="plaintext")
+seedset.command("fedh2l.live.seedset_commands:build", name="build", help="Make a seed set from .npz, .parquet or images.")
+seedset.command("fedh2l.live.seedset_commands:hash_", name="hash", help="Its digest, and a fingerprint to read out.")
+seedset.command("fedh2l.live.seedset_commands:check", name="check", help="Is it whole and balanced, and are rows of mine in it?")
+seedset.command("fedh2l.live.seedset_commands:diff", name="diff", help="In what two seed sets differ.")
+app.command(seedset)
 
 
 def main(arguments: list[str] | None = None) -> None:

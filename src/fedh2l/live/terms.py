@@ -100,7 +100,7 @@ def read_terms(data: bytes, before: Terms | None = None) -> Terms:
         if terms.seed_set != before.seed_set or terms.classes != before.classes or terms.codec != before.codec:
             raise TermsError("the seed set, classes or codec differ from the version before; that needs a new federation")
         if terms.version <= before.version:
-            raise TermsError(f"version {terms.version} of the invite, but {before.version} is known here already; an old one changes nothing")
+            raise TermsError(f"version {terms.version} of the invite, but {before.version} is known already; an old one changes nothing")
     return terms
 
 
