@@ -23,6 +23,19 @@ seedset.command("fedh2l.live.seedset_commands:hash_", name="hash", help="Its dig
 seedset.command("fedh2l.live.seedset_commands:check", name="check", help="Is it whole and balanced, and are rows of mine in it?")
 seedset.command("fedh2l.live.seedset_commands:diff", name="diff", help="In what two seed sets differ.")
 app.command(seedset)
+invite = App(name="invite", help="Convene a live federation: who, on which terms.", help_format="plaintext")
+invite.command("fedh2l.live.invite_commands:new", name="new", help="Write an invite with yourself as first member.")
+invite.command("fedh2l.live.invite_commands:add", name="add", help="Take in those who answered: a new version.")
+invite.command("fedh2l.live.invite_commands:remove", name="remove", help="Take one out: a new version.")
+invite.command("fedh2l.live.invite_commands:show", name="show", help="The terms of an invite.")
+app.command(invite)
+app.command("fedh2l.live.invite_commands:accept", name="accept", help="Accept an invite: see its terms, make keys, answer.")
+app.command("fedh2l.live.commands:doctor", name="doctor", help="Will joining work? Each failure with its fix.")
+app.command("fedh2l.live.commands:join", name="join", help="Take part in a live federation, or go on with it.")
+app.command("fedh2l.live.commands:status", name="status", help="How far a member is, and who was missing.")
+app.command("fedh2l.live.commands:leave", name="leave", help="End taking part after the present round, with the model saved.")
+app.command("fedh2l.live.commands:relay", name="relay", help="Carry posts between members behind NAT.")
+app.command("fedh2l.live.commands:watch", name="watch", help="A local page with what happens.")
 
 
 def main(arguments: list[str] | None = None) -> None:
