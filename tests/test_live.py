@@ -1,0 +1,191 @@
+"""Four organisations with unlike models, by the documented commands: the result is the simulated one, whoever is killed."""
+
+import json
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from threadpoolctl import threadpool_limits
+
+import live_member
+from fedh2l import FedH2L, Peer, run
+from fedh2l.data.seedset_file import load_seed_set
+
+pytest.importorskip("zenoh", reason="needs the extra zenoh")
+MEMBERS, ROUNDS = ("kiev", "lyon", "oslo", "rome"), 20
+FEDH2L = (sys.executable, "-m", "fedh2l")
+MODEL = Path(live_member.__file__)
+
+
+class Town:
+    """A federation in one folder: its members' folders, and the processes that run, all of which are gone at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: dict[str, subprocess.Popen[str]] = {}
+
+    def command(self, *arguments: str | Path, code: int = 0) -> str:
+        done = subprocess.run([*FEDH2L, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def join(self, name: str, *more: str) -> None:
+        line = (*FEDH2L, "join", "invite.json", "--model", f"{MODEL}:{name}", "--identity", f"keys-{name}", "--out", name, *more)
+        with (self.folder / f"{name}.out").open("a") as out:
+            self.running[name] = subprocess.Popen(line, cwd=self.folder, stdout=out, stderr=out, text=True)
+
+    def wait(self, seconds: float = 120) -> None:
+        for name, process in self.running.items():
+            assert process.wait(seconds) == 0, (self.folder / f"{name}.out").read_text()
+
+    def rounds(self, name: str) -> list[dict[str, object]]:
+        path = self.folder / name / "rounds.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+
+    def state(self, name: str) -> dict[str, np.ndarray]:
+        return load_file(next((self.folder / name / "checkpoints").glob("*/*.safetensors")))
+
+
+def ports(n: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    found = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return found
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    town = Town(tmp_path)
+    yield town
+    for process in town.running.values():
+        process.kill()
+        process.wait()
+
+
+def found(town: Town, *, quorum: int = 4, rounds: int = ROUNDS, grace: float = 1.0, deadline: float = 60.0) -> None:
+    """From the seed set to an invite with four members, by the documented commands."""
+    x, y = live_member.rows(99, 12)
+    np.savez(town.folder / "ours.npz", x=x, y=y)
+    town.command("seedset", "build", "ours.npz")
+    first, *others = zip(MEMBERS, ports(4), strict=True)
+    times = ["--rounds", str(rounds), "--quorum", str(quorum), "--grace", str(grace), "--deadline", str(deadline)]
+    place = ("--name", first[0], "--address", f"127.0.0.1:{first[1]}", "--identity", f"keys-{first[0]}")
+    told = town.command("invite", "new", "invite.json", "--seeds", "seeds.safetensors", *place, *times)
+    match = re.search(r"^fingerprint: (.*)$", told, re.MULTILINE)
+    assert match
+    for name, port in others:
+        place = ("--name", name, "--address", f"127.0.0.1:{port}", "--identity", f"keys-{name}", "--fingerprint", match[1])
+        town.command("accept", "invite.json", "--seeds", "seeds.safetensors", *place)
+    town.command("invite", "add", "invite.json", *(f"{name}.answer.json" for name, _ in others), "--identity", f"keys-{first[0]}")
+
+
+def simulated(town: Town, rounds: int = ROUNDS) -> dict[str, dict[str, np.ndarray]]:
+    """The same members in this process."""
+    seeds = load_seed_set(town.folder / "seeds.safetensors")
+    builders: dict[str, Callable[..., object]] = {n: getattr(live_member, n) for n in MEMBERS}
+    peers = [Peer(n, b(seeds), seeds) for n, b in builders.items()]  # pyright: ignore[reportArgumentType]
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        for _ in run(FedH2L(), peers, rounds=rounds):
+            pass
+    return {p.name: {k: np.asarray(v) for k, v in p.state_dict().items()} for p in peers}
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(a[k].dtype == b[k].dtype and a[k].tobytes() == b[k].tobytes() for k in a)
+
+
+def all_heard_once(town: Town, name: str) -> bool:
+    lines = town.rounds(name)
+    return [x["round"] for x in lines] == list(range(ROUNDS)) and not any(x["missing"] or x["refused"] for x in lines)
+
+
+def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(town: Town) -> None:
+    found(town)
+    for name in MEMBERS:
+        town.join(name)
+    town.wait()
+    expected = simulated(town)
+    for name in MEMBERS:
+        assert all_heard_once(town, name) and same(town.state(name), expected[name]), name
+    model = load_file(town.folder / "rome" / "model.safetensors")
+    assert all(np.array_equal(v, expected["rome"][f"learner.model.{k}"]) for k, v in model.items()) and model
+    assert (town.folder / "lyon" / ("model.skops" if _skops() else "model.safetensors")).stat().st_size > 0
+    assert "state: finished" in town.command("status", "rome")
+
+
+def _kills(town: Town, times: int, rng: random.Random) -> None:
+    found(town)
+    for name in MEMBERS:
+        town.join(name)
+    killed = 0
+    while killed < times:
+        name = rng.choice(MEMBERS)
+        process = town.running[name]
+        try:
+            process.wait(rng.uniform(0.0, 4.0))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            killed += 1
+        else:
+            break  # this one had finished
+        town.join(name)
+    town.wait()
+    expected = simulated(town)
+    for name in MEMBERS:
+        assert all_heard_once(town, name), (name, town.rounds(name))
+        assert same(town.state(name), expected[name]), name
+
+
+@pytest.mark.parametrize("seed", [0])
+def test_members_killed_at_any_instant_go_on_and_the_result_is_the_same(town: Town, seed: int) -> None:
+    _kills(town, 3, random.Random(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 18))
+def test_fifty_kills_change_nothing(town: Town, seed: int) -> None:
+    _kills(town, 3, random.Random(seed))
+
+
+def test_a_member_that_never_comes_delays_a_round_by_the_grace_and_no_more(town: Town) -> None:
+    found(town, quorum=3, rounds=3, grace=0.2)
+    for name in MEMBERS[:3]:
+        town.join(name)
+    town.wait()
+    assert [x["missing"] for x in town.rounds("kiev")] == [["rome"]] * 3
+
+
+def test_a_stopped_member_says_so_and_goes_on(town: Town) -> None:
+    found(town, rounds=3)
+    for name in MEMBERS[:3]:
+        town.join(name)
+    while not (town.folder / "kiev" / "checkpoints" / "latest.json").exists():
+        assert town.running["kiev"].poll() is None
+    assert "is running in this folder already" in town.command(
+        "join", "invite.json", "--model", f"{MODEL}:kiev", "--identity", "keys-kiev", "--out", "kiev", code=2
+    )
+    town.running["kiev"].send_signal(signal.SIGINT)
+    assert town.running["kiev"].wait(30) == 130
+    assert "the same command goes on" in (town.folder / "kiev.out").read_text()
+    town.join("kiev")
+    town.join("rome")
+    town.wait()
+    assert len(town.rounds("kiev")) == 3
+
+
+def _skops() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("skops") is not None
