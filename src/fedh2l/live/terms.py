@@ -173,7 +173,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "federation": _hex(16), "version": _integer(1, 1_000_000), "convener": _hex(64), "seed_set": _hex(64),
     "classes": lambda v: isinstance(v, list) and 2 <= len(v) <= 10_000 and all(map(_text, v)) and len(set(v)) == len(v),
     "algorithm": lambda v: v == "fedh2l", "parameters": _parameters, "codec": lambda v: isinstance(v, str) and v in CODECS,
-    "rounds": _integer(1, 1_000_000), "quorum": _integer(1, 1000), "grace": _number(0, 86_400), "deadline": _number(0.001, 604_800),
+    "rounds": _integer(1, 1_000_000), "quorum": _integer(1, 1000), "grace": _number(0.0, 86_400.0), "deadline": _number(0.001, 604_800.0),
     "asynchronous": lambda v: isinstance(v, bool), "members": lambda v: isinstance(v, list) and 0 < len(v) <= 1000,
     "relays": lambda v: isinstance(v, list) and len(v) <= 32, "authority": _pem,
 }  # fmt: skip
