@@ -22,6 +22,7 @@ from fedh2l.live.own_posts import OwnPosts
 from fedh2l.live.register import LARGEST, Register, bundle
 from fedh2l.live.terms import Terms
 
+FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
 ANNOUNCE = 1.0  # seconds from one announcement to the next while a round is open
 
 
@@ -80,6 +81,9 @@ class ZenohP2P:
 
     def _refuse_a_second(self) -> None:
         """Another process under my name is running, say at least half of those who answer. A killed one is forgotten after a lease."""
+        start = time.monotonic()
+        while not self.present() and time.monotonic() < start + FIRST_LINK:
+            time.sleep(0.05)
         end = time.monotonic() + 2 * LEASE / 1000
         while self._puller.seen_by_others():
             if time.monotonic() > end:
@@ -198,7 +202,8 @@ class ZenohP2P:
 
     def _answer(self, query: zenoh.Query) -> None:
         with query:
-            kind, _, author = str(query.key_expr).removeprefix(f"{root(self.terms)}/{self.me}/").partition("/")
+            asked = str(query.key_expr).removeprefix(f"{root(self.terms)}/").partition("/")[2]  # the name may be a wildcard
+            kind, _, author = asked.partition("/")
             asker, since = query.parameters.get("me"), query.parameters.get("since") or "-1"
             if kind == "terms":
                 data = self._invite
@@ -210,6 +215,6 @@ class ZenohP2P:
             else:
                 return
             if data:
-                query.reply(query.key_expr, data)
+                query.reply(f"{root(self.terms)}/{self.me}/{asked}", data)
                 if asker in self._sent:
                     self._sent[asker] += len(data)

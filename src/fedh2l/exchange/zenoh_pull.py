@@ -105,8 +105,10 @@ class Puller:
 
         handler = zenoh.handlers.Callback(answered, lambda: self._queue.put((then, (f"{self._root}/{name}/", b"", False))), indirect=False)
         waits = zenoh.CongestionControl.BLOCK  # holds for the answer, too
-        every = zenoh.ConsolidationMode.NONE
-        self.session.get(f"{self._root}/{key}{parameters}", handler, timeout=timeout, consolidation=every, congestion_control=waits)
+        every, all_of = zenoh.ConsolidationMode.NONE, zenoh.QueryTarget.ALL
+        self.session.get(
+            f"{self._root}/{key}{parameters}", handler, timeout=timeout, consolidation=every, target=all_of, congestion_control=waits
+        )
 
     def _later(self, what: Callable[..., None]) -> "zenoh.handlers.Callback[zenoh.Sample]":
         return zenoh.handlers.Callback(lambda sample: self._queue.put((what, _sample(sample))), indirect=False)
@@ -223,7 +225,7 @@ class Puller:
     def seen_by_others(self) -> bool:
         """Whether another process had my name before me, say at least half of those who are asked now. Not from the puller's thread."""
         seen: dict[str, set[str]] = {}
-        for reply in self.session.get(f"{self._root}/*/who/{self.me}", timeout=LEASE / 1000, consolidation=zenoh.ConsolidationMode.NONE):
+        for reply in self.session.get(f"{self._root}/*/who/{self.me}", timeout=LEASE / 1000, target=zenoh.QueryTarget.ALL):
             if reply.ok:
                 seen[self._names(str(reply.ok.key_expr))[0]] = _words(reply.ok.payload.to_bytes())
         return self._half(seen, lambda i: i < self.instance)
