@@ -198,4 +198,5 @@ def _checked(told: Any) -> Terms:
     check(len(set(names)) == len(names), "two members of one name")
     check(len(set(keys)) == len(keys), "two members with one key")
     lists = {k: tuple(Member(**m) for m in told[k]) for k in ("members", "relays")}
-    return Terms(**told | lists | {"classes": tuple(told["classes"])})
+    times = {k: float(told[k]) for k in ("grace", "deadline")}
+    return Terms(**told | lists | times | {"classes": tuple(told["classes"])})
