@@ -30,12 +30,12 @@ invite.command("fedh2l.live.invite_commands:remove", name="remove", help="Take o
 invite.command("fedh2l.live.invite_commands:show", name="show", help="The terms of an invite.")
 app.command(invite)
 app.command("fedh2l.live.invite_commands:accept", name="accept", help="Accept an invite: see its terms, make keys, answer.")
-app.command("fedh2l.live.commands:doctor", name="doctor", help="Will joining work? Each failure with its fix.")
+app.command("fedh2l.live.side_commands:doctor", name="doctor", help="Will joining work? Each failure with its fix.")
 app.command("fedh2l.live.commands:join", name="join", help="Take part in a live federation, or go on with it.")
 app.command("fedh2l.live.commands:status", name="status", help="How far a member is, and who was missing.")
 app.command("fedh2l.live.commands:leave", name="leave", help="End taking part after the present round, with the model saved.")
-app.command("fedh2l.live.commands:relay", name="relay", help="Carry posts between members behind NAT.")
-app.command("fedh2l.live.commands:watch", name="watch", help="A local page with what happens.")
+app.command("fedh2l.live.side_commands:relay", name="relay", help="Carry posts between members behind NAT.")
+app.command("fedh2l.live.side_commands:watch", name="watch", help="A local page with what happens.")
 
 
 def main(arguments: list[str] | None = None) -> None:

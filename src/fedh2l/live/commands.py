@@ -1,13 +1,11 @@
-"""`fedh2l join`, `status`, `leave`, `doctor`, `relay` and `watch`: what a member does once it is invited."""
+"""`fedh2l join`, `status` and `leave`: what a member does once it is invited."""
 
 import json
 import signal
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.console import Console
 
 from fedh2l.checkpoint import write
@@ -51,7 +49,7 @@ def join(
     from fedh2l.live.own_model import own_learner
     from fedh2l.live.screen import Screen
 
-    signal.signal(signal.SIGTERM, _stop)  # what systemd sends: as clean as Ctrl-C
+    signal.signal(signal.SIGTERM, stop)  # what systemd sends: as clean as Ctrl-C
     me, terms, seed_set = open_identity(identity), open_invite(invite), load_seed_set(seeds)
     learner, validation = own_learner(model, seed_set)
     path = out or Path("live") / f"{me.name}-{terms.federation}"
@@ -117,86 +115,7 @@ def leave(folder: Path, *, as_json: Json = False) -> None:
     tell({"leaving": running, "why": "after the present round" if running else "it is not running: nothing to end"}, as_json)
 
 
-def doctor(
-    invite: Path,
-    *,
-    seeds: Path = Path("seeds.safetensors"),
-    identity: Path = HERE,
-    model: str | None = None,
-    as_json: Json = False,
-) -> None:
-    """Will joining work? Keys, certificate, clock, port, each member, seed set, labels and a dry round. Exits with 1 if not.
-
-    Parameters
-    ----------
-    invite
-        The invite with you in it.
-    seeds
-        The seed set that came with the invite.
-    identity
-        The folder of your keys.
-    model
-        FILE.py:FUNCTION, as for join: one round with your model, with nothing sent.
-    as_json
-        Answer in JSON.
-    """
-    from fedh2l.live.doctor import examine
-
-    found = list(examine(invite, identity, seeds, model))
-    if as_json:
-        print(json.dumps([f._asdict() for f in found], indent=1))
-    else:
-        for f in found:
-            print(f"{'ok  ' if f.ok else 'FAIL'} {f.what}: {f.found}" + (f"\n     do this: {f.fix}" if f.fix else ""))
-    if not all(f.ok for f in found):
-        sys.exit(1)
-
-
-def relay(invite: Path, *, listen: Annotated[str, Parameter(name="--listen")], identity: Path = HERE, out: Path = Path("relay")) -> None:
-    """Carry posts between members behind NAT. A relay sees sizes and times, and can forge nothing. Ends with Ctrl-C.
-
-    Parameters
-    ----------
-    invite
-        The invite with this relay in it (fedh2l accept --relay, fedh2l invite add).
-    listen
-        host:port to listen at; 0.0.0.0 for all addresses.
-    identity
-        The folder of the relay's keys.
-    out
-        A folder for its certificate.
-    """
-    from fedh2l.live.relay import relay as carry
-
-    signal.signal(signal.SIGTERM, _stop)
-    try:
-        carry(invite, identity, listen, out)
-    except KeyboardInterrupt:
-        print("\nrelay stopped", file=sys.stderr)
-        sys.exit(130)
-
-
-def watch(folder: Path, *, project: str = "fedh2l-live", once: bool = False) -> None:
-    """A local page with accuracy, bytes, how far peers are apart, and who is here. Needs the extra `live` (trackio).
-
-    Parameters
-    ----------
-    folder
-        The --out of fedh2l join.
-    project
-        The page's name for this federation.
-    once
-        Take in what is there, and end.
-    """
-    from fedh2l.live.watch import watch as follow
-
-    try:
-        follow(folder, project, once=once)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
+def stop(*_: object) -> None:
+    raise KeyboardInterrupt  # as clean as Ctrl-C
 
 

@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from fedh2l import checkpoint
 from fedh2l.error import FedH2LError
@@ -22,7 +22,7 @@ class MemberFolder:
         self.done, self.finished, self.fresh = 0, False, True
         self.since: dict[str, int] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "MemberFolder":
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = (self.path / "lock").open("a")
         try:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -24,7 +24,7 @@ class Screen:
         self.told: list[str] = []
         self.live = Live(self._table(), console=console, refresh_per_second=4) if console.is_terminal else None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Screen":
         if self.live:
             self.live.start()
         return self
