@@ -59,12 +59,11 @@ def _open(terms: Terms, me: Member, mode: str, listen: str, others: list[str], i
 
 def configuration(mode: str, listen: str, others: list[str], files: dict[str, str], allowed: dict[str, Any]) -> dict[str, Any]:
     """Zenoh's configuration; only tests call it with other files or rules than those of the terms."""
-    wait = -1 if mode == "client" else 0  # milliseconds until the first link: a peer goes on without, a client has nothing without
     retry = {"period_init_ms": 500, "period_max_ms": 2000, "period_increase_factor": 1.5}
     return {
         "mode": mode,
         "listen": {"endpoints": [f"tls/{listen}"] if listen else []},
-        "connect": {"endpoints": [f"tls/{a}" for a in others], "exit_on_failure": False, "timeout_ms": wait, "retry": retry},
+        "connect": {"endpoints": [f"tls/{a}" for a in others], "exit_on_failure": False, "timeout_ms": -1, "retry": retry},
         "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": True}},
         "transport": {
             "shared_memory": {"enabled": False},

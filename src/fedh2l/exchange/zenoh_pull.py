@@ -22,6 +22,7 @@ from fedh2l.live.terms import Terms, TermsError, read_terms
 NEWS = struct.Struct("<II")  # round of the newest post, version of the invite
 TICK, ASK_AGAIN, QUIET, TIMEOUT = 0.5, 1.0, 3.0, 10.0  # seconds
 CHECK = 60.0  # seconds from one question whether somebody else has my name to the next
+LOST = 2.0  # seconds after which a question may have been lost, and one more is asked beside it
 SLOWEST = 8.0  # seconds between two questions to somebody from whom nothing is known to be there
 
 
@@ -188,14 +189,16 @@ class Puller:
             line.behind_since = 0.0
             return
         line.behind_since = line.behind_since or now
-        if now < line.asked_at + (ASK_AGAIN / 2 if known else line.wait) or line.asking > 1:
+        if now < line.asked_at + (ASK_AGAIN / 2 if known else line.wait):
+            return
+        if line.asking > min(1 + int((now - line.behind_since) / LOST), 3):
             return
         others = sorted(m for m in self._lines if m != author and self._instances[m])
         to = author
         if others and now > line.behind_since + ASK_AGAIN:
             line.mirror += 1
             to = others[line.mirror % len(others)] if line.asking or line.mirror % 2 else author
-        elif line.asking:
+        elif line.asking and now < line.behind_since + LOST:
             return
         line.asking += 1
         line.asked_at, line.wait = now, min(line.wait * 1.5, SLOWEST)
