@@ -1,5 +1,6 @@
 """Four organisations with unlike models, by the documented commands: the result is the simulated one, whoever is killed."""
 
+import io
 import json
 import random
 import re
@@ -9,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 import live_member
 from fedh2l import FedH2L, Peer, run
+from fedh2l.cli import main
 from fedh2l.data.seedset_file import load_seed_set
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
@@ -32,15 +36,24 @@ class Town:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.separate = False  # whether commands, too, are processes; joining always is
         self.running: dict[str, subprocess.Popen[str]] = {}
 
     def command(self, *arguments: str | Path, code: int = 0) -> str:
+        if not self.separate:
+            return self._called([str(a) for a in arguments], code)
         done = subprocess.run([*FEDH2L, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def join(self, name: str, *more: str) -> None:
-        line = (*FEDH2L, "join", "invite.json", "--model", f"{MODEL}:{name}", "--identity", f"keys-{name}", "--out", name, *more)
+    def _called(self, arguments: list[str], code: int) -> str:
+        out = io.StringIO()
+        with chdir(self.folder), redirect_stdout(out), redirect_stderr(out), pytest.raises(SystemExit, match=str(code)):
+            main(arguments)
+        return out.getvalue()
+
+    def join(self, name: str, invite: str = "invite.json", model: str = "") -> None:
+        line = (*FEDH2L, "join", invite, "--model", f"{MODEL}:{model or name}", "--identity", f"keys-{name}", "--out", name)
         with (self.folder / f"{name}.out").open("a") as out:
             self.running[name] = subprocess.Popen(line, cwd=self.folder, stdout=out, stderr=out, text=True)
 
@@ -48,7 +61,7 @@ class Town:
         for name, process in self.running.items():
             assert process.wait(seconds) == 0, (self.folder / f"{name}.out").read_text()
 
-    def rounds(self, name: str) -> list[dict[str, object]]:
+    def rounds(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / name / "rounds.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
 
@@ -112,6 +125,7 @@ def all_heard_once(town: Town, name: str) -> bool:
 
 
 def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(town: Town) -> None:
+    town.separate = True
     found(town)
     for name in MEMBERS:
         town.join(name)
@@ -160,6 +174,7 @@ def test_fifty_kills_change_nothing(town: Town, seed: int) -> None:
     _kills(town, 3, random.Random(seed))
 
 
+@pytest.mark.slow
 def test_a_member_that_never_comes_delays_a_round_by_the_grace_and_no_more(town: Town) -> None:
     found(town, quorum=3, rounds=3, grace=0.2)
     for name in MEMBERS[:3]:
@@ -185,6 +200,28 @@ def test_a_stopped_member_says_so_and_goes_on(town: Town) -> None:
     town.join("kiev")
     town.wait()
     assert len(town.rounds("oslo")) == 3
+
+
+@pytest.mark.slow
+def test_running_members_take_up_who_comes_and_who_goes_between_two_rounds(town: Town) -> None:
+    found(town, quorum=3, rounds=15, grace=1.0)
+    for name in MEMBERS[:3]:
+        (town.folder / f"{name}.json").write_bytes((town.folder / "invite.json").read_bytes())
+        town.join(name, f"{name}.json")
+    while len(town.rounds("kiev")) < 2:
+        time.sleep(0.1)
+    town.command("accept", "invite.json", "--name", "vigo", "--seeds", "seeds.safetensors", "--identity", "keys-vigo", "--yes",
+                 "--address", f"127.0.0.1:{ports(1)[0]}")  # fmt: skip
+    town.command("invite", "add", "invite.json", "vigo.answer.json", "--identity", "keys-kiev")
+    town.command("invite", "remove", "invite.json", "rome", "--identity", "keys-kiev")
+    (town.folder / "kiev.json").write_bytes((town.folder / "invite.json").read_bytes())  # the convener's copy; the others hear of it
+    town.join("vigo", model="oslo")
+    town.wait()
+    for name in MEMBERS[:3]:
+        lines = town.rounds(name)
+        assert [x["round"] for x in lines] == list(range(15)) and lines[-1]["version"] == 4
+        assert "vigo" in lines[-1]["heard"] and lines[0]["missing"] == ["rome"] and lines[-1]["missing"] == []
+    assert town.rounds("vigo")[0]["round"] not in (0, 1) and town.rounds("vigo")[-1]["round"] == 14
 
 
 def _skops() -> bool:

@@ -54,7 +54,7 @@ def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
     if estimator := getattr(learner, "estimator", None):
         learner.posteriors(seeds.x[:1])  # it is refitted when it is asked
         try:
-            from skops.io import dumps
+            from skops.io import dumps  # type: ignore[import-not-found]
         except ImportError:
             pass
         else:

@@ -21,7 +21,7 @@ def watch(folder: Path, project: str, *, once: bool = False, port: int | None = 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            import trackio
+            import trackio  # type: ignore[import-not-found]
     except ImportError as error:
         raise FedH2LError("fedh2l watch needs the extra `live`: pip install 'fedh2l[live]'") from error
     terms = open_invite(folder / "invite.json")
