@@ -50,8 +50,8 @@ def _module(file: Path) -> Any:
 
 def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
     """The trained model: safetensors for torch, skops for scikit-learn, and the learner's whole state for anything else."""
-    state = learner.state_dict()
-    if estimator := getattr(learner, "estimator", None):
+    state, estimator = learner.state_dict(), getattr(learner, "estimator", None)
+    if estimator is not None:  # an unfitted forest has no length, so no truth
         learner.posteriors(seeds.x[:1])  # it is refitted when it is asked
         try:
             from skops.io import dumps  # type: ignore[import-not-found]
