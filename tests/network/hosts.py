@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ def needs_hosts() -> None:
 
 
 @contextmanager
-def hosts(networks: dict[str, dict[str, str]]) -> Iterator[dict[str, str]]:
+def hosts(networks: dict[str, dict[str, str]]) -> Generator[dict[str, str]]:
     """By network (a bridge in a namespace of its own) the hosts on it with their addresses: the namespace of each host.
 
     A host may be on two networks. Two hosts that share no network have no route to each other.
@@ -96,7 +96,7 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, rounds: dict[str, int], where: dict[str, str] | None = None, **options: Any) -> Iterator[dict[str, Running]]:
+def running(folder: Path, rounds: dict[str, int], where: dict[str, str] | None = None, **options: Any) -> Generator[dict[str, Running]]:
     """Each name as a process, for so many rounds (a relay: −1); ended after the block, whatever happened in it."""
     members: dict[str, Running] = {}
     try:

@@ -24,7 +24,7 @@ def main(folder: Path, name: str, rounds: int, options: dict[str, Any]) -> None:
         for t in range(rounds):
             start = time.monotonic()
             heard = exchange(t, {name: f"{name}{t} ".encode().ljust(size, b".")})[name]
-            told = {"t": t, "seconds": time.monotonic() - start, "events": exchange.events()}
+            told: dict[str, Any] = {"t": t, "seconds": time.monotonic() - start, "events": exchange.events()}
             told["heard"] = {n: [p.split()[0].decode() for p in posts] for n, posts in heard.items()}
             print(json.dumps(told | {"wire": exchange.wire_bytes, "rss": rss()}), flush=True)
             time.sleep(pause)

@@ -1,6 +1,7 @@
 """How a member's session is set up: mutual TLS with the convener's authority, and access control that allows only what the terms say."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fedh2l.live.terms import Member, Terms
 
 LARGEST_MESSAGE = 8 << 20  # bytes; a larger one is dropped before it is put together
 LEASE = 3000  # milliseconds after which a link that says nothing is given up
+THREADS = "(rx: (worker_threads: 8), tx: (worker_threads: 4))"  # closing a dead link blocks one for 10 s (SO_LINGER); others must go on
 OWN = ["put", "delete", "reply", "liveliness_token", "declare_queryable"]
 READ = ["declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query"]
 
@@ -43,6 +45,7 @@ def open_relay(terms: Terms, name: str, listen: str, identity: Identity, folder:
 
 
 def _open(terms: Terms, me: Member, mode: str, listen: str, others: list[str], identity: Identity, folder: Path) -> zenoh.Session:
+    os.environ.setdefault("ZENOH_RUNTIME", THREADS)
     zenoh.init_log_from_env_or("off")  # it writes to the user's screen
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.write(folder / "authority.pem", terms.authority.encode())

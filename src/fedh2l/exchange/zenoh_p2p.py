@@ -138,7 +138,7 @@ class ZenohP2P:
         self._puller.wait_for(-1)
 
     def _take(self, author: str, t: int) -> tuple[bytes, ...]:
-        posts = [p for p in self._register.since(author, self._delivered.get(author, -1)) if p.round <= t]
+        posts = [p for p in self._register.since(author, self._delivered.get(author, -1)) if p.round <= t or self.terms.asynchronous]
         if posts:
             self._delivered[author] = posts[-1].round
         return tuple(p.payload for p in posts)

@@ -197,7 +197,8 @@ class Puller:
         to = author
         if others and now > line.behind_since + ASK_AGAIN:
             line.mirror += 1
-            to = others[line.mirror % len(others)] if line.asking or line.mirror % 2 else author
+            turn = line.mirror // 2 if self._instances[author] and not line.asking else line.mirror
+            to = author if turn != line.mirror and line.mirror % 2 else others[turn % len(others)]
         elif line.asking and now < line.behind_since + LOST:
             return
         line.asking += 1
