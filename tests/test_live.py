@@ -86,7 +86,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
         process.wait()
 
 
-def found(town: Town, *, quorum: int = 4, rounds: int = ROUNDS, grace: float = 1.0, deadline: float = 60.0) -> None:
+def found(town: Town, *, quorum: int = 4, rounds: int = ROUNDS, grace: float = 1.0, deadline: float = 60.0, more: str = "") -> None:
     """From the seed set to an invite with four members, by the documented commands."""
     x, y = live_member.rows(99, 12)
     np.savez(town.folder / "ours.npz", x=x, y=y)
@@ -94,7 +94,7 @@ def found(town: Town, *, quorum: int = 4, rounds: int = ROUNDS, grace: float = 1
     first, *others = zip(MEMBERS, ports(4), strict=True)
     times = ["--rounds", str(rounds), "--quorum", str(quorum), "--grace", str(grace), "--deadline", str(deadline)]
     place = ("--name", first[0], "--address", f"127.0.0.1:{first[1]}", "--identity", f"keys-{first[0]}")
-    told = town.command("invite", "new", "invite.json", "--seeds", "seeds.safetensors", *place, *times)
+    told = town.command("invite", "new", "invite.json", "--seeds", "seeds.safetensors", *place, *times, *more.split())
     match = re.search(r"^fingerprint: (.*)$", told, re.MULTILINE)
     assert match
     for name, port in others:
@@ -222,6 +222,19 @@ def test_running_members_take_up_who_comes_and_who_goes_between_two_rounds(town:
         assert [x["round"] for x in lines] == list(range(15)) and lines[-1]["version"] == 4
         assert "vigo" in lines[-1]["heard"] and lines[0]["missing"] == ["rome"] and lines[-1]["missing"] == []
     assert town.rounds("vigo")[0]["round"] not in (0, 1) and town.rounds("vigo")[-1]["round"] == 14
+
+
+@pytest.mark.slow
+def test_without_a_barrier_nobody_waits_for_who_never_comes(town: Town) -> None:
+    found(town, rounds=40, more="--asynchronous --steps 200")
+    for name in MEMBERS[:3]:
+        town.join(name)
+    town.wait()
+    for name in MEMBERS[:3]:
+        assert [x["round"] for x in town.rounds(name)] == list(range(40))
+    assert any(x["heard"] for name in MEMBERS[:3] for x in town.rounds(name))
+    reasons = [why for name in MEMBERS[:3] for x in town.rounds(name) for why in x["refused"].values()]
+    assert all("asked for a key frame" in why for why in reasons), reasons  # who is far ahead is heard from its next key frame on
 
 
 def _skops() -> bool:

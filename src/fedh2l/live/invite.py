@@ -32,7 +32,7 @@ class Answer:
 
 def convene(
     identity: Path, name: str, address: str, seeds: SeedSet, method: FedH2L, codec: str, *,
-    rounds: int, quorum: int, grace: float, deadline: float,
+    rounds: int, quorum: int, grace: float, deadline: float, asynchronous: bool = False,
 ) -> bytes:
     """The first version, with the convener as its only member. Makes the convener's keys and authority in `identity`."""
     check(is_name(name), f"name {name!r}: expected 1 to 64 letters, digits, _ or -")
@@ -42,7 +42,7 @@ def convene(
     mine = Member(name, me.public, address, authority.issue(me.request(hosts(address)), name, hosts(address), DAYS))
     terms = Terms(
         secrets.token_hex(8), 1, me.public, seeds.digest, seeds.classes, "fedh2l", asdict(method), codec, rounds, quorum, grace, deadline,
-        False, (mine,), (), authority.certificate,
+        asynchronous, (mine,), (), authority.certificate,
     )  # fmt: skip
     return signed(terms, me)
 
@@ -128,10 +128,16 @@ def summary(terms: Terms) -> dict[str, Any]:
         "federation": terms.federation, "fingerprint": terms.fingerprint, "version": terms.version,
         "seed set": " ".join(terms.seed_set[i : i + 4] for i in range(0, 16, 4)), "classes": ", ".join(terms.classes[:20]),
         "method": f"{terms.algorithm}: {', '.join(f'{k} {v}' for k, v in told.items())}", "codec": terms.codec, "rounds": terms.rounds,
-        "a round closes": f"with all posts, or with {terms.quorum} and {terms.grace:g} s more, or after {terms.deadline:g} s",
+        "a round closes": _closes(terms),
         "members": [{"name": m.name, "address": m.address or "behind NAT", "key": key_print(m.key)} for m in terms.members],
         "relays": [{"name": r.name, "address": r.address} for r in terms.relays],
     }  # fmt: skip
+
+
+def _closes(terms: Terms) -> str:
+    if terms.asynchronous:
+        return "at once: each learns from the newest of the others"
+    return f"with all posts, or with {terms.quorum} and {terms.grace:g} s more, or after {terms.deadline:g} s"
 
 
 def key_print(key: str) -> str:

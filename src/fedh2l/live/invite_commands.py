@@ -30,6 +30,7 @@ def new(
     quorum: int = 2,
     grace: float = 10.0,
     deadline: float = 600.0,
+    asynchronous: bool = False,
     codec: str = CODEC,
     method: Annotated[FedH2L, Parameter(name="*")] = FedH2L(),  # noqa: B008  (frozen)
     as_json: Json = False,
@@ -56,6 +57,8 @@ def new(
         Seconds that a round waits for the rest after its quorum.
     deadline
         Seconds after which a round closes with what is there.
+    asynchronous
+        No barrier: nobody waits, and each learns from the newest of the others, the less the older it is.
     codec
         Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
     method
@@ -66,8 +69,8 @@ def new(
     if invite.exists():
         raise FedH2LError(f"{invite}: exists already; add members to it with fedh2l invite add, or choose another name")
     choose("codec", codec, CODECS)
-    times = {"rounds": rounds, "quorum": quorum}
-    data = convene(identity, name, address, load_seed_set(seeds), method, codec, **times, grace=grace, deadline=deadline)
+    data = convene(identity, name, address, load_seed_set(seeds), method, codec, rounds=rounds, quorum=quorum,
+                   grace=grace, deadline=deadline, asynchronous=asynchronous)  # fmt: skip
     write(invite, data)
     tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
     _hint(f"next: send {invite} and {seeds} to the others; each runs  fedh2l accept {invite} --name THEIRS --seeds {seeds}", as_json)

@@ -17,6 +17,7 @@ from fedh2l.learner import Learner
 from fedh2l.learners.rows import Rows
 from fedh2l.live.identity import Identity
 from fedh2l.live.member_folder import MemberFolder
+from fedh2l.live.newest import Newest
 from fedh2l.live.own_model import accuracy, save_model
 from fedh2l.live.terms import Terms, TermsError, read_terms
 from fedh2l.loop import Round, run
@@ -34,7 +35,7 @@ LINGER = 1.0
 class Measured:
     """A method whose disagreement with each other peer is kept in `apart`: total variation, the mean over the rows asked about."""
 
-    method: FedH2L
+    method: FedH2L | Newest
     apart: dict[str, float] = field(default_factory=dict[str, float])
 
     def speak(self, peer: Peer, t: int) -> Posteriors:
@@ -110,20 +111,21 @@ def check_terms(terms: Terms, identity: Identity, seeds: SeedSet) -> None:
         raise FedH2LError(f"the seed set's classes {list(seeds.classes)} are not the terms' {list(terms.classes)}; ask for the file")
     if seeds.digest != terms.seed_set:
         raise FedH2LError(f"the seed set ({seeds.fingerprint}) is not the one of the terms ({terms.seed_set[:16]}); ask for the file")
-    if terms.asynchronous:
-        raise FedH2LError("asynchronous terms are not supported by this release; ask the convener for rounds with a quorum")
+    if terms.asynchronous and (seeds.view != "none" or seeds.mixtures or terms.method.exchange != "set"):
+        raise FedH2LError("without a barrier the questions must not change: a seed set with view none, no mixtures, and exchange set")
 
 
 def _rounds(exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Rows | None) -> Iterator[News]:
     terms, newest = exchange.terms, exchange.newest()
     start = folder.done
-    if newest > start + KEY_EVERY or (folder.fresh and newest > 1):  # too far behind to hear it all: from the others' round on
+    behind = newest > start + KEY_EVERY or (folder.fresh and newest > 1)
+    if behind and not terms.asynchronous:  # too far behind to hear it all: from the others' round on
         start = min(newest, terms.rounds - 1)
         yield _said(folder, f"the others are at round {newest}: going on from there")
     folder.fresh = False
-    method = Measured(terms.method)
+    method = Measured(Newest(terms.method) if terms.asynchronous else terms.method)
     clock = time.perf_counter()
-    for r in run(method, [peer], exchange, rounds=terms.rounds, start=start, codec=terms.codec):
+    for r in run(method, [peer], exchange, rounds=terms.rounds, start=start, codec=terms.codec, barrier=not terms.asynchronous):
         line = _line(r, peer, method, exchange, validation)
         line["seconds"] = round(time.perf_counter() - clock, 3)
         folder.write_round(line)  # the one place where a round goes to disk
