@@ -168,6 +168,9 @@ def _later(exchange: ZenohP2P, invite: Path) -> tuple[Terms, bytes] | None:
 
 def _farewell(exchange: ZenohP2P, most: float) -> None:
     """Answer the others until they have heard the last round, too: each says one word more after it."""
+    if exchange.terms.asynchronous:
+        time.sleep(LINGER)  # a word after the last would be taken for what the others wait for
+        return
     exchange.terms = replace(exchange.terms, deadline=min(most, exchange.terms.deadline))
     exchange(exchange.terms.rounds, {exchange.me: b"farewell"})
     time.sleep(LINGER)
