@@ -50,7 +50,7 @@ class Screen:
     def _count(self, line: dict[str, Any]) -> None:
         self.line = line
         self.missing.update(line["missing"])
-        self.refused.update(line["refused"])
+        self.refused.update(list(line["refused"]))  # a mapping would be taken for counts
         self.heard |= dict.fromkeys(line["heard"], line["round"])
 
     def _table(self) -> RenderableType:
