@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo test lint bench bench-codec fuzz vectors results check clean
+.PHONY: setup demo test test-network lint bench bench-codec fuzz vectors results check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -22,7 +22,10 @@ demo: setup  ## five unlike peers on scikit-learn's digits, with the honest rows
 	$(BIN)/fedh2l run --data digits --out runs/demo --overwrite
 
 test: setup  ## every test that takes seconds
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-network: setup  ## attacks, faults and hosts on a real network: minutes; root for the ones with their own addresses (ip netns)
+	$(BIN)/pytest -m slow -n 0 tests/network tests/test_live.py tests/test_watch.py
 
 lint: setup  ## ruff and pyright
 	$(BIN)/ruff check .

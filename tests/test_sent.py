@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from fedh2l import run_folder
 from fedh2l.codecs import CODECS
 from fedh2l.error import FedH2LError
-from fedh2l.experiment import Experiment
 from fedh2l.exchange.in_process import InProcess
+from fedh2l.experiment import Experiment
 from fedh2l.loop import run
+from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.parts import algorithm_of, data_of, peers_of
+from fedh2l.peer import Peer
 from fedh2l.sent import RECORD, TCP_IP, TLS, audit, decoded, on_wire
 from fedh2l.simulate import simulate
 
@@ -40,11 +42,11 @@ def test_what_is_decoded_from_the_record_is_what_the_receivers_read(codec: str, 
     heard: dict[tuple[str, int], np.ndarray] = {}
 
     class Listening:
-        def speak(self, peer, t):  # type: ignore[no-untyped-def]  # noqa: ANN
+        def speak(self, peer: Peer, t: int) -> Message | None:
             return algorithm.speak(peer, t)
 
-        def listen(self, peer, t, inbox):  # type: ignore[no-untyped-def]  # noqa: ANN
-            heard.update({(name, t): message.probs for name, message in inbox.items()})
+        def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
+            heard.update({(name, t): m.probs for name, m in inbox.items() if isinstance(m, Posteriors)})
             return algorithm.listen(peer, t, inbox)
 
     algorithm = algorithm_of(config)

@@ -1,7 +1,7 @@
 """The loop: each round every peer speaks, the exchange carries, every peer listens."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from fedh2l.codecs import CODEC, codec_of
@@ -15,6 +15,9 @@ from fedh2l.wire import Session, Unreadable, WireError, decode, encode
 # Outboxes of the peers hosted here -> their inboxes: for each sender that was expected, his frames that are new here, oldest first.
 # None arrived: an empty sequence. More than one: those of earlier rounds that came late, or were fetched to read the last one.
 Exchange = Callable[[int, Mapping[str, bytes]], Mapping[str, Mapping[str, Sequence[bytes]]]]
+
+
+LAST_ROUND = 2**32 - 1  # that a frame can name
 
 
 @runtime_checkable
@@ -53,11 +56,13 @@ def run(
     rounds: int,
     start: int = 0,
     codec: str | Codec = CODEC,
+    barrier: bool = True,
 ) -> Iterator[Round]:
     """Rounds `start` to `rounds` − 1 of a federation, each yielded when its peers have learnt.
 
     The peers are changed in place; the caller's loop evaluates, saves, plots or stops. The default exchange is a full
-    graph in this process; an exchange over a network hosts only some of the members here.
+    graph in this process; an exchange over a network hosts only some of the members here. Without a `barrier` every peer counts
+    its rounds by itself, and the newest of each sender is heard, whatever its round.
 
     Raises FedH2LError when the peers do not agree on the seed set, or a model's own posteriors are not distributions.
     """
@@ -65,10 +70,10 @@ def run(
     carry = exchange or InProcess()
     session = Session(codec_of(codec) if isinstance(codec, str) else codec, peers[0].seed_set.digest)
     for t in range(start, rounds):
-        yield _round(algorithm, peers, carry, session, t)
+        yield _round(algorithm, peers, carry, session, t, barrier)
 
 
-def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, session: Session, t: int) -> Round:
+def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, session: Session, t: int, barrier: bool) -> Round:
     said = {p.name: m for p in peers if (m := algorithm.speak(p, t)) is not None}
     outbox = {p.name: encode(said[p.name], session, p.lines) for p in peers if p.name in said}
     arrived = exchange(t, outbox)  # also with nothing to say: other processes may be waiting
@@ -79,7 +84,7 @@ def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, sess
         reasons: dict[str, str] = {}
         for sender, frames in sorted(posts.items()):
             try:
-                if (message := _read(frames, said[p.name], session, sender, p)) is not None:
+                if (message := _read(frames, said[p.name], session, sender, p, barrier)) is not None:
                     inbox[sender] = message
             except WireError as error:
                 reasons[sender] = str(error)
@@ -91,18 +96,19 @@ def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, sess
     return Round(t, outbox, heard, missing, refused, conflicts)
 
 
-def _read(frames: Sequence[bytes], mine: Message, session: Session, sender: str, peer: Peer) -> Message | None:
-    """What the sender says in this round. Frames of earlier rounds are read for the sake of later ones."""
+def _read(frames: Sequence[bytes], mine: Message, session: Session, sender: str, peer: Peer, barrier: bool) -> Message | None:
+    """What the sender says in this round, or its newest without a barrier. Earlier frames are read for the sake of later ones."""
     newest = None
+    like = mine if barrier else replace(mine, round=LAST_ROUND)
     for data in frames:
         try:
-            message = decode(data, mine, session, sender, peer.lines)
+            message = decode(data, like, session, sender, peer.lines)
         except Unreadable:
             peer.lines.lost.add(sender)
             if data is frames[-1]:
                 raise
             continue
-        newest = message if message.round == mine.round else None
+        newest = message if message.round == mine.round or not barrier else None
     return newest
 
 

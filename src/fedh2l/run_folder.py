@@ -162,7 +162,8 @@ def _line(event: Evaluation) -> dict[str, Any]:
     peers = {}
     for name, p in event.peers.items():
         peers[name] = dict(p.validation or {}) | {
-            **_bytes(p), "sent": p.sent, "received": p.received, "conflict_rate": p.conflict_rate, "missing": p.missing, "refused": p.refused,
+            **_bytes(p), "sent": p.sent, "received": p.received,
+            "conflict_rate": p.conflict_rate, "missing": p.missing, "refused": p.refused,
         }  # fmt: skip
     validation = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
     return {"round": event.done, "peers": peers, "mean": dict(mean_scores(validation)), TIMINGS: {"train": event.train_seconds}}

@@ -1,0 +1,220 @@
+"""The exchange of a real network, without a server: a member announces, the others pull, and all keep signed mirrors of each other.
+
+Keys below the federation's root, each written by the member whose name is in it: `NAME/news` (announcements), `NAME/post` (its posts, asked
+for with `since`), `NAME/mirror/AUTHOR` (another's posts, as signed by that one), `NAME/terms` (the newest invite), `NAME/alive/INSTANCE`.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import zenoh
+
+from fedh2l.error import FedH2LError
+from fedh2l.exchange.zenoh_link import LEASE, open_link, root
+from fedh2l.exchange.zenoh_pull import NEWS, Event, Puller
+from fedh2l.live.identity import Identity
+from fedh2l.live.own_posts import OwnPosts
+from fedh2l.live.register import LARGEST, Register, bundle
+from fedh2l.live.terms import Terms
+
+FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
+ANNOUNCE = 1.0  # seconds from one announcement to the next while a round is open
+
+
+class Traffic(NamedTuple):
+    """Bytes that this member gave to the network and got from it, for one other member: payloads, envelopes, announcements."""
+
+    sent: int
+    received: int
+
+
+class ZenohP2P:
+    """An `Exchange` for the one member hosted here; opened by `with`.
+
+    `since`: the last round of each other that was delivered before, from a checkpoint; `invite`: the file of the terms, for those who
+    have an older version. A post of round t that was saved before a kill is sent again in place of what the loop says now: nobody hears two
+    things of one round. With `asynchronous` terms nothing is waited for.
+    """
+
+    def __init__(self, terms: Terms, identity: Identity, folder: Path, *, since: Mapping[str, int], invite: bytes = b"") -> None:
+        self.terms, self.identity, self.folder = terms, identity, folder
+        self.me = identity.name
+        if terms.member(self.me).key != identity.public:
+            raise FedH2LError(f"{self.me}: its key here is not the one in the invite; use the identity with which it was accepted")
+        self._delivered = dict(since)
+        self._invite = invite
+        self._own = OwnPosts(folder, terms.federation, identity)
+        self._instance = f"{self._own.epoch:020d}-{secrets.token_hex(4)}"
+        self._register = Register(terms.federation, {m.name: m.key for m in terms.members})
+        for post in self._own.saved.values():
+            self._register.take(self.me, post.data)
+        self._changed = threading.Condition()  # guards the register and what the puller tells
+        self._sent = dict.fromkeys((m.name for m in terms.members), 0)
+
+    def __enter__(self) -> "ZenohP2P":
+        self._open()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._close()
+
+    def _open(self) -> None:
+        self._session = open_link(self.terms, self.identity, self.folder / "link")
+        self._puller = Puller(self._session, self.terms, self.me, self._instance, self._register, self._changed, self._delivered)
+        try:
+            self._refuse_a_second()
+            self._token = self._session.liveliness().declare_token(f"{root(self.terms)}/{self.me}/alive/{self._instance}")
+            answer = zenoh.handlers.Callback(self._answer)  # in a thread of its own: an answer may wait for a slow link
+            self._session.declare_queryable(f"{root(self.terms)}/{self.me}/**", answer, allowed_origin=zenoh.Locality.REMOTE)
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        self._puller.close()
+        self._session.close()
+
+    def _refuse_a_second(self) -> None:
+        """Another process under my name is running, say at least half of those who answer. A killed one is forgotten after a lease."""
+        start = time.monotonic()
+        while not self.present() and time.monotonic() < start + FIRST_LINK:
+            time.sleep(0.05)
+        end = time.monotonic() + 2 * LEASE / 1000
+        while self._puller.seen_by_others():
+            if time.monotonic() > end:
+                raise FedH2LError(
+                    f"{self.me}: a member of this name is running already; stop that one first, "
+                    "or, if it is not yours, tell the convener: somebody has your keys"
+                )
+            time.sleep(0.3)
+
+    def __call__(self, t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
+        if set(outbox) - {self.me}:
+            raise FedH2LError(f"{self.me} alone is hosted here, not {', '.join(sorted(set(outbox) - {self.me}))}")
+        if (frame := outbox.get(self.me)) is not None:
+            self._say(t, frame)
+        if not self.terms.asynchronous:
+            self._wait(t)
+        if self._puller.twin:
+            raise FedH2LError(f"{self.me}: another process under this name started before this one; stop one of them")
+        with self._changed:
+            return {self.me: {m: self._take(m, t) for m in self.others()}}
+
+    def _say(self, t: int, frame: bytes) -> None:
+        if len(frame) > LARGEST:
+            raise FedH2LError(f"{self.me}: a frame of {len(frame)} bytes, a post takes {LARGEST}; use a smaller codec")
+        post = self._own.say(t, frame)
+        with self._changed:
+            self._register.take(self.me, post.data)
+            if post.payload != frame:
+                self._puller.tell(Event("resent", self.me, f"round {t} was said before a restart; that is said again"))
+        self._announce()
+
+    def _wait(self, t: int) -> None:
+        start = time.monotonic()
+        reached: float | None = None
+        self._puller.wait_for(t)
+        announced = start
+        while True:
+            with self._changed:
+                spoken = sum(self._register.spoken(m.name, t) for m in self.terms.members)
+                now = time.monotonic()
+                if reached is None and spoken >= self.terms.quorum:
+                    reached = now
+                ends = start + self.terms.deadline if reached is None else min(reached + self.terms.grace, start + self.terms.deadline)
+                if spoken == len(self.terms.members) or now >= ends:
+                    break
+                self._changed.wait(min(ends, announced + ANNOUNCE) - now)
+            if time.monotonic() >= announced + ANNOUNCE:
+                announced = time.monotonic()
+                self._announce()
+        if spoken <= 1 and len(self.terms.members) > 1:
+            self._puller.tell(Event("alone", self.me, f"nobody else was heard in round {t}; learning goes on from the own data"))
+        self._puller.wait_for(-1)
+
+    def _take(self, author: str, t: int) -> tuple[bytes, ...]:
+        posts = [p for p in self._register.since(author, self._delivered.get(author, -1)) if p.round <= t or self.terms.asynchronous]
+        if posts:
+            self._delivered[author] = posts[-1].round
+        return tuple(p.payload for p in posts)
+
+    def others(self) -> list[str]:
+        return sorted(m.name for m in self.terms.members if m.name != self.me)
+
+    @property
+    def delivered(self) -> dict[str, int]:
+        """The last round of each other that was delivered: `since` after a restart."""
+        return dict(self._delivered)
+
+    def newest(self) -> int:
+        """The latest round in which any other member was heard, −1 if none: where one who comes late may begin."""
+        with self._changed:
+            return max((p.round for m in self.others() if (p := self._register.newest(m))), default=-1)
+
+    def present(self) -> set[str]:
+        """Who is connected, as far as one can see. Nothing depends on it."""
+        return {m for m in self.others() if self._puller.instances(m)}
+
+    def events(self) -> list[Event]:
+        """What happened since the last time: joined, left, refused, equivocation, alone, duplicate, resent, terms."""
+        return self._puller.drain()
+
+    @property
+    def wire_bytes(self) -> dict[str, Traffic]:
+        return {m: Traffic(self._sent[m], self._puller.received.get(m, 0)) for m in self.others()}
+
+    @property
+    def newer_invite(self) -> bytes | None:
+        """A later version of the invite, signed by the convener, that a member told of; for `update` between two rounds."""
+        return self._puller.invite
+
+    def update(self, terms: Terms, invite: bytes = b"") -> None:
+        """Take up a later version of the invite between two rounds: the links are opened anew, what is held of members stays."""
+        if terms.member(self.me).key != self.identity.public:
+            raise FedH2LError(f"{self.me}: its key here is not the one in the new invite")
+        events = self._puller.drain()
+        received = self._puller.received
+        self._close()
+        self.terms, self._invite = terms, invite or self._invite
+        names = {m.name: m.key for m in terms.members}
+        kept = {a: posts for a, posts in self._register.posts.items() if names.get(a) == self._register.keys[a]}
+        self._register = Register(terms.federation, names, posts=kept)
+        self._sent = dict.fromkeys(names, 0) | self._sent
+        self._open()
+        self._puller.received |= received
+        for event in events:
+            self._puller.tell(event)
+
+    def _announce(self) -> None:
+        with self._changed:
+            newest = self._register.newest(self.me)
+            present = self.present()
+        if newest is not None:
+            data = NEWS.pack(newest.round, self.terms.version)
+            self._session.put(f"{root(self.terms)}/{self.me}/news", data, congestion_control=zenoh.CongestionControl.DROP)
+            for m in present:
+                self._sent[m] += len(data)
+
+    def _answer(self, query: zenoh.Query) -> None:
+        with query:
+            asked = str(query.key_expr).removeprefix(f"{root(self.terms)}/").partition("/")[2]  # the name may be a wildcard
+            kind, _, author = asked.partition("/")
+            asker, since = query.parameters.get("me"), query.parameters.get("since") or "-1"
+            if kind == "terms":
+                data = self._invite
+            elif kind == "who":
+                data = " ".join(sorted(self._puller.instances(author))).encode() or b"-"
+            elif kind in ("post", "mirror") and since.removeprefix("-").isdecimal() and len(since) < 12:
+                with self._changed:
+                    data = bundle(self._register.since(author if kind == "mirror" else self.me, int(since)), LARGEST + 1000)
+            else:
+                return
+            if data:
+                query.reply(f"{root(self.terms)}/{self.me}/{asked}", data)
+                if asker in self._sent:
+                    self._sent[asker] += len(data)

@@ -1,0 +1,1 @@
+"""Going live: what an organisation does to federate with others over a real network."""

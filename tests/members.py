@@ -1,0 +1,52 @@
+"""Members of a small federation on this machine, with real keys and certificates."""
+
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+from fedh2l.live.authority import make_authority
+from fedh2l.live.identity import Identity, make_identity
+from fedh2l.live.terms import Member, Terms, signed
+
+CONVENER = "convener"
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def make_terms(folder: Path, addresses: dict[str, str], relays: dict[str, str] | None = None, *, quorum: int = 0) -> Terms:
+    """Members and relays by name, each with its identity in `folder/NAME`; an empty address is a member behind NAT."""
+    authority, convener = make_authority(folder / "authority"), make_identity(folder / CONVENER, CONVENER)
+
+    def member(name: str, address: str, *, relay: bool = False) -> Member:
+        identity, hosts = make_identity(folder / name, name), [address.rpartition(":")[0]] if address else []
+        return Member(name, "" if relay else identity.public, address, authority.issue(identity.request(hosts), name, hosts, 30))
+
+    return Terms(
+        federation=os.urandom(8).hex(), version=1, convener=convener.public, seed_set="ab" * 32, classes=("x", "y"), algorithm="fedh2l",
+        parameters={}, codec="float32", rounds=100, quorum=quorum or len(addresses), grace=0.0, deadline=30.0, asynchronous=False,
+        members=tuple(member(n, a) for n, a in addresses.items()),
+        relays=tuple(member(n, a, relay=True) for n, a in (relays or {}).items()), authority=authority.certificate,
+    )  # fmt: skip
+
+
+def local_terms(folder: Path, names: str, *, quorum: int = 0) -> Terms:
+    return make_terms(folder, {n: f"127.0.0.1:{free_port()}" for n in names}, quorum=quorum)
+
+
+def invite(folder: Path, terms: Terms, **changes: object) -> tuple[Terms, bytes]:
+    """The next version of the terms, and its signed file."""
+    from fedh2l.live.identity import open_identity
+
+    later = replace(terms, **{"version": terms.version + 1} | changes)
+    return later, signed(later, open_identity(folder / CONVENER))
+
+
+def identity_of(folder: Path, name: str) -> Identity:
+    from fedh2l.live.identity import open_identity
+
+    return open_identity(folder / name)
