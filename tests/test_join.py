@@ -17,6 +17,7 @@ from fedh2l.live.invite import convene
 from fedh2l.live.member_folder import MemberFolder, is_running, ledger
 from fedh2l.live.own_model import own_learner, save_model
 from fedh2l.seedset import SeedSet
+from fedh2l.sent import audit
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
 from fedh2l.live.join import News, join
@@ -70,6 +71,7 @@ def test_who_leaves_has_a_model_and_may_come_back(alone: Alone) -> None:
     assert rounds(alone.folder) == [0, 1, 2, 3]
     with MemberFolder(alone.folder) as place:
         assert [n.text.startswith("all 4 rounds are finished") for n in alone.join(place)] == [True]
+    assert [told["round"] for told in audit(alone.folder)] == [0, 1, 2, 3]
 
 
 def test_a_line_written_before_a_kill_comes_again_once(alone: Alone) -> None:
