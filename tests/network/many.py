@@ -31,11 +31,12 @@ def main(folder: Path, rounds: int, size: int) -> None:
         members = list(pool.map(opened, [m.name for m in terms.members]))
         for m in members:
             stack.push(m)
-        told: dict[str, Any] = {"open": round(time.monotonic() - start, 2), "seconds": list[float](), "heard": 0}
+        told: dict[str, Any] = {"open": round(time.monotonic() - start, 2), "seconds": list[float](), "cpu": list[float](), "heard": 0}
         for t in range(rounds):
-            start = time.monotonic()
+            start, cpu = time.monotonic(), time.process_time()
             heard = list(pool.map(lambda m, t=t: m(t, {m.me: bytes(size)})[m.me], members))
             told["seconds"].append(round(time.monotonic() - start, 2))
+            told["cpu"].append(round(time.process_time() - cpu, 2))
             told["heard"] += sum(len(posts) for inbox in heard for posts in inbox.values())
         told["memory_per_member"] = (rss() - before) // len(members)
         told["wire"] = sum(traffic.sent for m in members for traffic in m.wire_bytes.values())

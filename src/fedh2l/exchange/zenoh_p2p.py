@@ -24,7 +24,7 @@ from fedh2l.live.register import LARGEST, Register, bundle
 from fedh2l.live.terms import Terms
 
 FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
-ANNOUNCE = 1.0  # seconds from one announcement to the next while a round is open
+ANNOUNCE = 1.0  # seconds from the first announcement to the second while a round is open; then twice as long each time
 
 
 class Traffic(NamedTuple):
@@ -120,7 +120,7 @@ class ZenohP2P:
         start = time.monotonic()
         reached: float | None = None
         self._puller.wait_for(t)
-        announced, pause = start, ANNOUNCE
+        announced, pause = start, ANNOUNCE * max(1.0, len(self.terms.members) / 20)  # many announce more seldom
         while True:
             with self._changed:
                 spoken = sum(self._register.spoken(m.name, t) for m in self.terms.members)
@@ -132,7 +132,7 @@ class ZenohP2P:
                     break
                 self._changed.wait(min(ends, announced + pause) - now)
             if time.monotonic() >= announced + pause:
-                announced, pause = time.monotonic(), min(2 * pause, 4 * ANNOUNCE)
+                announced, pause = time.monotonic(), 2 * pause
                 self._announce()
         if spoken <= 1 and len(self.terms.members) > 1:
             self._puller.tell(Event("alone", self.me, f"nobody else was heard in round {t}; learning goes on from the own data"))
