@@ -125,3 +125,20 @@ def test_a_forest_is_saved_so_that_it_can_be_read_without_trusting_it(tmp_path: 
     path = save_model(forest, SEEDS, tmp_path)
     again = skops.load(path, trusted=skops.get_untrusted_types(file=path))
     assert np.array_equal(again.predict_proba(SEEDS.x).astype(np.float32), forest.posteriors(SEEDS.x))
+
+
+@pytest.mark.parametrize(("rounds", "at"), [({}, -1), ({"b": 7}, 7), ({"b": 5, "c": 6, "d": 10**6}, 6), ({"b": 50, "c": 51, "d": 3}, 50)])
+def test_one_who_claims_to_be_far_ahead_takes_nobody_along(tmp_path: Path, free_port: int, rounds: dict[str, int], at: int) -> None:
+    from fedh2l.exchange.zenoh_p2p import ZenohP2P
+    from fedh2l.live.identity import make_identity
+    from fedh2l.live.invite import admit, answer, read_answer
+    from fedh2l.live.own_posts import OwnPosts
+    from fedh2l.live.terms import read_terms
+
+    terms = read_terms(convened(tmp_path / "keys", free_port))
+    others = {n: make_identity(tmp_path / n, n) for n in "bcd"}
+    terms = admit(terms, open_identity(tmp_path / "keys"), [read_answer(answer(terms, o, "", relay=False)) for o in others.values()])
+    exchange = ZenohP2P(terms, open_identity(tmp_path / "keys"), tmp_path / "run", since={})
+    for name, t in rounds.items():
+        exchange._register.take(name, OwnPosts(tmp_path / name, terms.federation, others[name]).say(t, b"frame").data)  # pyright: ignore[reportPrivateUsage]
+    assert exchange.newest() == at

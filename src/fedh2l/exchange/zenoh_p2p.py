@@ -16,14 +16,15 @@ import zenoh
 
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.zenoh_link import LEASE, open_link, root
-from fedh2l.exchange.zenoh_pull import NEWS, Event, Puller
+from fedh2l.exchange.zenoh_pull import NEWS, PUSHED, Event, Puller
 from fedh2l.live.identity import Identity
 from fedh2l.live.own_posts import OwnPosts
+from fedh2l.live.post import Post
 from fedh2l.live.register import LARGEST, Register, bundle
 from fedh2l.live.terms import Terms
 
 FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
-ANNOUNCE = 1.0  # seconds from one announcement to the next while a round is open
+ANNOUNCE = 1.0  # seconds from the first announcement to the second while a round is open; then twice as long each time
 
 
 class Traffic(NamedTuple):
@@ -113,13 +114,13 @@ class ZenohP2P:
             self._register.take(self.me, post.data)
             if post.payload != frame:
                 self._puller.tell(Event("resent", self.me, f"round {t} was said before a restart; that is said again"))
-        self._announce()
+        self._announce(post)
 
     def _wait(self, t: int) -> None:
         start = time.monotonic()
         reached: float | None = None
         self._puller.wait_for(t)
-        announced = start
+        announced, pause = start, ANNOUNCE * max(1.0, len(self.terms.members) / 20)  # many announce more seldom
         while True:
             with self._changed:
                 spoken = sum(self._register.spoken(m.name, t) for m in self.terms.members)
@@ -129,9 +130,9 @@ class ZenohP2P:
                 ends = start + self.terms.deadline if reached is None else min(reached + self.terms.grace, start + self.terms.deadline)
                 if spoken == len(self.terms.members) or now >= ends:
                     break
-                self._changed.wait(min(ends, announced + ANNOUNCE) - now)
-            if time.monotonic() >= announced + ANNOUNCE:
-                announced = time.monotonic()
+                self._changed.wait(min(ends, announced + pause) - now)
+            if time.monotonic() >= announced + pause:
+                announced, pause = time.monotonic(), 2 * pause
                 self._announce()
         if spoken <= 1 and len(self.terms.members) > 1:
             self._puller.tell(Event("alone", self.me, f"nobody else was heard in round {t}; learning goes on from the own data"))
@@ -152,9 +153,13 @@ class ZenohP2P:
         return dict(self._delivered)
 
     def newest(self) -> int:
-        """The latest round in which any other member was heard, −1 if none: where one who comes late may begin."""
+        """The round at which the others are, −1 if none was heard: where one who comes late may begin.
+
+        It is the lower median of their latest rounds: one member that claims to be far ahead takes nobody along.
+        """
         with self._changed:
-            return max((p.round for m in self.others() if (p := self._register.newest(m))), default=-1)
+            heard = sorted(p.round for m in self.others() if (p := self._register.newest(m)))
+        return heard[(len(heard) - 1) // 2] if heard else -1
 
     def present(self) -> set[str]:
         """Who is connected, as far as one can see. Nothing depends on it."""
@@ -190,14 +195,15 @@ class ZenohP2P:
         for event in events:
             self._puller.tell(event)
 
-    def _announce(self) -> None:
+    def _announce(self, post: Post | None = None) -> None:
+        """Where I am. A small post that is new goes with it, so that nobody has to ask."""
         with self._changed:
             newest = self._register.newest(self.me)
-            present = self.present()
         if newest is not None:
             data = NEWS.pack(newest.round, self.terms.version)
+            data += post.data if post is not None and post is newest and len(post.payload) <= PUSHED else b""
             self._session.put(f"{root(self.terms)}/{self.me}/news", data, congestion_control=zenoh.CongestionControl.DROP)
-            for m in present:
+            for m in self.present():
                 self._sent[m] += len(data)
 
     def _answer(self, query: zenoh.Query) -> None:

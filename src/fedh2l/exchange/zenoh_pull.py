@@ -7,7 +7,7 @@ import struct
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -15,14 +15,15 @@ from typing import NamedTuple
 import zenoh
 
 from fedh2l.exchange.zenoh_link import LEASE, root
-from fedh2l.live.post import PostError
+from fedh2l.live.post import ENVELOPE, PostError
 from fedh2l.live.register import Equivocation, Register, unbundle
 from fedh2l.live.terms import Terms, TermsError, read_terms
 
-NEWS = struct.Struct("<II")  # round of the newest post, version of the invite
+NEWS = struct.Struct("<II")  # round of the newest post, version of the invite; a small post follows it the first time
+PUSHED = 8192  # bytes of a payload that is small enough to be told at once
 TICK, ASK_AGAIN, QUIET, TIMEOUT = 0.5, 1.0, 3.0, 10.0  # seconds
 CHECK = 60.0  # seconds from one question whether somebody else has my name to the next
-LOST = 2.0  # seconds after which a question may have been lost, and one more is asked beside it
+LOST = 3.0  # seconds after which a question may have been lost, and one more is asked beside it
 SLOWEST = 8.0  # seconds between two questions to somebody from whom nothing is known to be there
 
 
@@ -42,7 +43,7 @@ class Line:
     asking: int = 0  # questions that are not answered yet
     wait: float = ASK_AGAIN
     behind_since: float = 0.0  # since when something is wanted that is not here
-    mirror: int = 0  # whose turn it is
+    mirror: int = -1  # whose turn it is
 
 
 @dataclass
@@ -144,11 +145,13 @@ class Puller:
 
     def _news(self, key: str, data: bytes, _: bool) -> None:
         name = self._names(key)[0]
-        if name not in self._lines or len(data) != NEWS.size:
+        if name not in self._lines or not NEWS.size <= len(data) <= NEWS.size + ENVELOPE + PUSHED:
             return
-        self.received[name] += len(data)
         line = self._lines[name]
-        line.announced, version = NEWS.unpack(data)
+        line.announced, version = NEWS.unpack_from(data)
+        self.received[name] += NEWS.size
+        if len(data) > NEWS.size and line.announced == self._held(name) + 1:  # else what is before it is pulled first
+            self._believe(name, name, (data[NEWS.size :],))
         line.heard_at = time.monotonic()
         line.asked_at = min(line.asked_at, line.heard_at - ASK_AGAIN / 2)
         if version > self.terms.version and time.monotonic() > self._terms_asked + ASK_AGAIN:
@@ -181,9 +184,7 @@ class Puller:
     def _look(self, author: str) -> None:
         """Ask for what is not here yet, if it is time to."""
         line, now = self._lines[author], time.monotonic()
-        with self.changed:
-            newest = self.register.newest(author)
-        held = newest.round if newest else self.floor.get(author, -1)
+        held = self._held(author)
         known = line.announced > held
         if not known and (held >= self._wanted or now < line.heard_at + QUIET):
             line.behind_since = 0.0
@@ -195,7 +196,7 @@ class Puller:
             return
         others = sorted(m for m in self._lines if m != author and self._instances[m])
         to = author
-        if others and now > line.behind_since + ASK_AGAIN:
+        if others and now > line.behind_since + (LOST if self._instances[author] else ASK_AGAIN):
             line.mirror += 1
             turn = line.mirror // 2 if self._instances[author] and not line.asking else line.mirror
             to = author if turn != line.mirror and line.mirror % 2 else others[turn % len(others)]
@@ -214,17 +215,30 @@ class Puller:
 
         self.ask(key, pulled, f"?since={held};me={self.me}")
 
+    def _held(self, author: str) -> int:
+        """The last round of this author that is here, or was delivered before."""
+        with self.changed:
+            newest = self.register.newest(author)
+        return newest.round if newest else self.floor.get(author, -1)
+
     def _take(self, author: str, source: str, data: bytes) -> None:
-        self.received[source] += len(data)
         try:
-            for one in unbundle(data):
+            self._believe(author, source, list(unbundle(data)))
+        except PostError as error:
+            self.tell(Event("refused", author, f"{error} (from {source})"))
+
+    def _believe(self, author: str, source: str, posts: Sequence[bytes]) -> None:
+        self.received[source] += sum(map(len, posts))
+        for one in posts:
+            try:
                 with self.changed:
                     if self.register.take(author, one) is not None:
                         self._lines[author].behind_since = 0.0
                         self.changed.notify_all()
-        except PostError as error:
-            via = "" if source == author else f" (from the mirror of {source})"
-            self.tell(Event("equivocation" if isinstance(error, Equivocation) else "refused", author, f"{error}{via}"))
+            except PostError as error:
+                via = "" if source == author else f" (from the mirror of {source})"
+                self.tell(Event("equivocation" if isinstance(error, Equivocation) else "refused", author, f"{error}{via}"))
+                return
 
     def seen_by_others(self) -> bool:
         """Whether another process had my name before me, say at least half of those who are asked now. Not from the puller's thread."""
