@@ -1,8 +1,10 @@
 """`fedh2l join`, `status` and `leave`: what a member does once it is invited."""
 
 import json
+import os
 import signal
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from fedh2l.live.seedset_commands import Json, tell
 from fedh2l.live.terms import open_invite
 
 HERE = Path("identity")
+PATIENCE = 10.0  # seconds in which links may close
 
 
 def join(
@@ -49,7 +52,8 @@ def join(
     from fedh2l.live.own_model import own_learner
     from fedh2l.live.screen import Screen
 
-    signal.signal(signal.SIGTERM, stop)  # what systemd sends: as clean as Ctrl-C
+    for asked in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C, and what systemd sends
+        signal.signal(asked, stop)
     me, terms, seed_set = open_identity(identity), open_invite(invite), load_seed_set(seeds)
     learner, validation = own_learner(model, seed_set)
     path = out or Path("live") / f"{me.name}-{terms.federation}"
@@ -116,6 +120,15 @@ def leave(folder: Path, *, as_json: Json = False) -> None:
 
 
 def stop(*_: object) -> None:
-    raise KeyboardInterrupt  # as clean as Ctrl-C
+    """Links are closed and the last words said; where that takes too long it is as hard as a kill, which the folder survives."""
+    hard = threading.Timer(PATIENCE, _end)
+    hard.daemon = True
+    hard.start()
+    raise KeyboardInterrupt
+
+
+def _end() -> None:
+    print("\nstopped with links open; the same command goes on from the last finished round", file=sys.stderr, flush=True)
+    os._exit(130)
 
 
