@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_an_audit_lists_and_decodes_what_was_sent(tmp_path: Path) -> None:
     done = fedh2l("audit", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 messages" in done.stdout
+    assert len(re.findall(r"rot\d\d .* lattice .* [0-9a-f]{16} ", done.stdout)) == 4  # one line each
     told = [json.loads(line) for line in fedh2l("audit", "r", "--json", "--peer", "rot75", cwd=tmp_path).stdout.splitlines()]
     assert [(t["round"], t["receivers"], t["codec"]) for t in told] == [(0, ["rot00"], "lattice"), (1, ["rot00"], "lattice")]
     rows = json.loads(fedh2l("audit", "r", "--peer", "rot75", "--decode", 1, "--json", cwd=tmp_path).stdout)

@@ -93,7 +93,9 @@ def audit(
     decode: int | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """List every message that left this machine: round, from, to, shape, codec, bytes and SHA-256, each checked against what was kept.
+    """List every message that left this machine: round, from, copies, shape, codec, bytes and SHA-256, each checked against what was kept.
+
+    To whom each copy went, and the whole SHA-256, is in --json.
 
     Parameters
     ----------
@@ -118,12 +120,12 @@ def audit(
             print(json.dumps(told))
         return
     table = Table(title=f"what left this machine: {folder}", title_justify="left")
-    for heading in ("round", "from", "to", "what", "codec", "bytes", "SHA-256"):
-        table.add_column(heading, justify="right" if heading in ("round", "bytes") else "left", no_wrap=heading == "SHA-256")
+    for heading in ("round", "from", "copies", "posteriors", "codec", "bytes", "SHA-256"):
+        table.add_column(heading, justify="right" if heading in ("round", "copies", "bytes") else "left", no_wrap=True)
     for told in found:
-        what = "weights" if told["at"] is None else f"posteriors {told['shape'][0]}×{told['shape'][1]}"
-        to = ", ".join(told["receivers"]) or "nobody"
-        table.add_row(str(told["round"]), told["author"], to, what, told.get("codec", "float32"), str(told["bytes"]), told["sha256"][:16])
+        what = "weights" if told["at"] is None else f"{told['shape'][0]}×{told['shape'][1]}"
+        words = (told["author"], len(told["receivers"]), what, told.get("codec", "float32"), told["bytes"], told["sha256"][:16])
+        table.add_row(str(told["round"]), *map(str, words))
     console = Console()
     console.print(table)
     copies = sum(told["bytes"] * len(told["receivers"]) for told in found)
