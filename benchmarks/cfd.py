@@ -36,7 +36,7 @@ class CFD:
     def total(self) -> int:
         return (1 << self.bits) - 1
 
-    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None) -> tuple[bytes, Held]:
+    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
         counts = to_counts(probs, self.total)
         writer = Writer(LANES if counts.size > 2048 else 1)
         after = self._coded(writer, counts.shape, held, counts.ravel().astype(np.int64))

@@ -53,9 +53,9 @@ class Timed:
     def kind(self) -> int:
         return self.codec.kind
 
-    def encode(self, probs: np.ndarray, held: Held | None) -> tuple[bytes, Held]:
+    def encode(self, probs: np.ndarray, held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
         clock = time.process_time()
-        found = self.codec.encode(probs, held)
+        found = self.codec.encode(probs, held, lasts)
         self.spent["encode"].append(1000 * (time.process_time() - clock))
         return found
 

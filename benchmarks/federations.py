@@ -17,6 +17,7 @@ from fedh2l.metrics import accuracy
 from fedh2l.models import NETWORKS
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
+from fedh2l.views import View, geometry
 
 PEERS, ROUNDS, RATE = 5, 30, 3e-3
 UNLIKE = ("mlp", "lenet", "wide-cnn", "resnet", "batchnorm-cnn")
@@ -33,17 +34,18 @@ class Federation:
     test: list[Rows]
     steps: int  # per round
 
-    def peers(self, seed: int, models: Sequence[str] = UNLIKE, *, one_start: bool = False) -> list[Peer]:
-        """`one_start`: all begin with the same weights, as FedAvg must."""
-        return [Peer(f"p{i}", self._learner(i, m, seed, one_start), self.seeds) for i, m in enumerate(models)]
+    def peers(self, seed: int, models: Sequence[str] = UNLIKE, *, one_start: bool = False, augmented: bool = False) -> list[Peer]:
+        """`one_start`: all begin with the same weights, as FedAvg must. `augmented`: private images are seen in ever new views."""
+        augment = geometry if augmented else None
+        return [Peer(f"p{i}", self._learner(i, m, seed, one_start, augment), self.seeds) for i, m in enumerate(models)]
 
-    def _learner(self, i: int, model: str, seed: int, one_start: bool) -> TorchLearner:
+    def _learner(self, i: int, model: str, seed: int, one_start: bool, augment: View | None) -> TorchLearner:
         rows = self.private[i]
         torch.manual_seed(1000 * seed + (0 if one_start else i))
         net = NETWORKS[model](rows[0].shape[1:], len(self.seeds.classes))
         optimizer = torch.optim.Adam(net.parameters(), RATE, foreach=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, ROUNDS * self.steps)
-        return TorchLearner(net, optimizer, rows, schedule=schedule, seed=1000 * seed + i)
+        return TorchLearner(net, optimizer, rows, schedule=schedule, seed=1000 * seed + i, augment=augment)
 
 
 def all_domains(peers: Sequence[Peer], parts: Sequence[Rows]) -> float:

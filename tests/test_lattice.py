@@ -73,6 +73,17 @@ def test_adaptive_says_less_about_rows_that_are_sure() -> None:
     assert sizes["adaptive"] < sizes["lattice"]
 
 
+@pytest.mark.parametrize("name", LATTICES)
+def test_the_sooner_a_view_passes_the_less_is_said_about_it(name: str) -> None:
+    codec, probs = codec_of(name), walks(500, 10, 8, 3)[-1]
+    sizes = [len(codec.encode(probs, None, lasts)[0]) for lasts in (1, 4, None)]
+    assert sizes[0] < 0.8 * sizes[2]
+    assert sizes == sorted(sizes)
+    body, said = codec.encode(probs, None, 1)
+    told, _ = codec.decode(body, probs.shape, None)
+    np.testing.assert_array_equal(told, said["counts"].astype(np.float32) / ROW)
+
+
 def test_the_best_move_is_the_best_of_all_moves() -> None:
     probs, counts = walks(50, 6, 3, 3)[-1], np.random.default_rng(0).multinomial(ROW, np.full(6, 1 / 6), 50).astype(np.uint16)
     classes, share, gain = best_moves(probs, counts, SHARES)

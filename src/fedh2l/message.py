@@ -14,6 +14,7 @@ class Posteriors:
     round: int
     probs: Float[np.ndarray, "rows classes"]
     fresh: bool = False  # about other seed examples than the round before: nothing to be told as a change
+    lasts: int | None = None  # rounds, this one included, that ask about the same view of them; None: all that come
 
 
 @dataclass(frozen=True)

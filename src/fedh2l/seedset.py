@@ -77,13 +77,21 @@ class SeedSet:
         return replace(self, labels=None)
 
     @property
+    def _changes(self) -> bool:
+        return self.view != "none" or self.mixtures
+
+    @property
     def asked(self) -> int:
         """How many rows a round asks about: the examples, and the mixtures if there are any."""
         return len(self) * (2 if self.mixtures else 1)
 
     def view_index(self, t: int) -> int:
         """Which view round t asks about: a new number every `every` rounds; 0 for ever where nothing changes."""
-        return t // self.every if self.view != "none" or self.mixtures else 0
+        return t // self.every if self._changes else 0
+
+    def lasts(self, t: int) -> int | None:
+        """In how many rounds, t included, the view of round t is asked about; None: in all that come."""
+        return self.every - t % self.every if self._changes else None
 
     def rows(self, view: int) -> Float[np.ndarray, "asked ..."]:
         """What is asked about in this view: every example, then every mixture."""

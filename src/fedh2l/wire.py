@@ -88,7 +88,7 @@ def encode(message: Message, session: Session, lines: Lines) -> bytes:
         message.fresh or lines.wanted or not past.held or past.age + 1 >= KEY_EVERY or not 0 < message.round - past.round <= FARTHEST
     ):
         past = None
-    body, held = session.codec.encode(message.probs, past.held if past else None)
+    body, held = session.codec.encode(message.probs, past.held if past else None, message.lasts)
     lost = bytes(sorted({_short(name) for name in lines.lost}))[:255]
     distance, before = (message.round - past.round, past.check) if past else (0, 0)
     data, check = _frame(session.codec.kind, distance, lost, session, message.round, before, body)

@@ -30,7 +30,8 @@ class FedH2L:
     def speak(self, peer: Peer, t: int) -> Posteriors:
         probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)  # one's own as the others will see them
         peer.memory["own"] = probs
-        return Posteriors(t, probs, fresh=self.exchange == "batch")
+        batch = self.exchange == "batch"
+        return Posteriors(t, probs, fresh=batch, lasts=None if batch else peer.seed_set.lasts(t))
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         own = peer.memory.pop("own")

@@ -30,8 +30,11 @@ class Codec(Protocol):
         """The number in a frame's header, 1 to 255."""
         ...
 
-    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None) -> tuple[bytes, Held]:
-        """The body of a frame, against what is held or, with None, readable alone; and what both ends hold after it."""
+    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
+        """The body of a frame, against what is held or, with None, readable alone; and what both ends hold after it.
+
+        `lasts`: in how many rounds, this one included, the same will be asked; None: in all that come. What soon passes may be coarse.
+        """
         ...
 
     def decode(self, body: bytes, shape: tuple[int, int], held: Held | None) -> tuple[Float[np.ndarray, "rows classes"], Held]:

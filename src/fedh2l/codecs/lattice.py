@@ -10,7 +10,9 @@ from fedh2l.codecs.codec import Held, WireError
 from fedh2l.codecs.moves import FIRST, MOST, ROW, SHARES, Counts, walk
 from fedh2l.codecs.rans import MANY, TOTAL, Reader, Writer
 
-LEAST = 0.004  # what a move must take off a row's squared error, as a part of `signal`; chosen on validation data, as is the next
+# What a move must take off a row's squared error, as a part of `signal`; chosen on validation data, as are the others.
+LEAST = 0.004  # of few classes; of many LEAST_MANY over their number, if that is less: more of what a row says lies in small probabilities
+LEAST_MANY = 0.1
 COARSE = 8.0  # over the number of classes, the share that rows as far from uniform as can be are told by
 
 Probs = Float[np.ndarray, "rows classes"]
@@ -27,15 +29,17 @@ class Lattice:
     name: str
     kind: int
     adaptive: bool
+    passing: float = 0.1  # over the rounds that a view lasts, instead of LEAST where it is more: what soon passes may be coarse
 
-    def encode(self, probs: Probs, held: Held | None) -> tuple[bytes, Held]:
+    def encode(self, probs: Probs, held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
         before = held or uniform(probs.shape)
         signal = float(np.square(probs - np.float32(1 / probs.shape[1])).sum(1).mean())
         finest = _finest(probs.shape[1], signal if self.adaptive else 0.0)
+        least = signal * max(min(LEAST, LEAST_MANY / probs.shape[1]), self.passing / lasts if lasts else 0.0)
 
         def choose(rows: Int[np.ndarray, " n"], counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             classes, share, gain = best_moves(probs[rows], counts, finest)
-            go = gain > LEAST * signal
+            go = gain > least
             return go, classes[go], share[go]
 
         writer = Writer(_lanes(len(probs)))

@@ -26,7 +26,7 @@ class Floats:
     def dtype(self) -> np.dtype[np.floating]:
         return np.dtype("<f4" if self.name == "float32" else "<f2")
 
-    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None) -> tuple[bytes, Held]:
+    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
         return probs.astype(self.dtype).tobytes(), {}
 
     def decode(self, body: bytes, shape: tuple[int, int], held: Held | None) -> tuple[Float[np.ndarray, "rows classes"], Held]:
@@ -49,7 +49,7 @@ class UInt8:
     name = "uint8"
     kind = 3
 
-    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None) -> tuple[bytes, Held]:
+    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
         return to_counts(probs, UINT8).tobytes(), {}
 
     def decode(self, body: bytes, shape: tuple[int, int], held: Held | None) -> tuple[Float[np.ndarray, "rows classes"], Held]:
