@@ -36,8 +36,11 @@ check: lint test  ## what CI runs
 bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run
 	$(BIN)/python benchmarks/bench.py
 
-bench-codec: setup  ## bits per sample against accuracy, on real MNIST (an hour on one core; resumable): make bench-codec DATA=folder
+bench-codec: setup  ## bits per sample against accuracy, views and FedAvg against bytes, on real MNIST (two hours on one core; resumable): make bench-codec DATA=folder
+	$(BIN)/python benchmarks/recorded.py --data-dir $(DATA)
 	$(BIN)/python benchmarks/codec.py --data-dir $(DATA)
+	$(BIN)/python benchmarks/views.py --data-dir $(DATA)
+	$(BIN)/python benchmarks/alike.py --data-dir $(DATA)
 
 fuzz: setup  ## a million bad frames (ten minutes)
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris

@@ -1,4 +1,4 @@
-"""Every algorithm with every learner, over the exchange: the promises that all of them make."""
+"""Every algorithm with every learner, and every codec, over the exchange: the promises that all of them make."""
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
@@ -15,6 +15,7 @@ from conftest import blobs, mlp, seed_set, torch_learner
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.algorithms.local import Alone, SeedOnly
+from fedh2l.codecs import CODEC, CODECS
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner, Weighted
 from fedh2l.learners.sklearn import SklearnLearner
@@ -56,7 +57,10 @@ ALGORITHMS: dict[str, Algorithm] = {
     "fedavg": FedAvg(steps=2),
     "fedprox": FedAvg(steps=2, proximal=0.1),
 }
-EVERY = [(a, k) for a in ALGORITHMS for k in LEARNERS if "fed" not in a or "h2l" in a or k.startswith("torch")]
+EVERY = [
+    *((a, k, CODEC) for a in ALGORITHMS for k in LEARNERS if "fed" not in a or "h2l" in a or k.startswith("torch")),
+    *((a, "torch", codec) for a in ("fedh2l", "fedh2l-batch") for codec in CODECS if codec != CODEC),
+]
 
 
 def peers_of(kind: str) -> list[Peer]:
@@ -67,24 +71,24 @@ def beliefs(peers: list[Peer]) -> np.ndarray:
     return np.stack([p.posteriors(p.seed_set.x) for p in peers])
 
 
-@pytest.mark.parametrize(("algorithm", "kind"), EVERY)
-def test_it_runs_repeats_and_resumes_to_the_last_bit(algorithm: str, kind: str) -> None:
+@pytest.mark.parametrize(("algorithm", "kind", "codec"), EVERY)
+def test_it_runs_repeats_and_resumes_to_the_last_bit(algorithm: str, kind: str, codec: str) -> None:
     method, first, second, third = ALGORITHMS[algorithm], peers_of(kind), peers_of(kind), peers_of(kind)
     before = beliefs(first)
-    rounds = list(run(method, first, rounds=4))
+    rounds = list(run(method, first, rounds=4, codec=codec))
     assert [r.t for r in rounds] == [0, 1, 2, 3]
     assert all(not any(r.refused.values()) and not any(r.missing.values()) for r in rounds)
     assert beliefs(first).shape == before.shape
-    for _ in run(method, second, rounds=4):
+    for _ in run(method, second, rounds=4, codec=codec):
         pass
     np.testing.assert_array_equal(beliefs(first), beliefs(second))
     if kind == "torch-loader":
         return  # the place in a user's own DataLoader cannot be saved: documented
-    for _ in run(method, second := peers_of(kind), rounds=2):
+    for _ in run(method, second := peers_of(kind), rounds=2, codec=codec):
         pass
     for old, new in zip(second, third, strict=True):
         new.load_state_dict({k: v.copy() for k, v in old.state_dict().items()})
-    for _ in run(method, third, rounds=4, start=2):
+    for _ in run(method, third, rounds=4, start=2, codec=codec):
         pass
     np.testing.assert_array_equal(beliefs(first), beliefs(third))
 
