@@ -12,6 +12,7 @@ from fedh2l.learners.rows import Rows
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
+from town import town as town
 
 torch.set_num_threads(1)
 

@@ -24,6 +24,7 @@ from fedh2l.live.register import LARGEST, Register, bundle
 from fedh2l.live.terms import Terms
 
 FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
+TOLD = 1.0  # seconds in which who is removed can ask for the invite that says so
 ANNOUNCE = 1.0  # seconds from the first announcement to the second while a round is open; then twice as long each time
 
 
@@ -128,7 +129,7 @@ class ZenohP2P:
                 if reached is None and spoken >= self.terms.quorum:
                     reached = now
                 ends = start + self.terms.deadline if reached is None else min(reached + self.terms.grace, start + self.terms.deadline)
-                if spoken == len(self.terms.members) or now >= ends:
+                if spoken == len(self.terms.members) or now >= ends or self._puller.removed:
                     break
                 self._changed.wait(min(ends, announced + pause) - now)
             if time.monotonic() >= announced + pause:
@@ -179,13 +180,20 @@ class ZenohP2P:
         return self._puller.invite
 
     def update(self, terms: Terms, invite: bytes = b"") -> None:
-        """Take up a later version of the invite between two rounds: the links are opened anew, what is held of members stays."""
+        """Take up a later version of the invite between two rounds: the links are opened anew, what is held of members stays.
+
+        Who is not in it any more has no link afterwards, so it is told before.
+        """
         if terms.member(self.me).key != self.identity.public:
             raise FedH2LError(f"{self.me}: its key here is not the one in the new invite")
+        gone = self.present() - {m.name for m in terms.members}
+        self.terms, self._invite = terms, invite or self._invite
+        if gone:
+            self._announce()
+            time.sleep(TOLD)
         events = self._puller.drain()
         received = self._puller.received
         self._close()
-        self.terms, self._invite = terms, invite or self._invite
         names = {m.name: m.key for m in terms.members}
         kept = {a: posts for a, posts in self._register.posts.items() if names.get(a) == self._register.keys[a]}
         self._register = Register(terms.federation, names, posts=kept)

@@ -58,7 +58,8 @@ class Puller:
     changed: threading.Condition  # guards the register; notified when something new is in it
     floor: Mapping[str, int]  # rounds of each author up to which nothing is wanted
     twin: bool = False  # somebody else had this name before
-    invite: bytes | None = None
+    invite: bytes | None = None  # a later one
+    removed: bool = False  # I am not in it
     received: dict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
 
     def __post_init__(self) -> None:
@@ -168,7 +169,9 @@ class Puller:
             self.tell(Event("refused", self._names(key)[0], str(error)))
             return
         if self.invite is None or terms.version > read_terms(self.invite).version:
-            self.invite = data
+            with self.changed:
+                self.invite, self.removed = data, self.me not in {m.name for m in terms.members}
+                self.changed.notify_all()
             self.tell(Event("terms", self._names(key)[0], f"version {terms.version} of the invite, signed by the convener"))
 
     def _alive(self, key: str, _: bytes, here: bool) -> None:

@@ -17,7 +17,7 @@ from fedh2l.live.seedset_commands import Json, tell
 from fedh2l.live.terms import open_invite
 
 HERE = Path("identity")
-PATIENCE = 10.0  # seconds in which links may close
+PATIENCE = 10.0  # seconds in which links may close: one to a member that is frozen blocks for up to ten (SO_LINGER in Zenoh)
 
 
 def join(
@@ -130,5 +130,3 @@ def stop(*_: object) -> None:
 def _end() -> None:
     print("\nstopped with links open; the same command goes on from the last finished round", file=sys.stderr, flush=True)
     os._exit(130)
-
-

@@ -91,11 +91,11 @@ def join(
                     break
             if leaving or (later := _later(exchange, invite)) is None:
                 continue
+            folder.keep(later[1])
             if peer.name not in {m.name for m in later[0].members}:
                 yield _said(folder, f"{peer.name} is no member any more since version {later[0].version} of the invite")
                 break
             exchange.update(*later)
-            folder.keep(later[1])
             yield _said(folder, f"version {later[0].version} of the invite: with {', '.join(exchange.others()) or 'nobody'}")
         model = save_model(learner, seeds, folder.path)
         yield _said(folder, f"{folder.done} rounds; the model lies in {model}")

@@ -1,0 +1,136 @@
+"""A federation in one folder, by the documented commands: its members' folders, and the processes that run."""
+
+import io
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import live_member
+from fedh2l.cli import main
+
+MEMBERS = ("kiev", "lyon", "oslo", "rome")
+FEDH2L = (sys.executable, "-m", "fedh2l")
+MODEL = Path(live_member.__file__)
+RELAY = "relay1"
+
+
+class Town:
+    """All its processes are gone at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.separate = False  # whether all commands are processes; joining always is
+        self.running: dict[str, subprocess.Popen[str]] = {}
+
+    def command(self, *arguments: str | Path, code: int = 0) -> str:
+        if not self.separate and arguments[0] != "join":  # which sets signal handlers
+            return self._called([str(a) for a in arguments], code)
+        done = subprocess.run([*FEDH2L, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def _called(self, arguments: list[str], code: int) -> str:
+        out = io.StringIO()
+        with chdir(self.folder), redirect_stdout(out), redirect_stderr(out), pytest.raises(SystemExit, match=str(code)):
+            main(arguments)
+        return out.getvalue()
+
+    def start(self, name: str, *words: str) -> None:
+        with (self.folder / f"{name}.out").open("a") as out:
+            self.running[name] = subprocess.Popen((*FEDH2L, *words), cwd=self.folder, stdout=out, stderr=out, text=True)
+
+    def join(self, name: str, invite: str = "invite.json", model: str = "") -> None:
+        self.start(name, *self.joining(name, invite, model))
+
+    def joining(self, name: str, invite: str = "invite.json", model: str = "", out: str = "") -> list[str]:
+        return ["join", invite, "--model", f"{MODEL}:{model or name}", "--identity", f"keys-{name}", "--out", out or name]
+
+    def relay(self) -> None:
+        self.start(RELAY, "relay", "invite.json", "--identity", f"keys-{RELAY}", "--out", RELAY)
+
+    def wait(self, *names: str, seconds: float = 120) -> None:
+        """Until these members, or all, have ended as they should."""
+        for name in names or self.running:
+            assert self.running[name].wait(seconds) == 0, f"{name}: {self.running[name].returncode}\n{self.said(name)}"
+
+    def stop(self, name: str) -> None:
+        """By Ctrl-C."""
+        self.running[name].send_signal(signal.SIGINT)
+        assert self.running[name].wait(30) == 130, self.said(name)
+
+    def until(self, name: str, rounds: int) -> None:
+        """It runs, and has finished so many rounds; 0: it is ready for the first."""
+        while not (self.folder / name / "rounds.jsonl").exists() or len(self.rounds(name)) < rounds:
+            assert self.running[name].poll() is None, self.said(name)
+            time.sleep(0.02)
+
+    def said(self, name: str) -> str:
+        return (self.folder / f"{name}.out").read_text()
+
+    def rounds(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / name / "rounds.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+
+    def state(self, name: str) -> dict[str, np.ndarray]:
+        return load_file(next((self.folder / name / "checkpoints").glob("*/*.safetensors")))
+
+
+def ports(n: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    found = [s.getsockname()[1] for s in held]
+    for s in held:
+        s.close()
+    return found
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    town = Town(tmp_path)
+    yield town
+    for process in town.running.values():
+        process.kill()
+        process.wait()
+
+
+def found(
+    town: Town,
+    members: Sequence[str] = MEMBERS,
+    *,
+    relay: bool = False,
+    quorum: int = 0,
+    rounds: int,
+    grace: float = 1.0,
+    deadline: float = 60.0,
+    more: str = "",
+) -> None:
+    """From the seed set to an invite with these members. With a relay they are behind NAT. The quorum is all of them, if none is given."""
+    x, y = live_member.rows(99, 12)
+    np.savez(town.folder / "ours.npz", x=x, y=y)
+    town.command("seedset", "build", "ours.npz")
+    addresses = {name: ("--address", f"127.0.0.1:{port}") for name, port in zip((*members, RELAY), ports(len(members) + 1), strict=True)}
+
+    def place(name: str) -> tuple[str, ...]:
+        return "--name", name, "--identity", f"keys-{name}", *(addresses[name] if name == RELAY or not relay else ())
+
+    times = ("--rounds", str(rounds), "--quorum", str(quorum or len(members)), "--grace", str(grace), "--deadline", str(deadline))
+    told = town.command("invite", "new", "invite.json", "--seeds", "seeds.safetensors", *place(members[0]), *times, *more.split())
+    match = re.search(r"^fingerprint: (.*)$", told, re.MULTILINE)
+    assert match
+    for name in members[1:]:
+        town.command("accept", "invite.json", "--seeds", "seeds.safetensors", *place(name), "--fingerprint", match[1])
+    if relay:
+        town.command("accept", "invite.json", "--relay", *place(RELAY), "--fingerprint", match[1])
+    answers = [f"{name}.answer.json" for name in (*members[1:], *((RELAY,) if relay else ()))]
+    town.command("invite", "add", "invite.json", *answers, "--identity", f"keys-{members[0]}")
