@@ -12,6 +12,7 @@ from fedh2l.learners.rows import Rows
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
+from leftovers import nothing_is_left as nothing_is_left  # after every test
 from town import town as town
 
 torch.set_num_threads(1)

@@ -1,0 +1,67 @@
+"""The check after every test is itself checked: a suite whose tests leave things fails where they do, and only there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import leftovers
+
+pytestmark = pytest.mark.skipif(not leftovers.PROC.exists(), reason="the check reads /proc")
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(leftovers.__file__).parent), "COLUMNS": "1000"}
+LEAVING = """
+import signal, socket, subprocess, sys, tempfile, threading
+import leftovers
+
+leftovers.GRACE = 0.2
+held = []
+
+def test_nothing():
+    with tempfile.TemporaryFile(), socket.create_server(("127.0.0.1", 0)):
+        thread = threading.Thread(target=print)
+        thread.start()
+        subprocess.run([sys.executable, "-c", "import tempfile; tempfile.TemporaryFile()"], check=True)
+
+def test_process():
+    held.append(subprocess.Popen(["sleep", "60"]))
+
+def test_ended_but_not_waited_for():
+    held.append(subprocess.Popen(["true"]))
+
+def test_port():
+    held.append(socket.create_server(("127.0.0.1", 0)))
+
+def test_thread():
+    threading.Thread(target=threading.Event().wait, args=(20,), daemon=True, name="of-test").start()
+
+def test_file():
+    tempfile.mkstemp()
+
+def test_file_of_a_process():
+    subprocess.run([sys.executable, "-c", "import tempfile; tempfile.mkdtemp()"], check=True)
+
+def test_handler():
+    signal.signal(signal.SIGTERM, lambda *_: None)
+
+def test_end():
+    for p in held[:2]:
+        p.kill()
+        p.wait()
+    held[2].close()
+"""
+EXPECTED = {
+    "test_process": "process", "test_ended_but_not_waited_for": "(not waited for)", "test_port": "port", "test_thread": "thread of-test",
+    "test_handler": "handler of SIGTERM", "test_file": "file", "test_file_of_a_process": "file",
+}  # fmt: skip
+
+
+def test_what_a_test_leaves_fails_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("leaving")
+    (folder / "test_leaving.py").write_text(LEAVING)
+    line = [sys.executable, "-m", "pytest", "-p", "leftovers", "-c", "/dev/null", "--rootdir", ".", "--basetemp", "made", "-rEf", "--tb=no"]
+    told = subprocess.run(line, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False).stdout
+    failed = {row.split("::")[1].split(" ")[0]: row for row in told.splitlines() if row.startswith(("ERROR", "FAILED"))}
+    assert failed.keys() == EXPECTED.keys(), told
+    assert all("left behind" in row and EXPECTED[name] in row for name, row in failed.items()), told
