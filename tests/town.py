@@ -60,7 +60,7 @@ class Town:
     def relay(self) -> None:
         self.start(RELAY, "relay", "invite.json", "--identity", f"keys-{RELAY}", "--out", RELAY)
 
-    def wait(self, *names: str, seconds: float = 120) -> None:
+    def wait(self, *names: str, seconds: float = 300) -> None:
         """Until these members, or all, have ended as they should."""
         for name in names or self.running:
             assert self.running[name].wait(seconds) == 0, f"{name}: {self.running[name].returncode}\n{self.said(name)}"
