@@ -12,7 +12,7 @@ from fedh2l.codecs.rans import MANY, TOTAL, Reader, Writer
 
 # What a move must take off a row's squared error, as a part of `signal`; chosen on validation data, as are the others.
 LEAST = 0.004  # of few classes; of many LEAST_MANY over their number, if that is less: more of what a row says lies in small probabilities
-LEAST_MANY = 0.1
+LEAST_MANY = 0.05
 COARSE = 8.0  # over the number of classes, the share that rows as far from uniform as can be are told by
 
 Probs = Float[np.ndarray, "rows classes"]
