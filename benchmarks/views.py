@@ -96,7 +96,7 @@ def row(runs: Sequence[dict[str, Any]], quiet: Sequence[dict[str, Any]]) -> dict
 
 
 def drawn(found: dict[str, list[dict[str, Any]]]) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     for axis, (kind, rows) in zip(axes, found.items(), strict=True):
         axis.set(title=f"seed set {kind}", xlabel="payload of one copy, kB in all", ylabel="accuracy on all domains, %", xscale="log")
         fresh = sorted((r for r in rows if r["schedule"].startswith("a fresh") and r["codec"] == "adaptive"), key=lambda r: r["bytes"])
@@ -105,7 +105,7 @@ def drawn(found: dict[str, list[dict[str, Any]]]) -> None:
         for r, mark in zip(others, "sD^v<>", strict=False):
             axis.plot(r["bytes"] / 1000, r["accuracy_mean"], mark, label=f"{r['schedule']}, {r['codec']}")
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize="small")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
     figure.savefig(OUT / "views.svg")
 
 
