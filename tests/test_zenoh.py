@@ -1,13 +1,16 @@
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("zenoh")
 from fedh2l.error import FedH2LError
+from fedh2l.exchange import zenoh_pull
 from fedh2l.exchange.zenoh_p2p import ZenohP2P
 from fedh2l.live.terms import Terms
 from members import free_port, identity_of, invite, local_terms, make_terms
@@ -39,6 +42,42 @@ def test_three_members_hear_all_of_each_other_in_every_round(tmp_path: Path) -> 
         assert a.present() == {"b", "c"}
         assert {(e.kind, e.peer) for e in a.events()} == {("joined", "b"), ("joined", "c")}
         assert all(t.sent > 1000 and t.received > 1000 for t in a.wire_bytes.values())
+
+
+def test_a_small_post_comes_with_its_announcement_and_nobody_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = local_terms(tmp_path, "abc")
+    asked = what_is_asked(monkeypatch)
+    with ExitStack() as stack:
+        members = [stack.enter_context(member(tmp_path, terms, n)) for n in "abc"]
+        together(*(lambda m=m: rounds(m, 0, 1) for m in members))  # links come up
+        asked.clear()
+        together(*(lambda m=m: rounds(m, 1, 6) for m in members))
+        assert asked == []
+
+
+def test_who_has_spoken_before_is_not_asked_at_once_however_long_ago_that_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zenoh_pull, "QUIET", 1.0)
+    terms = local_terms(tmp_path, "ab")
+    asked = what_is_asked(monkeypatch)
+    with member(tmp_path, terms, "a") as a, member(tmp_path, terms, "b") as b:
+        together(lambda: rounds(a, 0, 1), lambda: rounds(b, 0, 1))
+        time.sleep(1.2)  # learning takes so long
+        asked.clear()
+        together(lambda: rounds(a, 1, 2), lambda: (time.sleep(0.3), rounds(b, 1, 2)))
+        assert asked == []
+
+
+def what_is_asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The questions for posts, as they are asked."""
+    asked: list[str] = []
+    ask = zenoh_pull.Puller.ask
+
+    def noted(self: zenoh_pull.Puller, key: str, *rest: Any) -> None:
+        asked.extend([key] if "/post" in key or "/mirror/" in key else [])
+        ask(self, key, *rest)
+
+    monkeypatch.setattr(zenoh_pull.Puller, "ask", noted)
+    return asked
 
 
 def test_a_killed_member_says_the_same_again_and_hears_what_it_missed(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ class ZenohP2P:
             newest = self._register.newest(self.me)
         if newest is not None:
             data = NEWS.pack(newest.round, self.terms.version)
-            data += post.data if post is not None and post is newest and len(post.payload) <= PUSHED else b""
+            data += post.data if post is not None and post.age == newest.age and len(post.payload) <= PUSHED else b""
             self._session.put(f"{root(self.terms)}/{self.me}/news", data, congestion_control=zenoh.CongestionControl.DROP)
             for m in self.present():
                 self._sent[m] += len(data)

@@ -68,7 +68,7 @@ class Puller:
         self._lines = {m.name: Line() for m in self.terms.members if m.name != self.me}
         self._instances: dict[str, set[str]] = {m.name: set() for m in self.terms.members}
         self._events: deque[Event] = deque(maxlen=1000)
-        self._wanted = -1
+        self._wanted, self._opened = -1, 0.0
         self._terms_asked = 0.0
         self._check_at, self._suspected, self._seen = time.monotonic() + 2 * LEASE / 1000, False, dict[str, set[str]]()
         remote = zenoh.Locality.REMOTE
@@ -135,7 +135,7 @@ class Puller:
                     self.ask(f"*/who/{self.me}", self._who)
 
     def _open(self, t: int) -> None:
-        self._wanted = t
+        self._wanted, self._opened = t, time.monotonic()
         for author, line in self._lines.items():
             line.wait = ASK_AGAIN
             self._look(author)
@@ -189,7 +189,8 @@ class Puller:
         line, now = self._lines[author], time.monotonic()
         held = self._held(author)
         known = line.announced > held
-        if not known and (held >= self._wanted or now < line.heard_at + QUIET):
+        told = line.heard_at and max(line.heard_at, self._opened)  # who has spoken before will do so again; a stranger is asked at once
+        if not known and (held >= self._wanted or now < told + QUIET):
             line.behind_since = 0.0
             return
         line.behind_since = line.behind_since or now
