@@ -1,5 +1,6 @@
 """Taking part: rounds of a live federation for the one member hosted here, each finished on disk before the next is spoken."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
 from fedh2l.sent import Sent
+from fedh2l.table import size
 from fedh2l.wire import KEY_EVERY
 
 FIRST_LOOK = 2.0  # seconds in which one who comes for the first time listens how far the others are
@@ -136,7 +138,9 @@ def _rounds(exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Ro
         for text in told:
             folder.log(text)
         folder.log(f"round {r.t}: heard {', '.join(line['heard']) or 'nobody'}"
-                   + (f"; missing {', '.join(line['missing'])}" if line["missing"] else ""))  # fmt: skip
+                   + (f"; missing {', '.join(line['missing'])}" if line["missing"] else "")
+                   + f"; {line['seconds']:.2f} s"
+                   + (f"; {size(line['memory_bytes'])} of memory" if line["memory_bytes"] else ""))  # fmt: skip
         yield News(line, "; ".join(told), frozenset(exchange.present()))
         clock = time.perf_counter()
 
@@ -155,7 +159,14 @@ def _line(r: Round, peer: Peer, method: Measured, exchange: ZenohP2P, validation
         "missing": list(r.missing.get(me, ())), "refused": dict(r.refused.get(me, {})), "apart": dict(method.apart),
         "conflict_rate": r.conflict_rate.get(me), "accuracy": None if validation is None else accuracy(peer.learner, validation),
         "wire": {n: [w.sent, w.received] for n, w in exchange.wire_bytes.items()}, "present": sorted(exchange.present()),
+        "memory_bytes": _memory(),
     }  # fmt: skip
+
+
+def _memory() -> int | None:
+    """Bytes of memory that this process holds, where the system tells (Linux)."""
+    told = Path("/proc/self/statm")
+    return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if told.exists() else None
 
 
 def _look(exchange: ZenohP2P) -> None:
