@@ -51,6 +51,46 @@ def test_a_folder_of_images_becomes_a_seed_set(tmp_path: Path, capsys: pytest.Ca
     assert seeds.classes == ("cat", "dog") and seeds.x.shape == (4, 1, 8, 8) and 0 < seeds.x.max() <= 1
 
 
+def test_images_of_other_modes_and_colours_are_read_and_what_is_none_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, mode in (("cat", "P"), ("dog", "RGBA")):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (20, 30), (255, 0, 0)).convert(mode).save(tmp_path / "images" / name / "0.PNG")
+    (tmp_path / "images" / "cat" / "notes.txt").write_text("no image")
+    answer(capsys, "seedset", "build", str(tmp_path / "images"), "--side", "8", "--colour", "--out", str(tmp_path / "s"))
+    x = load_seed_set(tmp_path / "s").x
+    assert x.shape == (2, 3, 8, 8) and (x[:, 0] == 1).all() and (x[:, 1:] == 0).all()
+    (tmp_path / "images" / "dog" / "1.png").write_bytes(b"no image")
+    assert "1.png: not an image" in refusal(capsys, "seedset", "build", str(tmp_path / "images"), "--out", str(tmp_path / "t"))
+
+
+def test_a_parquet_table_becomes_a_seed_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    from pyarrow import parquet, table  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+
+    numbers = {"age": [30, 40, 50, 60], "dose": [0.5, 1.5, 2.5, 3.5]}
+    parquet.write_table(table({"age": numbers["age"], "ill": ["no", "yes", "no", "yes"], "dose": numbers["dose"]}), tmp_path / "t.parquet")
+    build = ("seedset", "build", str(tmp_path / "t.parquet"), "--out", str(tmp_path / "s"))
+    answer(capsys, *build, "--label", "ill")
+    seeds = load_seed_set(tmp_path / "s")
+    assert seeds.classes == ("no", "yes") and seeds.labels is not None and seeds.labels.tolist() == [0, 1, 0, 1]
+    assert seeds.x.tolist() == [[30, 0.5], [40, 1.5], [50, 2.5], [60, 3.5]]
+    assert "column 'ill' is not numeric" in refusal(capsys, *build)
+    parquet.write_table(table({"ill": ["no", "yes"]}), tmp_path / "t.parquet")
+    assert "no column but 'ill'" in refusal(capsys, *build, "--label", "ill")
+    parquet.write_table(table({"age": [30, None], "ill": ["no", "yes"]}), tmp_path / "t.parquet")
+    assert "NaN or infinity in row 1" in refusal(capsys, *build, "--label", "ill")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 no table")
+    assert "no table that can be read" in refusal(capsys, *build)
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit, match="2"):
+        main(list(arguments))
+    return capsys.readouterr().err
+
+
 def test_a_private_row_in_the_seed_set_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seeds = seed_set()
     save_seed_set(seeds, tmp_path / "s")

@@ -47,13 +47,18 @@ def _table(path: Path, label: str) -> Rows:
     try:
         from pyarrow import parquet  # type: ignore[import-not-found]
     except ImportError as error:
-        raise FedH2LError("a .parquet file needs pyarrow, which is not installed: pip install pyarrow, or convert it to .npz") from error
-    table: Any = parquet.read_table(path)
+        raise FedH2LError("a .parquet file needs the extra parquet: pip install 'fedh2l[parquet]', or convert it to .npz") from error
+    try:
+        table: Any = parquet.read_table(path)
+    except (ValueError, OSError) as error:
+        raise FedH2LError(f"{path}: no table that can be read ({error})") from error
     columns: dict[str, Any] = {n: c.to_numpy() for n, c in zip(table.column_names, table.columns, strict=True)}
     y = columns.pop(label, None)
     for name, column in columns.items():
         if column.dtype.kind not in "biuf":
             raise FedH2LError(f"{path}: column {name!r} is not numeric; encode it as numbers, or drop it")
+    if not columns:
+        raise FedH2LError(f"{path}: no column but {label!r}; every other column is a feature")
     return Rows(np.stack(list(columns.values()), 1).astype(np.float32), y)
 
 
