@@ -193,7 +193,11 @@ def _agree(expected: str, told: str | None, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise FedH2LError(f"the fingerprint is {expected}: compare it with the convener, then give --fingerprint '{expected}'")
-    if input(f"Does the convener read out the fingerprint {expected}? [yes/no] ").strip().lower() != "yes":
+    try:
+        said = input(f"Does the convener read out the fingerprint {expected}? [yes/no] ")
+    except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C
+        said = "no"
+    if said.strip().lower() not in ("yes", "y"):
         raise FedH2LError("not accepted; nothing was written")
 
 
