@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("zenoh")
 from fedh2l.error import FedH2LError
 from fedh2l.exchange import zenoh_pull
+from fedh2l.exchange.zenoh_mailbox import Mailbox
 from fedh2l.exchange.zenoh_p2p import ZenohP2P
 from fedh2l.live.terms import Terms
 from members import free_port, identity_of, invite, local_terms, make_terms
@@ -70,13 +71,13 @@ def test_who_has_spoken_before_is_not_asked_at_once_however_long_ago_that_was(tm
 def what_is_asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The questions for posts, as they are asked."""
     asked: list[str] = []
-    ask = zenoh_pull.Puller.ask
+    ask = Mailbox.ask
 
-    def noted(self: zenoh_pull.Puller, key: str, *rest: Any) -> None:
+    def noted(self: Mailbox, key: str, *rest: Any) -> None:
         asked.extend([key] if "/post" in key or "/mirror/" in key else [])
         ask(self, key, *rest)
 
-    monkeypatch.setattr(zenoh_pull.Puller, "ask", noted)
+    monkeypatch.setattr(Mailbox, "ask", noted)
     return asked
 
 

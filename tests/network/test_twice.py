@@ -42,7 +42,7 @@ def test_a_second_process_is_refused_at_its_start(tmp_path: Path, protected: boo
         else:
             monkeypatch.setattr(ZenohP2P, "_refuse_a_second", lambda _: None)
             stack.enter_context(second)
-        assert soon(lambda: len(b._puller.instances("a")) == (1 if protected else 2))  # pyright: ignore[reportPrivateUsage]
+        assert soon(lambda: len(b._presence.instances("a")) == (1 if protected else 2))  # pyright: ignore[reportPrivateUsage]
 
 
 @both

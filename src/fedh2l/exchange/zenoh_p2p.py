@@ -12,15 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-import zenoh
-
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.zenoh_link import LEASE, open_link, root
-from fedh2l.exchange.zenoh_pull import NEWS, PUSHED, Event, Puller
+from fedh2l.exchange.zenoh_mailbox import Event, Mailbox
+from fedh2l.exchange.zenoh_presence import Presence
+from fedh2l.exchange.zenoh_pull import Puller
+from fedh2l.exchange.zenoh_say import Speaker
 from fedh2l.live.identity import Identity
 from fedh2l.live.own_posts import OwnPosts
-from fedh2l.live.post import Post
-from fedh2l.live.register import LARGEST, Register, bundle
+from fedh2l.live.register import LARGEST, Register
 from fedh2l.live.terms import Terms
 
 FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
@@ -56,7 +56,7 @@ class ZenohP2P:
         for post in self._own.saved.values():
             self._register.take(self.me, post.data)
         self._changed = threading.Condition()  # guards the register and what the puller tells
-        self._sent = dict.fromkeys((m.name for m in terms.members), 0)
+        self._sent: dict[str, int] = {}
 
     def __enter__(self) -> "ZenohP2P":
         self._open()
@@ -66,20 +66,24 @@ class ZenohP2P:
         self._close()
 
     def _open(self) -> None:
-        self._session = open_link(self.terms, self.identity, self.folder / "link")
-        self._puller = Puller(self._session, self.terms, self.me, self._instance, self._register, self._changed, self._delivered)
+        session = open_link(self.terms, self.identity, self.folder / "link")
+        self._mail = Mailbox(session, root(self.terms))
+        self._presence = Presence(self._mail, self.terms, self.me, self._instance)
+        self._puller = Puller(self._mail, self._presence, self.terms, self.me, self._register, self._changed, self._delivered)
+        self._speaker = Speaker(session, root(self.terms), self.terms, self.me, self._invite,
+                                self._register, self._changed, self._presence, self._sent)  # fmt: skip
+        self._mail.start(f"fedh2l-mail-{self.me}", self._puller.tick, self._presence.check)
         try:
             self._refuse_a_second()
-            self._token = self._session.liveliness().declare_token(f"{root(self.terms)}/{self.me}/alive/{self._instance}")
-            answer = zenoh.handlers.Callback(self._answer)  # in a thread of its own: an answer may wait for a slow link
-            self._session.declare_queryable(f"{root(self.terms)}/{self.me}/**", answer, allowed_origin=zenoh.Locality.REMOTE)
+            self._speaker.open(self._instance)
         except BaseException:
             self._close()
             raise
 
     def _close(self) -> None:
-        self._puller.close()
-        self._session.close()
+        self._sent = self._speaker.sent
+        self._mail.close()
+        self._mail.session.close()
 
     def _refuse_a_second(self) -> None:
         """Another process under my name is running, say at least half of those who answer. A killed one is forgotten after a lease."""
@@ -87,7 +91,7 @@ class ZenohP2P:
         while not self.present() and time.monotonic() < start + FIRST_LINK:
             time.sleep(0.05)
         end = time.monotonic() + 2 * LEASE / 1000
-        while self._puller.seen_by_others():
+        while self._presence.seen_by_others():
             if time.monotonic() > end:
                 raise FedH2LError(
                     f"{self.me}: a member of this name is running already; stop that one first, "
@@ -102,7 +106,7 @@ class ZenohP2P:
             self._say(t, frame)
         if not self.terms.asynchronous:
             self._wait(t)
-        if self._puller.twin:
+        if self._presence.twin:
             raise FedH2LError(f"{self.me}: another process under this name started before this one; stop one of them")
         with self._changed:
             return {self.me: {m: self._take(m, t) for m in self.others()}}
@@ -114,8 +118,8 @@ class ZenohP2P:
         with self._changed:
             self._register.take(self.me, post.data)
             if post.payload != frame:
-                self._puller.tell(Event("resent", self.me, f"round {t} was said before a restart; that is said again"))
-        self._announce(post)
+                self._mail.tell(Event("resent", self.me, f"round {t} was said before a restart; that is said again"))
+        self._speaker.announce(post)
 
     def _wait(self, t: int) -> None:
         start = time.monotonic()
@@ -134,9 +138,9 @@ class ZenohP2P:
                 self._changed.wait(min(ends, announced + pause) - now)
             if time.monotonic() >= announced + pause:
                 announced, pause = time.monotonic(), 2 * pause
-                self._announce()
+                self._speaker.announce()
         if spoken <= 1 and len(self.terms.members) > 1:
-            self._puller.tell(Event("alone", self.me, f"nobody else was heard in round {t}; learning goes on from the own data"))
+            self._mail.tell(Event("alone", self.me, f"nobody else was heard in round {t}; learning goes on from the own data"))
         self._puller.wait_for(-1)
 
     def _take(self, author: str, t: int) -> tuple[bytes, ...]:
@@ -164,15 +168,15 @@ class ZenohP2P:
 
     def present(self) -> set[str]:
         """Who is connected, as far as one can see. Nothing depends on it."""
-        return {m for m in self.others() if self._puller.instances(m)}
+        return {m for m in self.others() if self._presence.instances(m)}
 
     def events(self) -> list[Event]:
         """What happened since the last time: joined, left, refused, equivocation, alone, duplicate, resent, terms."""
-        return self._puller.drain()
+        return self._mail.drain()
 
     @property
     def wire_bytes(self) -> dict[str, Traffic]:
-        return {m: Traffic(self._sent[m], self._puller.received.get(m, 0)) for m in self.others()}
+        return {m: Traffic(self._speaker.sent[m], self._puller.received.get(m, 0)) for m in self.others()}
 
     @property
     def newer_invite(self) -> bytes | None:
@@ -189,46 +193,16 @@ class ZenohP2P:
         gone = self.present() - {m.name for m in terms.members}
         self.terms, self._invite = terms, invite or self._invite
         if gone:
-            self._announce()
+            self._speaker.terms, self._speaker.invite = self.terms, self._invite
+            self._speaker.announce()
             time.sleep(TOLD)
-        events = self._puller.drain()
+        events = self._mail.drain()
         received = self._puller.received
         self._close()
         names = {m.name: m.key for m in terms.members}
         kept = {a: posts for a, posts in self._register.posts.items() if names.get(a) == self._register.keys[a]}
         self._register = Register(terms.federation, names, posts=kept)
-        self._sent = dict.fromkeys(names, 0) | self._sent
         self._open()
         self._puller.received |= received
         for event in events:
-            self._puller.tell(event)
-
-    def _announce(self, post: Post | None = None) -> None:
-        """Where I am. A small post that is new goes with it, so that nobody has to ask."""
-        with self._changed:
-            newest = self._register.newest(self.me)
-        if newest is not None:
-            data = NEWS.pack(newest.round, self.terms.version)
-            data += post.data if post is not None and post.age == newest.age and len(post.payload) <= PUSHED else b""
-            self._session.put(f"{root(self.terms)}/{self.me}/news", data, congestion_control=zenoh.CongestionControl.DROP)
-            for m in self.present():
-                self._sent[m] += len(data)
-
-    def _answer(self, query: zenoh.Query) -> None:
-        with query:
-            asked = str(query.key_expr).removeprefix(f"{root(self.terms)}/").partition("/")[2]  # the name may be a wildcard
-            kind, _, author = asked.partition("/")
-            asker, since = query.parameters.get("me"), query.parameters.get("since") or "-1"
-            if kind == "terms":
-                data = self._invite
-            elif kind == "who":
-                data = " ".join(sorted(self._puller.instances(author))).encode() or b"-"
-            elif kind in ("post", "mirror") and since.removeprefix("-").isdecimal() and len(since) < 12:
-                with self._changed:
-                    data = bundle(self._register.since(author if kind == "mirror" else self.me, int(since)), LARGEST + 1000)
-            else:
-                return
-            if data:
-                query.reply(f"{root(self.terms)}/{self.me}/{asked}", data)
-                if asker in self._sent:
-                    self._sent[asker] += len(data)
+            self._mail.tell(event)
