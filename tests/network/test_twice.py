@@ -14,7 +14,7 @@ from attacker import both, soon
 
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.zenoh_p2p import ZenohP2P
-from fedh2l.exchange.zenoh_pull import Puller
+from fedh2l.exchange.zenoh_presence import Presence
 from fedh2l.live.terms import Terms
 from members import free_port, identity_of, local_terms
 
@@ -49,7 +49,7 @@ def test_a_second_process_is_refused_at_its_start(tmp_path: Path, protected: boo
 def test_a_second_process_is_refused_when_both_run(tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is there who could tell at the start. The control never believes that anybody else has its name."""
     if not protected:
-        monkeypatch.setattr(Puller, "_half", lambda *_: False)
+        monkeypatch.setattr(Presence, "_half", lambda *_: False)
     terms = replace(local_terms(tmp_path, "ab"), quorum=1)
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         first = stack.enter_context(member(tmp_path, terms, "a"))
