@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +16,9 @@ from fedh2l.error import FedH2LError
 from fedh2l.exchange import zenoh_pull
 from fedh2l.exchange.zenoh_mailbox import Mailbox
 from fedh2l.exchange.zenoh_p2p import ZenohP2P
-from fedh2l.live.terms import Terms
-from members import free_port, identity_of, invite, local_terms, make_terms
+from fedh2l.live.relay import relay
+from fedh2l.live.terms import Terms, signed
+from members import CONVENER, free_port, identity_of, invite, local_terms, make_terms
 
 
 def member(folder: Path, terms: Terms, name: str, **since: int) -> ZenohP2P:
@@ -154,3 +158,25 @@ def test_members_behind_nat_need_a_relay(tmp_path: Path) -> None:
     terms = make_terms(tmp_path, {"a": ""})
     with pytest.raises(FedH2LError, match="no address and no relay"), member(tmp_path, terms, "a"):
         pass
+
+
+def test_who_waits_for_its_relay_is_stopped_by_ctrl_c_and_let_in_when_the_relay_comes(tmp_path: Path) -> None:
+    terms = make_terms(tmp_path, {"a": ""}, {"r": f"127.0.0.1:{free_port()}"})
+    (tmp_path / "invite.json").write_bytes(signed(terms, identity_of(tmp_path, CONVENER)))
+    waiting = [sys.executable, str(Path(__file__).parent / "network" / "member.py"), str(tmp_path), "a", "1", "{}"]
+    with subprocess.Popen(waiting, stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "a" / "run" / "link" / "link.pem").exists():
+            time.sleep(0.1)
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert b"KeyboardInterrupt" in process.communicate(timeout=20)[1]
+        finally:
+            process.kill()
+    with ThreadPoolExecutor(1) as pool:
+        entered = pool.submit(member(tmp_path, terms, "a").__enter__)
+        time.sleep(1.0)
+        assert not entered.done()
+        carrying = relay(terms, identity_of(tmp_path, "r"), tmp_path / "r" / "run")
+        next(carrying)
+        entered.result(20).__exit__(None, None, None)

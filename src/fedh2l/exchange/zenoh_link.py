@@ -14,6 +14,7 @@ from fedh2l.live.terms import Member, Terms
 
 LARGEST_MESSAGE = 8 << 20  # bytes; a larger one is dropped before it is put together
 LEASE = 3000  # milliseconds after which a link that says nothing is given up
+ATTEMPT = 2000  # milliseconds for which one without an address tries its relays before it tries again
 THREADS = "(rx: (worker_threads: 8), tx: (worker_threads: 4))"  # closing a dead link blocks one for 10 s (SO_LINGER); others must go on
 OWN = ["put", "delete", "reply", "liveliness_token", "declare_queryable"]
 READ = ["declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query"]
@@ -54,19 +55,24 @@ def _open(terms: Terms, me: Member, mode: str, listen: str, others: list[str], i
     for side in ("listen", "connect"):
         files |= {f"{side}_certificate": folder / "link.pem", f"{side}_private_key": identity.link_key}
     config = configuration(mode, listen, others, {k: str(v.resolve()) for k, v in files.items()}, access(terms))
-    try:
-        return zenoh.open(zenoh.Config.from_json5(json.dumps(config)))
-    except zenoh.ZError as error:
-        raise FedH2LError(f"{me.name}: cannot open its links at {listen or 'its relays'} ({_plain(error)}); run fedh2l doctor") from error
+    while True:
+        try:
+            return zenoh.open(zenoh.Config.from_json5(json.dumps(config)))
+        except zenoh.ZError as error:
+            if mode == "client" and "Unable to connect" in str(error):
+                continue  # no relay is up yet. Between two attempts Ctrl-C is heard
+            at = listen or "its relays"
+            raise FedH2LError(f"{me.name}: cannot open its links at {at} ({_plain(error)}); run fedh2l doctor") from error
 
 
 def configuration(mode: str, listen: str, others: list[str], files: dict[str, str], allowed: dict[str, Any]) -> dict[str, Any]:
     """Zenoh's configuration; only tests call it with other files or rules than those of the terms."""
+    patience = ATTEMPT if mode == "client" else -1
     retry = {"period_init_ms": 500, "period_max_ms": 2000, "period_increase_factor": 1.5}
     return {
         "mode": mode,
         "listen": {"endpoints": [f"tls/{listen}"] if listen else []},
-        "connect": {"endpoints": [f"tls/{a}" for a in others], "exit_on_failure": False, "timeout_ms": -1, "retry": retry},
+        "connect": {"endpoints": [f"tls/{a}" for a in others], "exit_on_failure": False, "timeout_ms": patience, "retry": retry},
         "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": True}},
         "transport": {
             "shared_memory": {"enabled": False},
