@@ -25,7 +25,7 @@ test: setup  ## every test that takes seconds
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-network: setup  ## attacks, faults and hosts on a real network: minutes; root for the ones with their own addresses (ip netns)
-	$(BIN)/pytest -m slow -n 0 tests/network tests/test_live.py tests/test_comings.py tests/test_watch.py
+	$(BIN)/pytest -m slow -n 0 tests/network tests/test_live.py tests/test_comings.py tests/test_relay.py tests/test_watch.py
 
 lint: setup  ## ruff and pyright
 	$(BIN)/ruff check .

@@ -39,6 +39,7 @@ def test_members_behind_a_relay_that_is_killed_go_on_once_it_is_started_again(be
     assert "connected: kiev, lyon" in town.said(RELAY) and "relay stopped" in town.said(RELAY)
 
 
+@pytest.mark.slow
 def test_a_second_process_with_the_keys_of_one_that_runs_is_refused_by_the_command(behind_nat: Town) -> None:
     town = behind_nat
     told = town.command(*town.joining("kiev", model="oslo", out="a second folder"), code=2)

@@ -72,8 +72,9 @@ class Town:
 
     def until(self, name: str, rounds: int) -> None:
         """It runs, and has finished so many rounds; 0: it is ready for the first."""
+        end = time.monotonic() + 300
         while not (self.folder / name / "rounds.jsonl").exists() or len(self.rounds(name)) < rounds:
-            assert self.running[name].poll() is None, self.said(name)
+            assert self.running[name].poll() is None and time.monotonic() < end, self.said(name)
             time.sleep(0.02)
 
     def said(self, name: str) -> str:
