@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from torch import nn
 
 from fedh2l.learners.rows import Rows
@@ -16,6 +17,8 @@ from leftovers import nothing_is_left as nothing_is_left  # after every test
 from town import town as town
 
 torch.set_num_threads(1)
+settings.register_profile("untimed", deadline=None)  # a test that takes long is no worse on a busy machine
+settings.load_profile("untimed")
 
 
 def blobs(n: int, classes: int = 3, features: int = 6, seed: int = 0) -> Rows:

@@ -30,7 +30,7 @@ def walks(rows: int, classes: int, rounds: int, seed: int) -> list[np.ndarray]:
     st.integers(1, 6),
     st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_both_ends_hold_the_same_after_every_frame(name: str, rows: int, classes: int, rounds: int, seed: int) -> None:
     codec, said, heard = codec_of(name), None, None
     for probs in walks(rows, classes, rounds, seed):
@@ -98,7 +98,7 @@ def test_the_best_move_is_the_best_of_all_moves() -> None:
 
 
 @given(st.integers(1, 300), st.integers(0, 2**32 - 1), st.sampled_from([1, MANY]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_symbols_come_back_as_they_went(n: int, seed: int, lanes: int) -> None:
     rng = np.random.default_rng(seed)
     tables = tables_of(rng.integers(1, 10_000, (4, 7)) ** rng.integers(1, 3), rng.permutation([True] * 5 + [False] * 2))

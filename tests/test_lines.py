@@ -109,7 +109,7 @@ class SenderAndReceivers(RuleBasedStateMachine):
         assert not frames or any(is_key(data) for _, data in frames[-KEY_EVERY:])
 
 
-SenderAndReceivers.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+SenderAndReceivers.TestCase.settings = settings(max_examples=60, stateful_step_count=60)
 TestSenderAndReceivers = SenderAndReceivers.TestCase
 
 

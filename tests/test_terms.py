@@ -116,7 +116,7 @@ def test_a_relay_signs_nothing_and_needs_an_address(rome: tuple[bytes, Identity]
     assert later.relays[0].key == "" and read_terms(signed(later, rome[1])) == later
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300) | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda v: st.lists(v) | st.dictionaries(
     st.sampled_from(["terms", "answer", "signature", "members"]), v)).map(lambda v: json.dumps(v).encode()))  # fmt: skip
 def test_no_strangers_bytes_do_anything_but_be_refused(data: bytes) -> None:

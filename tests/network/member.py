@@ -1,6 +1,7 @@
 """One member as a process of its own: a line of JSON for every round. Arguments: folder, name, rounds, and options as JSON."""
 
 import json
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -15,6 +16,7 @@ from fedh2l.live.terms import open_invite
 
 def main(folder: Path, name: str, rounds: int, options: dict[str, Any]) -> None:
     """Options: bytes (of a frame), pause (seconds after a round), and fields of the terms that are changed here."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background, which is deaf to it
     size, pause = options.pop("bytes", 100), options.pop("pause", 0.0)
     terms = replace(open_invite(folder / "invite.json"), **options)
     if rounds < 0:

@@ -52,8 +52,7 @@ def join(
     from fedh2l.live.own_model import own_learner
     from fedh2l.live.screen import Screen
 
-    for asked in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C, and what systemd sends
-        signal.signal(asked, stop)
+    heed()
     me, terms, seed_set = open_identity(identity), open_invite(invite), load_seed_set(seeds)
     learner, validation = own_learner(model, seed_set)
     path = out or Path("live") / f"{me.name}-{terms.federation}"
@@ -119,7 +118,13 @@ def leave(folder: Path, *, as_json: Json = False) -> None:
     tell({"leaving": running, "why": "after the present round" if running else "it is not running: nothing to end"}, as_json)
 
 
-def stop(*_: object) -> None:
+def heed() -> None:
+    """Ctrl-C, and what systemd sends, end this process; also where a shell started it in the background, deaf to SIGINT."""
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, _stop)
+
+
+def _stop(*_: object) -> None:
     """Links are closed and the last words said; where that takes too long it is as hard as a kill, which the folder survives."""
     hard = threading.Timer(PATIENCE, _end)
     hard.daemon = True

@@ -1,11 +1,10 @@
 """`fedh2l doctor`, `relay` and `watch`: what stands beside a member that takes part."""
 
 import json
-import signal
 import sys
 from pathlib import Path
 
-from fedh2l.live.commands import HERE, stop
+from fedh2l.live.commands import HERE, heed
 from fedh2l.live.seedset_commands import Json
 from fedh2l.live.terms import open_invite
 
@@ -64,7 +63,7 @@ def relay(invite: Path, *, listen: str = "", identity: Path = HERE, out: Path = 
     from fedh2l.live.identity import open_identity
     from fedh2l.live.relay import relay as carry
 
-    signal.signal(signal.SIGTERM, stop)
+    heed()
     try:
         for names in carry(open_invite(invite), open_identity(identity), out, listen):
             print(json.dumps(sorted(names)) if as_json else f"connected: {', '.join(sorted(names)) or 'nobody'}", flush=True)
