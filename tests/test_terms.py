@@ -15,10 +15,11 @@ from conftest import seed_set
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.data.seedset_file import save_seed_set
 from fedh2l.error import FedH2LError
+from fedh2l.live.accept_command import accept
 from fedh2l.live.identity import Identity, make_identity, open_identity
 from fedh2l.live.invite import admit, answer, convene, read_answer, without
-from fedh2l.live.invite_commands import accept
-from fedh2l.live.terms import RULES, Terms, TermsError, canonical, read_terms, signed
+from fedh2l.live.rules import RULES, TermsError
+from fedh2l.live.terms import Terms, canonical, read_terms, signed
 
 SEEDS = seed_set()
 

@@ -30,7 +30,7 @@ invite.command("fedh2l.live.invite_commands:add", name="add", help="Take in thos
 invite.command("fedh2l.live.invite_commands:remove", name="remove", help="Take one out: a new version.")
 invite.command("fedh2l.live.invite_commands:show", name="show", help="The terms of an invite.")
 app.command(invite)
-app.command("fedh2l.live.invite_commands:accept", name="accept", help="Accept an invite: see its terms, make keys, answer.")
+app.command("fedh2l.live.accept_command:accept", name="accept", help="Accept an invite: see its terms, make keys, answer.")
 app.command("fedh2l.live.side_commands:doctor", name="doctor", help="Will joining work? Each failure with its fix.")
 app.command("fedh2l.live.commands:join", name="join", help="Take part in a live federation, or go on with it.")
 app.command("fedh2l.live.commands:status", name="status", help="How far a member is, and who was missing.")

@@ -16,7 +16,8 @@ from fedh2l.exchange.zenoh_mailbox import Event, Mailbox
 from fedh2l.exchange.zenoh_presence import Presence
 from fedh2l.live.post import ENVELOPE, PostError
 from fedh2l.live.register import Equivocation, Register, unbundle
-from fedh2l.live.terms import Terms, TermsError, read_terms
+from fedh2l.live.rules import TermsError
+from fedh2l.live.terms import Terms, read_terms
 
 NEWS = struct.Struct("<II")  # round of the newest post, version of the invite; a small post follows it the first time
 PUSHED = 8192  # bytes of a payload that is small enough to be told at once

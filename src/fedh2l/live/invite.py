@@ -12,7 +12,8 @@ from fedh2l.checkpoint import write
 from fedh2l.error import FedH2LError
 from fedh2l.live.authority import make_authority
 from fedh2l.live.identity import Identity, make_identity, open_identity, verify
-from fedh2l.live.terms import HEX, Member, Terms, TermsError, canonical, check, is_address, is_name, obeys, parsed, read_terms, signed
+from fedh2l.live.rules import HEX, TermsError, check, is_address, is_name, obeys, parsed
+from fedh2l.live.terms import Member, Terms, canonical, read_terms, signed
 from fedh2l.seedset import SeedSet
 
 DAYS = 365  # for which a member's certificate is valid

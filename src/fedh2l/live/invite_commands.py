@@ -1,6 +1,5 @@
-"""`fedh2l invite` and `fedh2l accept`: who federates with whom, on which terms, and with which keys."""
+"""`fedh2l invite`: who federates with whom, and on which terms."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from fedh2l.codecs import CODEC, CODECS
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError, choose
 from fedh2l.live.identity import open_identity
-from fedh2l.live.invite import admit, answer, convene, identity_in, key_print, read_answer, summary, without, write_version
+from fedh2l.live.invite import admit, convene, key_print, read_answer, summary, without, write_version
 from fedh2l.live.seedset_commands import Json, tell
 from fedh2l.live.terms import open_invite
 
@@ -73,7 +72,7 @@ def new(
                    grace=grace, deadline=deadline, asynchronous=asynchronous)  # fmt: skip
     write(invite, data)
     tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
-    _hint(f"next: send {invite} and {seeds} to the others; each runs  fedh2l accept {invite} --name THEIRS --seeds {seeds}", as_json)
+    hint(f"next: send {invite} and {seeds} to the others; each runs  fedh2l accept {invite} --name THEIRS --seeds {seeds}", as_json)
 
 
 def add(invite: Path, answers: list[Path], *, identity: Path = HERE, as_json: Json = False) -> None:
@@ -96,7 +95,7 @@ def add(invite: Path, answers: list[Path], *, identity: Path = HERE, as_json: Js
     me = open_identity(identity)
     write_version(invite, admit(open_invite(invite), me, found), me)
     tell({"added": [{"name": a.name, "key": key_print(a.key)} for a in found], "version": open_invite(invite).version}, as_json)
-    _hint(f"next: send {invite} to every member; each runs  fedh2l doctor {invite}  and  fedh2l join {invite}", as_json)
+    hint(f"next: send {invite} to every member; each runs  fedh2l doctor {invite}  and  fedh2l join {invite}", as_json)
 
 
 def remove(invite: Path, name: str, *, identity: Path = HERE, as_json: Json = False) -> None:
@@ -131,76 +130,6 @@ def show(invite: Path, *, as_json: Json = False) -> None:
     tell(summary(open_invite(invite)), as_json)
 
 
-def accept(
-    invite: Path,
-    *,
-    name: str,
-    seeds: Path | None = None,
-    address: str = "",
-    identity: Path = HERE,
-    out: Path | None = None,
-    relay: bool = False,
-    fingerprint: str | None = None,
-    yes: bool = False,
-    as_json: Json = False,
-) -> None:
-    """Accept an invite: see its terms, make your keys here, write the answer that the convener needs. No secret is in it.
-
-    Parameters
-    ----------
-    invite
-        The invite that the convener sent.
-    name
-        Your organisation: letters, digits, '_' or '-'.
-    seeds
-        The seed set that you were sent; it must be the one of the terms.
-    address
-        host:port at which the others reach you; leave it out behind NAT.
-    identity
-        The folder of your keys, made now. They never leave it.
-    out
-        The answer's file; by default NAME.answer.json.
-    relay
-        Not a member, but a relay for members behind NAT: it learns nothing and needs no seed set.
-    fingerprint
-        The terms' fingerprint as the convener read it out: compared, and nobody is asked.
-    yes
-        Accept without being asked; only where you trust the way by which the invite came.
-    as_json
-        Answer in JSON.
-    """
-    terms = open_invite(invite)
-    if seeds is None and not relay:
-        raise FedH2LError("--seeds is missing: give the seed set that came with the invite, so that it can be compared with the terms")
-    if seeds is not None and (found := load_seed_set(seeds)).digest != terms.seed_set:
-        raise FedH2LError(f"{seeds}: its fingerprint is {found.fingerprint}, the terms have {terms.seed_set[:16]}; ask for the file")
-    if not as_json:
-        tell(summary(terms), as_json)
-    _agree(terms.fingerprint, fingerprint, yes)
-    me = identity_in(identity, name)
-    path = out or Path(f"{name}.answer.json")
-    write(path, answer(terms, me, address, relay=relay))
-    tell({"answer": str(path), "key": key_print(me.public), "fingerprint": terms.fingerprint}, as_json)
-    _hint(f"next: send {path} to the convener, and read your key out over the telephone", as_json)
-
-
-def _agree(expected: str, told: str | None, yes: bool) -> None:
-    if told is not None:
-        if told.replace(" ", "").lower() != expected.replace(" ", ""):
-            raise FedH2LError(f"the invite's fingerprint is {expected}, you were told {told}: it is not the convener's; ask for it again")
-        return
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise FedH2LError(f"the fingerprint is {expected}: compare it with the convener, then give --fingerprint '{expected}'")
-    try:
-        said = input(f"Does the convener read out the fingerprint {expected}? [yes/no] ")
-    except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C
-        said = "no"
-    if said.strip().lower() not in ("yes", "y"):
-        raise FedH2LError("not accepted; nothing was written")
-
-
-def _hint(text: str, as_json: bool) -> None:
+def hint(text: str, as_json: bool) -> None:
     if not as_json:
         print(text)

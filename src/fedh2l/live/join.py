@@ -1,6 +1,5 @@
 """Taking part: rounds of a live federation for the one member hosted here, each finished on disk before the next is spoken."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,10 +16,11 @@ from fedh2l.exchange.zenoh_p2p import ZenohP2P
 from fedh2l.learner import Learner
 from fedh2l.learners.rows import Rows
 from fedh2l.live.identity import Identity
-from fedh2l.live.member_folder import MemberFolder
+from fedh2l.live.member_folder import MemberFolder, memory
 from fedh2l.live.newest import Newest
 from fedh2l.live.own_model import accuracy, save_model
-from fedh2l.live.terms import Terms, TermsError, read_terms
+from fedh2l.live.rules import TermsError
+from fedh2l.live.terms import Terms, read_terms
 from fedh2l.loop import Round, run
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
@@ -159,14 +159,8 @@ def _line(r: Round, peer: Peer, method: Measured, exchange: ZenohP2P, validation
         "missing": list(r.missing.get(me, ())), "refused": dict(r.refused.get(me, {})), "apart": dict(method.apart),
         "conflict_rate": r.conflict_rate.get(me), "accuracy": None if validation is None else accuracy(peer.learner, validation),
         "wire": {n: [w.sent, w.received] for n, w in exchange.wire_bytes.items()}, "present": sorted(exchange.present()),
-        "memory_bytes": _memory(),
+        "memory_bytes": memory(),
     }  # fmt: skip
-
-
-def _memory() -> int | None:
-    """Bytes of memory that this process holds, where the system tells (Linux)."""
-    told = Path("/proc/self/statm")
-    return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if told.exists() else None
 
 
 def _look(exchange: ZenohP2P) -> None:

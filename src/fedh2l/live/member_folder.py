@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -117,3 +118,9 @@ def ledger(path: Path) -> list[dict[str, Any]]:
 def age(path: Path) -> float:
     """Seconds since the last finished round."""
     return time.time() - (path / "checkpoints" / "latest.json").stat().st_mtime
+
+
+def memory() -> int | None:
+    """Bytes of memory that this process holds, where the system tells (Linux)."""
+    told = Path("/proc/self/statm")
+    return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if told.exists() else None
