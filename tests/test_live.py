@@ -57,12 +57,15 @@ def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(town: Town) 
     assert "state: finished" in town.command("status", "rome")
 
 
-def _kills(town: Town, times: int, rng: random.Random) -> None:
-    """Each kill hits a member that runs, at an instant within a drawn round or within its start, before the federation ends."""
+def harmed(town: Town, times: int, rng: random.Random) -> list[str]:
+    """The members whose result is not the simulated one, or that did not hear every round once.
+
+    Each kill hits a member that runs, at an instant within a drawn round or within its start, before the federation ends.
+    """
     found(town, rounds=ROUNDS, deadline=600.0)  # no start takes that long
     for name in MEMBERS:
         town.join(name)
-    killed: list[tuple[str, int]] = []
+    kills: list[tuple[str, int]] = []
     for at in sorted(rng.choices(range(ROUNDS // 2), k=times)):
         name = rng.choice([m for m in MEMBERS if town.running[m].poll() is None])
         process = town.running[name]
@@ -72,24 +75,22 @@ def _kills(town: Town, times: int, rng: random.Random) -> None:
         time.sleep(rng.uniform(0.0, 2 * min(x["seconds"] for x in lines) if lines else 4.0))
         process.kill()
         assert process.wait() == -signal.SIGKILL, f"{name} had ended before it was killed"
-        killed.append((name, len(town.rounds(name))))
+        kills.append((name, len(town.rounds(name))))
         town.join(name)
-    assert len(killed) == times and all(rounds < ROUNDS for _, rounds in killed), killed
-    print("killed, after so many rounds:", killed)
+    assert len(kills) == times and all(rounds < ROUNDS for _, rounds in kills), kills
+    print("killed, after so many rounds:", kills)
     town.wait()
     assert not list(town.folder.rglob("*.partial")), "half a file is left of a kill"
     expected = simulated(town)
-    for name in MEMBERS:
-        assert all_heard_once(town, name), (name, town.rounds(name))
-        assert same(town.state(name), expected[name]), name
+    return [name for name in MEMBERS if not (all_heard_once(town, name) and same(town.state(name), expected[name]))]
 
 
 @pytest.mark.parametrize("seed", [0])
 def test_members_killed_at_any_instant_go_on_and_the_result_is_the_same(town: Town, seed: int) -> None:
-    _kills(town, 3, random.Random(seed))
+    assert not harmed(town, 3, random.Random(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 18))
 def test_fifty_kills_change_nothing(town: Town, seed: int) -> None:
-    _kills(town, 3, random.Random(seed))
+    assert not harmed(town, 3, random.Random(seed))

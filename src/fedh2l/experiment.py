@@ -83,7 +83,7 @@ class Experiment:
     exchange
         Posteriors on the whole seed set, or on one batch of it (the original form: --exchange batch --steps 1).
     codec
-        Posteriors as bytes: lattice (about 3 bits per row of ten classes), adaptive (fewer), uint8, float16 or float32.
+        Posteriors as bytes: lattice (3 to 4 bits per row of ten classes), adaptive (fewer), uint8, float16 or float32.
     conflict
         Whose gradient is protected when the private and the seed gradient disagree: none, private, seed or both.
     temperature
