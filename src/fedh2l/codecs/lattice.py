@@ -13,6 +13,7 @@ from fedh2l.codecs.rans import MANY, TOTAL, Reader, Writer
 # What a move must take off a row's squared error, as a part of `signal`; chosen on validation data, as are the others.
 LEAST = 0.004  # of few classes; of many LEAST_MANY over their number, if that is less: more of what a row says lies in small probabilities
 LEAST_MANY = 0.05
+BLOCK = 512  # rows that are worked on at a time, to stay within the processor's cache
 COARSE = 8.0  # over the number of classes, the share that rows as far from uniform as can be are told by
 
 Probs = Float[np.ndarray, "rows classes"]
@@ -38,7 +39,9 @@ class Lattice:
         least = signal * max(min(LEAST, LEAST_MANY / probs.shape[1]), self.passing / lasts if lasts else 0.0)
 
         def choose(rows: Int[np.ndarray, " n"], counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            classes, share, gain = best_moves(probs[rows], counts, finest)
+            blocks = range(0, max(len(rows), 1), BLOCK)
+            found = [best_moves(probs[rows[at : at + BLOCK]], counts[at : at + BLOCK], finest) for at in blocks]
+            classes, share, gain = (np.concatenate(parts) for parts in zip(*found, strict=True))
             go = gain > least
             return go, classes[go], share[go]
 

@@ -54,17 +54,17 @@ class Writer:
         return _bytes([x], np.array(words[::-1], np.int64))
 
     def _many(self) -> bytes:
-        x, words = np.full(self.lanes, LOW, np.int64), [np.zeros(0, np.int64)]
+        lanes, words = np.full(self.lanes, LOW, np.int64), [np.zeros(0, np.int64)]
         for starts, freqs in reversed(self.batches):
+            most, rest = freqs << 18, TOTAL - freqs
             for at in reversed(range(0, len(starts), self.lanes)):
-                start, freq = starts[at : at + self.lanes], freqs[at : at + self.lanes]
-                some = x[: len(start)]
-                full = some >= freq << 18
-                words.append(some[full] & 0xFFFF)
-                some = np.where(full, some >> 16, some)
-                whole = some // freq
-                x[: len(start)] = (whole << BITS) + (some - whole * freq) + start
-        return _bytes(x, np.concatenate(words[::-1]))
+                some = slice(at, min(at + self.lanes, len(starts)))
+                x = lanes[: some.stop - at]
+                full = (x >= most[some]).nonzero()[0]
+                words.append(x[full])
+                x[full] >>= 16
+                x += x // freqs[some] * rest[some] + starts[some]
+        return _bytes(lanes, np.concatenate(words[::-1]) & 0xFFFF)
 
 
 class Reader:
@@ -91,12 +91,14 @@ class Reader:
             places = contexts.tolist()
             return self._one(len(places), find)
 
+        starts, freqs = tables[:, :-1].ravel(), np.diff(tables, axis=1).ravel()
+        symbols_of = np.repeat(np.tile(np.arange(tables.shape[1] - 1, dtype=np.uint8), len(tables)), freqs)  # of every slot, by context
+        slot_0, symbol_0 = contexts << BITS, contexts * (tables.shape[1] - 1)
+
         def find_all(at: slice, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            rows = tables[contexts[at]]
-            symbol = (rows[:, 1:] <= slots[:, None]).sum(1)
-            lane = np.arange(len(slots))
-            start = rows[lane, symbol]
-            return symbol, start, rows[lane, symbol + 1] - start
+            symbol = symbols_of[slot_0[at] + slots]
+            cell = symbol_0[at] + symbol
+            return symbol, starts[cell], freqs[cell]
 
         return self._many(len(contexts), find_all)
 
@@ -148,13 +150,14 @@ class Reader:
             x = self.x[: some.stop - at]
             slots = x & (TOTAL - 1)
             out[some], start, freq = find(some, slots)
-            x = freq * (x >> BITS) + slots - start
-            low = np.flatnonzero(x < LOW)
+            x >>= BITS
+            x *= freq
+            x += slots - start
+            low = (x < LOW).nonzero()[0]
             if self.at + len(low) > len(self.words):
                 raise WireError("a body that ends before its symbols do")
             x[low] = x[low] << 16 | self.words[self.at : self.at + len(low)]
             self.at += len(low)
-            self.x[: some.stop - at] = x
         return out
 
 
