@@ -9,13 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.codecs.codec import Held
 from fedh2l.codecs.counts import to_counts
 from fedh2l.codecs.moves import learnt
 from fedh2l.codecs.rans import Reader, Writer, tables_of
-from fedh2l.message import Inbox, Posteriors
-from fedh2l.peer import Peer
 
 LANES = 64
 
@@ -57,19 +54,3 @@ class CFD:
         hits = np.zeros_like(weights)
         np.add.at(hits, (before, told), 16)
         return {"counts": told.reshape(shape).astype(np.uint8), "weights": learnt(weights, hits)}
-
-
-@dataclass(frozen=True)
-class Late:
-    """The same algorithm after some rounds of private training: coarse rows of an untrained network would be confident noise."""
-
-    algorithm: FedH2L
-    rounds: int
-
-    def speak(self, peer: Peer, t: int) -> Posteriors | None:
-        return None if t < self.rounds else self.algorithm.speak(peer, t)
-
-    def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        if t < self.rounds:
-            return peer.learner.learn(None, self.algorithm.steps)
-        return self.algorithm.listen(peer, t, inbox)

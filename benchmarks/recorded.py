@@ -27,10 +27,11 @@ MB = 1e6
 
 
 def record(federation: Federation, seed: int) -> np.ndarray:
-    """What every peer said in every round: rounds × peers × rows × classes."""
+    """What every peer said in every round of exchange: rounds × peers × rows × classes."""
     shape = (len(federation.seeds), len(federation.seeds.classes))
-    rounds = run(FedH2L(steps=federation.steps), federation.peers(seed), rounds=ROUNDS, codec="float32")
-    return np.stack([[np.frombuffer(f, "<f4", offset=HEADER.size).reshape(shape) for _, f in sorted(r.said.items())] for r in rounds])
+    rounds = run(FedH2L(steps=federation.steps, warmup=federation.warmup), federation.peers(seed), rounds=ROUNDS, codec="float32")
+    said = [sorted(r.said.items()) for r in rounds if r.said]
+    return np.stack([[np.frombuffer(frame, "<f4", offset=HEADER.size).reshape(shape) for _, frame in frames] for frames in said])
 
 
 def told(frames: np.ndarray, codec: str) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     few, many = (record(kind(asked.data_dir, asked.seed), asked.seed) for kind in (ten, hundred))
-    stacked = many.reshape(ROUNDS, -1, many.shape[3])
+    stacked = many.reshape(len(many), -1, many.shape[3])
     rows = [told(frames, codec) for frames in (few[:, 0], many[:, 0], stacked) for codec in CODECS]
     table = Table(title="recorded posteriors of one peer, told again in each codec; MB/s of float32 on one core")
     speeds = ("encode ms", "decode ms", "encode MB/s", "decode MB/s")

@@ -5,13 +5,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedh2l.distill import label_weights, linear_pool, owner_weights, project, reconcile, temper, uniform_weights
+from fedh2l.distill import label_weights, likeliest, linear_pool, owner_weights, project, reconcile, temper, uniform_weights
 
 
 def test_projection_worked_out_by_hand() -> None:
     # g = (1, -1), h = (0, 2): ⟨g, h⟩ = -2, ‖h‖² = 4, so g̃ = g + h/2 = (1, 0)
     np.testing.assert_allclose(project(np.array([1.0, -1.0]), np.array([0.0, 2.0])), [1.0, 0.0])
     np.testing.assert_allclose(project(np.array([1.0, 1.0]), np.array([0.0, 2.0])), [1.0, 1.0])  # no conflict: untouched
+
+
+def test_the_likeliest_classes_are_kept_and_ties_with_the_rest_are_not() -> None:
+    rows = np.array([[0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
+    np.testing.assert_allclose(likeliest(rows, 2), [[4 / 7, 3 / 7, 0, 0], [1, 0, 0, 0], [0.25] * 4])
+    assert likeliest(rows, 4) is rows
 
 
 def test_each_rule_worked_out_by_hand() -> None:

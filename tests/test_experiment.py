@@ -1,5 +1,6 @@
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,9 @@ def test_every_hyperparameter_of_fedh2l_is_a_flag_with_the_same_default() -> Non
     config = Experiment().resolved()
     assert algorithm_of(config) == FedH2L()
     assert {f.name for f in fields(FedH2L)} <= set(asdict(config))
-    changed = algorithm_of(
-        replace(config, weight=10.0, conflict="both", temperature=2.0, teachers="owner", reuse=1, own=False, exchange="batch")
-    )
-    assert changed == FedH2L(10.0, conflict="both", temperature=2.0, teachers="owner", reuse=1, own=False, exchange="batch")
+    others: dict[str, Any] = {"weight": 10.0, "conflict": "both", "temperature": 2.0, "teachers": "owner", "reuse": 1, "own": False}
+    others |= {"exchange": "batch", "top": 3, "warmup": 2}
+    assert algorithm_of(replace(config, **others)) == FedH2L(**others)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

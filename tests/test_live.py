@@ -18,7 +18,7 @@ from fedh2l.data.seedset_file import load_seed_set
 from town import MEMBERS, Town, found
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
-ROUNDS = 40
+ROUNDS, WARMUP = 40, 3
 
 
 def simulated(town: Town) -> dict[str, dict[str, np.ndarray]]:
@@ -28,7 +28,7 @@ def simulated(town: Town) -> dict[str, dict[str, np.ndarray]]:
     peers = [Peer(n, b(seeds), seeds) for n, b in builders.items()]  # pyright: ignore[reportArgumentType]
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        for _ in run(FedH2L(), peers, rounds=ROUNDS):
+        for _ in run(FedH2L(warmup=WARMUP), peers, rounds=ROUNDS):
             pass
     return {p.name: {k: np.asarray(v) for k, v in p.state_dict().items()} for p in peers}
 
@@ -44,7 +44,7 @@ def all_heard_once(town: Town, name: str) -> bool:
 
 def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(town: Town) -> None:
     town.separate = True
-    found(town, rounds=ROUNDS)
+    found(town, rounds=ROUNDS, more=f"--warmup {WARMUP}")
     for name in MEMBERS:
         town.join(name)
     town.wait()
@@ -62,7 +62,7 @@ def harmed(town: Town, times: int, rng: random.Random) -> list[str]:
 
     Each kill hits a member that runs, at an instant within a drawn round or within its start, before the federation ends.
     """
-    found(town, rounds=ROUNDS, deadline=600.0)  # no start takes that long
+    found(town, rounds=ROUNDS, deadline=600.0, more=f"--warmup {WARMUP}")  # no start takes that long
     for name in MEMBERS:
         town.join(name)
     kills: list[tuple[str, int]] = []

@@ -6,6 +6,7 @@ import pytest
 
 from conftest import blobs, seed_set, torch_learner, torch_peers
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms.local import Alone
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.loop import run
@@ -95,6 +96,17 @@ def test_a_network_that_is_silent_leaves_everybody_learning_alone() -> None:
     assert (beliefs(peers) != before).any()
 
 
+def test_a_warm_up_is_local_learning_without_a_word() -> None:
+    peers, alone = torch_peers(labelled=False), torch_peers(labelled=False)
+    rounds = run(FedH2L(steps=2, warmup=2), peers, rounds=3)
+    assert not next(rounds).said and not next(rounds).said
+    for _ in run(Alone(steps=2), alone, rounds=2):
+        pass
+    np.testing.assert_array_equal(beliefs(peers), beliefs(alone))
+    last = next(rounds)
+    assert set(last.said) == {p.name for p in peers} and all(len(h) == len(peers) - 1 for h in last.heard.values())
+
+
 def test_who_says_nothing_hears_nothing_and_the_others_go_on() -> None:
     class Mute(FedH2L):
         def speak(self, peer: Peer, t: int):  # type: ignore[no-untyped-def]
@@ -168,7 +180,7 @@ def test_a_peer_can_be_rebuilt_between_speaking_and_listening() -> None:
     whole, parted = torch_peers("ab"), torch_peers("ab")
     method = FedH2L(steps=2)
     for peers, rebuild in ((whole, False), (parted, True)):
-        said = {p.name: method.speak(p, 0) for p in peers}
+        said = {p.name: m for p in peers if (m := method.speak(p, 0)) is not None}
         if rebuild:
             saved = [{k: v.copy() for k, v in p.state_dict().items()} for p in peers]
             peers[:] = torch_peers("ab")

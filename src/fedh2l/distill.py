@@ -35,6 +35,19 @@ def owner_weights(owned: Bool[np.ndarray, "peers rows"]) -> Float[np.ndarray, "p
     return np.where(owned, np.float32(OWNER), np.float32(1))
 
 
+def likeliest(probs: Float[np.ndarray, "... classes"], top: int) -> Float[np.ndarray, "... classes"]:
+    """Each row's `top` likeliest classes, renormalised; the tail of many classes is more noise than knowledge.
+
+    Of those that are equal to the next one none is kept, such as all that a coarse codec has not told; a row of nothing else stays.
+    """
+    if probs.shape[-1] <= top:
+        return probs
+    next_one = np.partition(probs, -top - 1, -1)[..., -top - 1, None]
+    kept = np.where(probs > next_one, probs, 0)
+    sums = kept.sum(-1, keepdims=True)
+    return np.where(sums > 0, kept / np.where(sums > 0, sums, 1), probs)
+
+
 def temper(probs: Float[np.ndarray, "... classes"], temperature: float) -> Float[np.ndarray, "... classes"]:
     """softmax(logits / T) from softmax(logits): p^(1/T), normalised."""
     if temperature == 1:

@@ -92,6 +92,10 @@ class Experiment:
         Who is believed on a row: uniform, owner (who contributed it, six times), or label (by p(label)², where there are labels).
     own
         One's own posteriors are part of the average.
+    top
+        How many of a teacher's likeliest classes count on a row.
+    warmup
+        Rounds of local learning before the first exchange; with many classes it is better to say nothing at first.
     proximal
         μ of fedprox.
     graph
@@ -135,6 +139,8 @@ class Experiment:
     temperature: float = FedH2L.temperature
     teachers: Teachers = FedH2L.teachers
     own: bool = FedH2L.own
+    top: int = FedH2L.top
+    warmup: int = FedH2L.warmup
     proximal: float = 0.01
     graph: str = "full"
     degree: int = 3
@@ -160,11 +166,12 @@ class Experiment:
         return found
 
     def _check(self) -> None:
-        for name in ("rounds", "steps", "domains", "rows", "batch", "seed_batch", "every", "reuse", "evaluate", "rate", "temperature"):
+        counts = ("rounds", "steps", "domains", "rows", "batch", "seed_batch", "every", "reuse", "evaluate", "top")
+        for name in (*counts, "rate", "temperature"):
             if getattr(self, name) <= 0:
                 raise FedH2LError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0")
-        if self.seed_share is None or not 0 < self.seed_share < 1 or self.weight < 0 or self.seed < 0:
-            raise FedH2LError("--seed-share must be between 0 and 1, --weight and --seed not negative")
+        if self.seed_share is None or not 0 < self.seed_share < 1 or min(self.weight, self.seed, self.warmup) < 0:
+            raise FedH2LError("--seed-share must be between 0 and 1, --weight, --seed and --warmup not negative")
         if self.unlabelled and self.algorithm == "seed-only":
             raise FedH2LError("seed-only learns from the seed labels, which --unlabelled withholds; use --algorithm alone")
         if self.algorithm in ("fedavg", "fedprox") and len(set(self.models)) > 1:

@@ -45,7 +45,8 @@ def test_fifty_members_close_a_round_within_three_seconds(tmp_path: Path) -> Non
     memory = max(lines[-1]["memory_bytes"] for lines in ledgers)
     print(json.dumps({"seconds": seconds, "payload a post": payload / posts, "wire a post": sent / posts, "memory": memory}))
     assert max(seconds[STARTED:]) <= 3.0
-    assert payload / posts + ENVELOPE < sent / posts < payload / posts + 2 * ENVELOPE
+    once = payload / posts + ENVELOPE
+    assert once < sent / posts < 1.1 * once + ENVELOPE, "one post in ten twice, told and asked for at the same time"
     assert memory < 120e6
     assert "of memory" in (tmp_path / MEMBERS[0] / "log.txt").read_text()
 

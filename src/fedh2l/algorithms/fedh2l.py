@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from fedh2l.distill import Teachers, label_weights, linear_pool, owner_weights, temper, uniform_weights
+from fedh2l.distill import Teachers, label_weights, likeliest, linear_pool, owner_weights, temper, uniform_weights
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
@@ -26,17 +26,21 @@ class FedH2L:
     teachers: Teachers = "label"  # who is believed on a row: all alike, its owner most, or by p(label)²; unlabelled: all alike
     reuse: int = 3  # how many of the last views' answers are learnt from; 1: only this round's
     own: bool = True  # one's own posteriors are part of the average
+    top: int = 10  # how many of a teacher's likeliest classes count on a row
+    warmup: int = 0  # rounds of local learning before the first exchange: with many classes, networks that know nothing teach noise
 
-    def speak(self, peer: Peer, t: int) -> Posteriors:
+    def speak(self, peer: Peer, t: int) -> Posteriors | None:
+        if t < self.warmup:
+            return None
         probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)  # one's own as the others will see them
         peer.memory["own"] = probs
         batch = self.exchange == "batch"
         return Posteriors(t, probs, fresh=batch, lasts=None if batch else peer.seed_set.lasts(t))
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        own = peer.memory.pop("own")
+        own = peer.memory.pop("own", None)
         voices = {n: m.probs for n, m in inbox.items() if isinstance(m, Posteriors)}
-        if voices:
+        if voices and own is not None:
             self._remember(peer, t, self._pool(peer, t, voices | ({peer.name: own} if self.own else {})))
         return peer.learner.learn(self._lesson(peer, t), self.steps)
 
@@ -51,7 +55,7 @@ class FedH2L:
         names = sorted(voices)  # sorted: float sums must be the same on every peer
         probs = np.stack([voices[n] for n in names])
         rows, seeds = self._rows(peer, t), peer.seed_set
-        return linear_pool(temper(probs, self.temperature), self._trust(probs, names, seeds, t, rows))
+        return linear_pool(temper(likeliest(probs, self.top), self.temperature), self._trust(probs, names, seeds, t, rows))
 
     def _trust(self, probs: np.ndarray, names: list[str], seeds: SeedSet, t: int, rows: slice | np.ndarray) -> np.ndarray:
         """How much each teacher counts on each row, (peers, rows)."""

@@ -10,33 +10,35 @@ from fedh2l.codecs.codec import Held, WireError
 from fedh2l.codecs.moves import FIRST, MOST, ROW, SHARES, Counts, walk
 from fedh2l.codecs.rans import MANY, TOTAL, Reader, Writer
 
-# What a move must take off a row's squared error, as a part of `signal`; chosen on validation data, as are the others.
-LEAST = 0.004  # of few classes; of many LEAST_MANY over their number, if that is less: more of what a row says lies in small probabilities
-LEAST_MANY = 0.05
+FEW = 10  # classes; with m times as many, a move may be m times as fine
+FINEST = 0.2  # the least share of a move, or the power of 1/2 below it; chosen on validation data, as are the others
+COARSE = 0.8  # `adaptive`: times how far the rows are from uniform (root of `signal`), where that is more
 BLOCK = 512  # rows that are worked on at a time, to stay within the processor's cache
-COARSE = 8.0  # over the number of classes, the share that rows as far from uniform as can be are told by
 
 Probs = Float[np.ndarray, "rows classes"]
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Rows of counts that sum to 2^15. Moves are as fine as one class of a uniform row, 1/C; `adaptive`: coarser as the rows become sure.
+    """Rows of counts that sum to 2^15. With more classes moves are finer; `adaptive`: coarser as the rows become sure.
 
-    Peers that teach one another become sure of an example as they come to agree on it. With more classes moves stay finer: in a row of a
-    hundred, much of what a teacher says lies in small probabilities, and coarse moves would drown it.
+    Peers that teach one another become sure of an example as they come to agree on it. In a row of a hundred classes, probabilities are
+    smaller, and coarse moves would drown them.
     """
 
     name: str
     kind: int
     adaptive: bool
-    passing: float = 0.1  # over the rounds that a view lasts, instead of LEAST where it is more: what soon passes may be coarse
+    least: float = 0.004  # what a move must take off a row's squared error, as a part of `signal`
+    passing: float = 0.1  # over the rounds that a view lasts, instead of `least` where it is more: what soon passes may be coarse
 
     def encode(self, probs: Probs, held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
         before = held or uniform(probs.shape)
         signal = float(np.square(probs - np.float32(1 / probs.shape[1])).sum(1).mean())
-        finest = _finest(probs.shape[1], signal if self.adaptive else 0.0)
-        least = signal * max(min(LEAST, LEAST_MANY / probs.shape[1]), self.passing / lasts if lasts else 0.0)
+        many = max(probs.shape[1] / FEW, 1.0)
+        coarse = max(COARSE * signal**0.5 if self.adaptive else 0.0, FINEST) / many
+        finest = min(max(ceil(-log2(coarse)), 1), SHARES)
+        least = signal * max(self.least, self.passing / lasts if lasts else 0.0)
 
         def choose(rows: Int[np.ndarray, " n"], counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             blocks = range(0, max(len(rows), 1), BLOCK)
@@ -84,12 +86,6 @@ def uniform(shape: tuple[int, int]) -> Held:
     row = np.full(classes, ROW // classes, np.uint16)
     row[: ROW % classes] += 1
     return {"counts": np.tile(row, (rows, 1)), "ages": np.zeros(rows, np.uint8), **FIRST}
-
-
-def _finest(classes: int, signal: float) -> int:
-    """How often the whole is halved for the smallest share. `signal`: mean squared distance of the rows from uniform."""
-    few = 10  # classes, and fewer count as many
-    return min(max(ceil(log2(max(classes, few) / max(COARSE * signal**0.5, 2.0))), 1), SHARES)
 
 
 def _lanes(rows: int) -> int:

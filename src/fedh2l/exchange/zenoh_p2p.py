@@ -102,8 +102,9 @@ class ZenohP2P:
     def __call__(self, t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
         if set(outbox) - {self.me}:
             raise FedH2LError(f"{self.me} alone is hosted here, not {', '.join(sorted(set(outbox) - {self.me}))}")
-        if (frame := outbox.get(self.me)) is not None:
-            self._say(t, frame)
+        if self.me not in outbox:  # nothing to say, nobody to wait for
+            return {}
+        self._say(t, outbox[self.me])
         if not self.terms.asynchronous:
             self._wait(t)
         if self._presence.twin:

@@ -160,7 +160,8 @@ def _dry_round(terms: Terms, name: str, seeds: SeedSet, model: str) -> Iterator[
         peer = Peer(name, learner, seeds)
         for _ in range(5):
             learner.learn(None, terms.method.steps)
-        message = terms.method.speak(peer, 0)
+        message = terms.method.speak(peer, terms.method.warmup)
+        assert message is not None
         data = encode(message, Session(codec_of(terms.codec), seeds.digest), peer.lines)
     except Exception as error:
         yield Finding("dry round", False, f"{type(error).__name__}: {error}", f"mend {model}; nothing was sent")

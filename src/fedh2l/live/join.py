@@ -41,15 +41,14 @@ class Measured:
     method: FedH2L | Newest
     apart: dict[str, float] = field(default_factory=dict[str, float])
 
-    def speak(self, peer: Peer, t: int) -> Posteriors:
+    def speak(self, peer: Peer, t: int) -> Posteriors | None:
         return self.method.speak(peer, t)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        own = peer.memory["own"]
         self.apart.clear()
         for name, m in inbox.items():
             if isinstance(m, Posteriors):
-                self.apart[name] = round(float(np.abs(m.probs - own).sum(1).mean() / 2), 4)
+                self.apart[name] = round(float(np.abs(m.probs - peer.memory["own"]).sum(1).mean() / 2), 4)
         return self.method.listen(peer, t, inbox)
 
 
@@ -121,7 +120,7 @@ def check_terms(terms: Terms, identity: Identity, seeds: SeedSet) -> None:
 def _rounds(exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Rows | None) -> Iterator[News]:
     terms, newest = exchange.terms, exchange.newest()
     start = folder.done
-    behind = newest > start + KEY_EVERY or (folder.fresh and newest > 1)
+    behind = newest > start + KEY_EVERY or (folder.fresh and newest > terms.method.warmup + 1)
     if behind and not terms.asynchronous:  # too far behind to hear it all: from the others' round on
         start = min(newest, terms.rounds - 1)
         yield _said(folder, f"the others are at round {newest}: going on from there")

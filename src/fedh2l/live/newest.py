@@ -21,10 +21,12 @@ class Newest:
     method: FedH2L
     half: float = 4.0  # rounds of the hearer after which half of a voice is left
 
-    def speak(self, peer: Peer, t: int) -> Posteriors:
+    def speak(self, peer: Peer, t: int) -> Posteriors | None:
         return self.method.speak(peer, t)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
+        if "own" not in peer.memory:  # it has said nothing yet, so it heard nothing
+            return self.method.listen(peer, t, inbox)
         own = peer.memory["own"]
         for name, m in inbox.items():
             if isinstance(m, Posteriors):

@@ -75,7 +75,7 @@ def _sane(name: str, value: Any) -> bool:
     words = {"exchange": {"set", "batch"}, "conflict": {"none", "private", "seed", "both"}, "teachers": {"uniform", "owner", "label"}}
     if name in words:
         return value in words[name]
-    return isinstance(value, bool) or (0 if name == "weight" else 1e-6) <= value <= 1_000_000
+    return isinstance(value, bool) or (0 if name in ("weight", "warmup") else 1e-6) <= value <= 1_000_000
 
 
 RULES: dict[str, Callable[[Any], bool]] = {
