@@ -17,17 +17,45 @@ WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
 
 @dataclass(frozen=True)
 class FedH2L:
-    weight: float = 3.0  # λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private rows
-    steps: int = 10  # local steps per round
-    seed_batch: int = 64  # seed rows per step
-    exchange: Literal["set", "batch"] = "set"  # posteriors on the whole seed set, or on one batch of it (the original form)
-    conflict: Conflict = "none"  # whose gradient is protected when the private and the seed gradient disagree
-    temperature: float = 1.0  # softens teacher and pupil alike
-    teachers: Teachers = "label"  # who is believed on a row: all alike, its owner most, or by p(label)²; unlabelled: all alike
-    reuse: int = 3  # how many of the last views' answers are learnt from; 1: only this round's
-    own: bool = True  # one's own posteriors are part of the average
-    top: int = 10  # how many of a teacher's likeliest classes count on a row
-    warmup: int = 0  # rounds of local learning before the first exchange: with many classes, networks that know nothing teach noise
+    """Mutual distillation; the fields are its hyper-parameters.
+
+    Parameters
+    ----------
+    weight
+        λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private rows.
+    steps
+        Local steps per round.
+    seed_batch
+        Seed rows per step.
+    exchange
+        Posteriors on the whole seed set, or on one batch of it (the original form).
+    conflict
+        Whose gradient is protected when the private and the seed gradient disagree.
+    temperature
+        Softens teacher and pupil alike.
+    teachers
+        Who is believed on a row: all alike, its owner most, or by p(label)²; unlabelled: all alike.
+    reuse
+        How many of the last views' answers are learnt from; 1: only this round's.
+    own
+        One's own posteriors are part of the average.
+    top
+        How many of a teacher's likeliest classes count on a row.
+    warmup
+        Rounds of local learning before the first exchange: with many classes, networks that know nothing teach noise.
+    """
+
+    weight: float = 3.0
+    steps: int = 10
+    seed_batch: int = 64
+    exchange: Literal["set", "batch"] = "set"
+    conflict: Conflict = "none"
+    temperature: float = 1.0
+    teachers: Teachers = "label"
+    reuse: int = 3
+    own: bool = True
+    top: int = 10
+    warmup: int = 0
 
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
         if t < self.warmup:

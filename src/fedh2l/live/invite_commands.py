@@ -60,8 +60,6 @@ def new(
         No barrier: nobody waits, and each learns from the newest of the others, the less the older it is.
     codec
         Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
-    method
-        The parameters of FedH2L.
     as_json
         Answer in JSON.
     """
