@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt16
 
 from fedh2l.codecs.codec import Held
-from fedh2l.codecs.rans import Reader, Writer, tables_of
+from fedh2l.codecs.rans import Reader, Writer, even, tables_of
 
 ROW = 1 << 15  # what the counts of a row sum to
 SHARES = 5  # a move takes 1/2, 1/4, ... 1/32 of every count, rounded down
@@ -92,7 +92,7 @@ def _classes(coder: Writer | Reader, near: np.ndarray, place: Symbols, classes: 
     if len(far):
         skipped = np.sort(near[far], 1)
         index = None if told is None else told[far] - (skipped < told[far][:, None]).sum(1)
-        number = coder.uniform(np.full(len(far), classes - NEAR), index)
+        number = coder.code(even(classes - NEAR), np.zeros(len(far), np.int64), index)
         for column in range(NEAR):  # by rising class: step over the near ones
             number = number + (skipped[:, column] <= number)
         chosen[far] = number

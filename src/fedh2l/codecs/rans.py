@@ -5,7 +5,6 @@ symbol; with many symbols 64 lanes share one stream of words and each numpy call
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -32,12 +31,6 @@ class Writer:
         assert symbols is not None
         start = tables[contexts, symbols]
         self.batches.append((start, tables[contexts, symbols + 1] - start))
-        return symbols
-
-    def uniform(self, sizes: Index, symbols: Index | None) -> Index:
-        assert symbols is not None
-        start = (symbols << BITS) // sizes
-        self.batches.append((start, ((symbols + 1) << BITS) // sizes - start))
         return symbols
 
     def finish(self) -> bytes:
@@ -80,79 +73,43 @@ class Reader:
             raise WireError("a state below its least value, which no encoder writes")
 
     def code(self, tables: Tables, contexts: Index, symbols: Index | None = None) -> Index:
-        if self.lanes == 1:
-            rows = tables.tolist()
-
-            def find(i: int, slot: int) -> tuple[int, int, int]:
-                row = rows[places[i]]
-                symbol = bisect_right(row, slot) - 1
-                return symbol, row[symbol], row[symbol + 1] - row[symbol]
-
-            places = contexts.tolist()
-            return self._one(len(places), find)
-
-        starts, freqs = tables[:, :-1].ravel(), np.diff(tables, axis=1).ravel()
-        symbols_of = np.repeat(np.tile(np.arange(tables.shape[1] - 1, dtype=np.uint8), len(tables)), freqs)  # of every slot, by context
-        slot_0, symbol_0 = contexts << BITS, contexts * (tables.shape[1] - 1)
-
-        def find_all(at: slice, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            symbol = symbols_of[slot_0[at] + slots]
-            cell = symbol_0[at] + symbol
-            return symbol, starts[cell], freqs[cell]
-
-        return self._many(len(contexts), find_all)
-
-    def uniform(self, sizes: Index, symbols: Index | None = None) -> Index:
-        if self.lanes == 1:
-            several = sizes.tolist()
-
-            def find(i: int, slot: int) -> tuple[int, int, int]:
-                n = several[i]
-                symbol = ((slot + 1) * n - 1) >> BITS
-                start = (symbol << BITS) // n
-                return symbol, start, ((symbol + 1) << BITS) // n - start
-
-            return self._one(len(several), find)
-
-        def find_all(at: slice, slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            n = sizes[at]
-            symbol = ((slots + 1) * n - 1) >> BITS
-            start = (symbol << BITS) // n
-            return symbol, start, ((symbol + 1) << BITS) // n - start
-
-        return self._many(len(sizes), find_all)
+        return self._one(tables.tolist(), contexts.tolist()) if self.lanes == 1 else self._many(tables, contexts)
 
     def finish(self) -> None:
         """The states are back where the encoder began, and nothing is left over."""
         if (self.x != LOW).any() or self.at != len(self.words):
             raise WireError("a body that does not end where its symbols end")
 
-    def _one(self, n: int, find: Callable[[int, int], tuple[int, int, int]]) -> Index:
-        x, at, words = int(self.x[0]), self.at, self.words
-        out: list[int] = []
-        for i in range(n):
-            slot = x & (TOTAL - 1)
-            symbol, start, freq = find(i, slot)
-            out.append(symbol)
-            x = freq * (x >> BITS) + slot - start
+    def _one(self, rows: list[list[int]], contexts: list[int]) -> Index:
+        x, read, out = int(self.x[0]), 0, list[int]()
+        words = self.words[self.at : self.at + len(contexts)].tolist()  # a symbol takes one at most
+        for context in contexts:
+            row, slot = rows[context], x & (TOTAL - 1)
+            symbol = bisect_right(row, slot)  # and one
+            start = row[symbol - 1]
+            x = (row[symbol] - start) * (x >> BITS) + slot - start
+            out.append(symbol - 1)
             if x < LOW:
-                if at == len(words):
+                if read == len(words):
                     raise WireError("a body that ends before its symbols do")
-                x = x << 16 | int(words[at])
-                at += 1
-        self.x[0], self.at = x, at
+                x, read = x << 16 | words[read], read + 1
+        self.x[0], self.at = x, self.at + read
         return np.array(out, np.int64)
 
-    def _many(self, n: int, find: Callable[[slice, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Index:
-        out = np.empty(n, np.int64)
-        for at in range(0, n, self.lanes):
-            some = slice(at, min(at + self.lanes, n))
+    def _many(self, tables: Tables, contexts: Index) -> Index:
+        starts, freqs = tables[:, :-1].ravel(), np.diff(tables, axis=1).ravel()
+        symbols_of = np.repeat(np.tile(np.arange(tables.shape[1] - 1, dtype=np.uint16), len(tables)), freqs)  # of every slot, by context
+        slot_0, symbol_0 = contexts << BITS, contexts * (tables.shape[1] - 1)
+        out = np.empty(len(contexts), np.int64)
+        for at in range(0, len(contexts), self.lanes):
+            some = slice(at, min(at + self.lanes, len(contexts)))
             x = self.x[: some.stop - at]
             slots = x & (TOTAL - 1)
-            out[some], start, freq = find(some, slots)
+            out[some] = symbol = symbols_of[slot_0[some] + slots]
+            cell = symbol_0[some] + symbol
             x >>= BITS
-            x *= freq
-            x += slots - start
+            x *= freqs[cell]
+            x += slots - starts[cell]
             low = (x < LOW).nonzero()[0]
             if self.at + len(low) > len(self.words):
                 raise WireError("a body that ends before its symbols do")
@@ -168,6 +125,11 @@ def tables_of(weights: Int[np.ndarray, "contexts symbols"], allowed: Shaped[np.n
     freqs = possible + (TOTAL - possible.sum(1, keepdims=True)) * w // w.sum(1, keepdims=True)
     freqs[np.arange(len(w)), w.argmax(1)] += TOTAL - freqs.sum(1)
     return np.concatenate([np.zeros((len(w), 1), np.int64), freqs.cumsum(1)], 1)
+
+
+def even(symbols: int) -> Tables:
+    """Of so many symbols none is likelier; one context."""
+    return (np.arange(symbols + 1) << BITS)[None] // symbols
 
 
 def _bytes(states: list[int] | np.ndarray, words: np.ndarray) -> bytes:
