@@ -34,7 +34,7 @@ from fedh2l.wire import HEADER
 HERE = Path(__file__).parents[1]
 OUT = Path("build/bench")
 NOTHING = "nothing exchanged"
-OURS = ["lattice", "adaptive", "adaptive 0.016", "adaptive 0.03"]  # the number is `least`, where it is not the default
+OURS = ["lattice", "adaptive", "adaptive lead=1", "adaptive lead=0", "adaptive least=0.016"]  # what is not the default
 NAMES = ["float32", *OURS, NOTHING, "cfd-4bit", "cfd-2bit", "cfd-1bit", "uint8", "float16"]
 LAST = 10  # rounds
 RIVAL_BEGINS = 8  # rounds before which it does not speak; chosen on validation images of ten classes among 1, 3, 5 and 8
@@ -71,9 +71,9 @@ class Timed:
 def named(codec: str) -> Codec:
     if codec.startswith("cfd"):
         return CFD(int(codec[4]))
-    name, _, least = codec.partition(" ")
-    found = codec_of(name)
-    return replace(found, least=float(least)) if least and isinstance(found, Lattice) else found
+    name, _, field = codec.partition(" ")
+    found, (key, _, value) = codec_of(name), field.partition("=")
+    return replace(found, **{key: float(value)}) if key and isinstance(found, Lattice) else found
 
 
 def measured(federation: Federation, codec: str, seed: int, weight: float) -> dict[str, Any]:

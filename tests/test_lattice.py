@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fedh2l.codecs import CODECS, codec_of
 from fedh2l.codecs.codec import Held, WireError
-from fedh2l.codecs.lattice import best_moves, uniform
+from fedh2l.codecs.lattice import Lattice, best_moves, uniform
 from fedh2l.codecs.moves import FIRST, ROW, SHARES, nearest
 from fedh2l.codecs.rans import MANY, TOTAL, Reader, Writer, even, tables_of
 
@@ -54,6 +54,24 @@ def test_what_is_held_follows_the_posteriors_and_never_moves_away(name: str) -> 
             assert after.sum(1).mean() < 0.15 * signal
 
 
+def test_with_a_lead_what_is_held_is_less_behind_posteriors_that_go_on() -> None:
+    rng = np.random.default_rng(0)
+    start, way = rng.normal(size=(300, 100)), 2 * rng.normal(size=(300, 100))
+    logits = [start + t / 20 * way + 0.1 * rng.normal(size=way.shape) for t in range(40)]
+    frames = [(np.exp(z) / np.exp(z).sum(1, keepdims=True)).astype(np.float32) for z in logits]
+    lags = []
+    for lead in (0.0, 0.5):
+        codec, held, behind = Lattice("adaptive", 5, adaptive=True, lead=lead), None, []
+        for t, probs in enumerate(frames):
+            _, held = codec.encode(probs, held)
+            if t > 3:
+                step = (probs - frames[t - 3]) / 3
+                missing = probs - held["counts"].astype(np.float32) / ROW
+                behind.append(float((missing * step).sum() / np.square(step).sum()))
+        lags.append(np.mean(behind))  # rounds
+    assert abs(lags[1]) < 0.5 * lags[0]
+
+
 @pytest.mark.parametrize("name", LATTICES)
 def test_rows_that_stay_where_they_are_cost_next_to_nothing(name: str) -> None:
     codec, held, sizes = codec_of(name), None, []
@@ -84,17 +102,19 @@ def test_the_sooner_a_view_passes_the_less_is_said_about_it(name: str) -> None:
     np.testing.assert_array_equal(told, said["counts"].astype(np.float32) / ROW)
 
 
-def test_the_best_move_is_the_best_of_all_moves() -> None:
+@pytest.mark.parametrize("lead", [0.0, 0.5])
+def test_the_best_move_is_the_best_of_all_moves(lead: float) -> None:
     probs, counts = walks(50, 6, 3, 3)[-1], np.random.default_rng(0).multinomial(ROW, np.full(6, 1 / 6), 50).astype(np.uint16)
-    classes, share, gain = best_moves(probs, counts, SHARES)
+    classes, share, gain = best_moves(probs, counts, SHARES, lead)
     held, corners = counts / ROW, np.eye(6)
     before = ((probs - held) ** 2).sum(1)
     steps = 0.5 ** np.arange(1, SHARES + 1)
     moved = held[:, None, None] * (1 - steps[:, None]) + corners[:, None] * steps[:, None]
     gains = before[:, None, None] - ((probs[:, None, None] - moved) ** 2).sum(-1)  # rows, classes, shares
     np.testing.assert_allclose(gain, gains[np.arange(50), classes, share], atol=1e-5)
-    towards_it = gains[np.arange(50), classes]
-    np.testing.assert_allclose(gain, towards_it.max(1), atol=1e-5)
+    ahead = probs + lead * (probs - held)  # the way to it is longer by the lead
+    farther = -((ahead[:, None] - moved[np.arange(50), classes]) ** 2).sum(-1)
+    np.testing.assert_allclose(farther[np.arange(50), share], farther.max(1), atol=1e-5)
 
 
 @given(st.integers(1, 300), st.integers(0, 2**32 - 1), st.sampled_from([1, MANY]))

@@ -23,26 +23,28 @@ class Lattice:
     """Rows of counts that sum to 2^15. With more classes moves are finer; `adaptive`: coarser as the rows become sure.
 
     Peers that teach one another become sure of an example as they come to agree on it. In a row of a hundred classes, probabilities are
-    smaller, and coarse moves would drown them.
+    smaller, and coarse moves would drown them. Rows that move only where it brings enough stay behind posteriors that go on in one
+    direction, and who learns from yesterday's posteriors learns slower; so a move leads by as much as rows lag.
     """
 
     name: str
     kind: int
     adaptive: bool
-    least: float = 0.004  # what a move must take off a row's squared error, as a part of `signal`
+    least: float = 0.004  # what a move must take off a row's squared error, as a part of `signal`; less with many classes
+    lead: float = 0.5  # by how much more than the way to a row a move is chosen; what is held would else always lag behind
     passing: float = 0.1  # over the rounds that a view lasts, instead of `least` where it is more: what soon passes may be coarse
 
     def encode(self, probs: Probs, held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
         before = held or uniform(probs.shape)
         signal = float(np.square(probs - np.float32(1 / probs.shape[1])).sum(1).mean())
-        many = max(probs.shape[1] / FEW, 1.0)
+        many, lead = max(probs.shape[1] / FEW, 1.0), self.lead if held else 0.0
         coarse = max(COARSE * signal**0.5 if self.adaptive else 0.0, FINEST) / many
         finest = min(max(ceil(-log2(coarse)), 1), SHARES)
-        least = signal * max(self.least, self.passing / lasts if lasts else 0.0)
+        least = signal * max(self.least / many ** (1 / 3), self.passing / lasts if lasts else 0.0)
 
         def choose(rows: Int[np.ndarray, " n"], counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             blocks = range(0, max(len(rows), 1), BLOCK)
-            found = [best_moves(probs[rows[at : at + BLOCK]], counts[at : at + BLOCK], finest) for at in blocks]
+            found = [best_moves(probs[rows[at : at + BLOCK]], counts[at : at + BLOCK], finest, lead) for at in blocks]
             classes, share, gain = (np.concatenate(parts) for parts in zip(*found, strict=True))
             go = gain > least
             return go, classes[go], share[go]
@@ -61,16 +63,20 @@ class Lattice:
         return shares(after["counts"]), after
 
 
-def best_moves(probs: Probs, counts: Counts, finest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each row the class, the share (0: a half, to finest - 1) of the best single move, and how much it takes off the squared error."""
+def best_moves(probs: Probs, counts: Counts, finest: int, lead: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each row the class, the share (0: a half, to finest - 1) of the best single move, and how much it takes off the squared error.
+
+    The share is the best one for a way that is longer by `lead`.
+    """
     held = shares(counts)
     wanted = probs - held
     classes, row = wanted.argmax(1), np.arange(len(probs))
     along = wanted[row, classes] - np.einsum("rc,rc->r", wanted, held)  # (p − h)·(e − h): a move goes from h towards the corner e
     length = 1 - 2 * held[row, classes] + np.einsum("rc,rc->r", held, held)  # ‖e − h‖²
     step = np.float32(0.5) ** np.arange(1, finest + 1, dtype=np.float32)
-    gains = 2 * step * along[:, None] - step**2 * length[:, None]
-    share = gains.argmax(1)
+    longer, back = 2 * step * along[:, None], step**2 * length[:, None]
+    share = ((1 + lead) * longer - back).argmax(1)
+    gains = longer - back
     return classes, share, gains[row, share]
 
 
