@@ -1,5 +1,6 @@
 """Doctor: every failure is found before joining, with what to do about it."""
 
+import datetime
 import ssl
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import live_member
 from conftest import seed_set
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.data.seedset_file import save_seed_set
+from fedh2l.live import authority as authorities
+from fedh2l.live.authority import make_authority
 from fedh2l.live.doctor import Finding, examine
 from fedh2l.live.identity import make_identity, open_identity
 from fedh2l.live.invite import admit, answer, convene, read_answer
@@ -38,8 +41,7 @@ def invite(tmp_path: Path) -> Iterator[Path]:
         (tmp_path / "rome.pem").write_text(terms.member("rome").certificate)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=terms.authority)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_cert_chain(tmp_path / "rome.pem", rome.link_key)
-        thread = threading.Thread(target=_answer_once, args=(server, context))
+        thread = threading.Thread(target=_answer_once, args=(server, context, (tmp_path / "rome.pem", rome.link_key)))
         thread.start()
         save_seed_set(SEEDS, tmp_path / "seeds")
         yield tmp_path / "invite.json"
@@ -47,9 +49,10 @@ def invite(tmp_path: Path) -> Iterator[Path]:
         thread.join()
 
 
-def _answer_once(server: socket, context: ssl.SSLContext) -> None:
+def _answer_once(server: socket, context: ssl.SSLContext, chain: tuple[Path, Path]) -> None:
     try:
         link, _ = server.accept()
+        context.load_cert_chain(*chain)
         with link, context.wrap_socket(link, server_side=True) as tls:
             tls.recv(1)
     except OSError:
@@ -95,3 +98,13 @@ def test_a_member_that_does_not_listen_is_found(invite: Path) -> None:
     invite.write_bytes(signed(admit(terms, rome, [read_answer(away)]), rome))
     finding = found(invite)["reach rome"]
     assert not finding.ok and "nobody listens" in finding.found and finding.fix
+
+
+def test_a_clock_that_is_a_day_behind_the_others_is_a_finding(invite: Path) -> None:
+    rome = open_identity(invite.parent / "rome")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(authorities, "SKEW", -datetime.timedelta(days=1))
+        ahead = make_authority(rome.folder / "authority").issue(rome.request(["127.0.0.1"]), "rome", ["127.0.0.1"], 30)
+    (invite.parent / "rome.pem").write_text(ahead)
+    finding = found(invite)["reach rome"]
+    assert not finding.ok and "not yet valid" in finding.found and "clock" in finding.fix

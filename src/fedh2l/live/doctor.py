@@ -85,7 +85,7 @@ def _certificate(terms: Terms, member: Member, me: Identity) -> Iterator[Finding
         return
     if not mine:
         yield Finding("certificate", False, "for another link key than the one here", again)
-    now, end, start = datetime.datetime.now(datetime.UTC), certificate.not_valid_after_utc, certificate.not_valid_before_utc
+    now, end, start = _now(), certificate.not_valid_after_utc, certificate.not_valid_before_utc
     if now >= end:
         yield Finding("certificate", False, f"ended on {end:%Y-%m-%d}", again)
     else:
@@ -95,6 +95,10 @@ def _certificate(terms: Terms, member: Member, me: Identity) -> Iterator[Finding
         yield Finding("clock", False, f"{now:%Y-%m-%d %H:%M} UTC, before the certificate was made", "set it: timedatectl set-ntp true")
     else:
         yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC: compare it with your own")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def _port(member: Member) -> Finding:
@@ -139,6 +143,9 @@ def _reach(terms: Terms, mine: Member, other: Member, me: Identity) -> Finding:
     except TimeoutError:
         return Finding(what, False, f"{other.address}: no answer in {PATIENCE:.0f} s",
                        f"a firewall drops it: yours must let TCP {port} out, {other.name}'s must let it in; or use a relay")  # fmt: skip
+    except ssl.SSLCertVerificationError as error:
+        return Finding(what, False, f"{other.address}: {error.verify_message}",
+                       f"compare the clocks ({_now():%Y-%m-%d %H:%M} UTC here); if they agree, the invites")  # fmt: skip
     except ssl.SSLError as error:
         return Finding(what, False, f"{other.address}: {error.reason or error}",
                        "its certificate is of another federation or address, or a proxy opens your TLS: compare the invites")  # fmt: skip

@@ -20,7 +20,7 @@ from fedh2l.live.member_folder import MemberFolder, memory
 from fedh2l.live.newest import Newest
 from fedh2l.live.own_model import accuracy, save_model
 from fedh2l.live.rules import TermsError
-from fedh2l.live.terms import Terms, read_terms
+from fedh2l.live.terms import Member, Terms, read_terms
 from fedh2l.loop import Round, run
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
@@ -77,6 +77,7 @@ def join(
         yield News(text=f"all {folder.done} rounds are finished; the model lies in {folder.path}")
         return
     restarted_at_end = folder.done >= terms.rounds
+    yield _said(folder, _way(terms.member(peer.name), terms))
     with ExitStack() as stack:
         stack.enter_context(threadpool_limits(1))  # the same sums in the same order, whatever the machine
         exchange = stack.enter_context(ZenohP2P(terms, identity, folder.path, since=folder.since, invite=data))
@@ -115,6 +116,12 @@ def check_terms(terms: Terms, identity: Identity, seeds: SeedSet) -> None:
         raise FedH2LError(f"the seed set ({seeds.fingerprint}) is not the one of the terms ({terms.seed_set[:16]}); ask for the file")
     if terms.asynchronous and (seeds.view != "none" or seeds.mixtures or terms.method.exchange != "set"):
         raise FedH2LError("without a barrier the questions must not change: a seed set with view none, no mixtures, and exchange set")
+
+
+def _way(me: Member, terms: Terms) -> str:
+    """What a person reads as long as nobody else is there."""
+    relays = " or ".join(r.address for r in terms.relays) or "no address"
+    return f"{me.name}: listening at {me.address}" if me.address else f"{me.name}: waiting for a relay at {relays}"
 
 
 def _rounds(exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Rows | None) -> Iterator[News]:
