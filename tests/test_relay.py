@@ -11,11 +11,14 @@ TWO, ROUNDS = MEMBERS[:2], 60
 
 
 def behind_nat(town: Town, rounds: int) -> None:
-    """Two members without an address that federate through the relay."""
+    """Two members without an address that federate through the relay, and wait for it where it comes later than they."""
     found(town, TWO, relay=True, rounds=rounds)
-    town.relay()
     for name in TWO:
         town.join(name, model="oslo")
+    while not all("waiting for a relay at 127.0.0.1:" in town.said(name) for name in TWO):
+        assert all(process.poll() is None for process in town.running.values())
+        time.sleep(0.05)
+    town.relay()
     for name in TWO:
         town.until(name, 2)
 
