@@ -11,6 +11,14 @@ import pytest
 
 QUICK = ["--peers", "mlp", "--domains", "2", "--rounds", "2", "--steps", "2", "--no-references", "--workers", "1"]
 
+WITHOUT_TORCH = """import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Nothing())
+"""
+
 
 def fedh2l(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error::ResourceWarning", "-m", "fedh2l", *map(str, arguments)]
@@ -32,6 +40,14 @@ def test_the_help_of_run_teaches_every_flag(tmp_path: Path) -> None:
     for flag in flags.split():
         assert f"--{flag}" in text, flag
     assert "λ" in text
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_not_installed_is_named_with_what_installs_it(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_TORCH)
+    done = fedh2l("run", *QUICK[:-1], workers, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "fedh2l: this needs torch, which is not installed: pip install 'fedh2l[torch]'"
 
 
 def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:

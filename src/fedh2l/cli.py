@@ -39,6 +39,9 @@ app.command("fedh2l.live.side_commands:relay", name="relay", help="Carry posts b
 app.command("fedh2l.live.side_commands:watch", name="watch", help="A local page with what happens.")
 
 
+EXTRAS = {"torch": "torch", "sklearn": "sklearn", "zenoh": "zenoh", "cryptography": "zenoh", "pooch": "data"}  # module: what installs it
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Exits with 2 after a refusal, which is one line on standard error."""
     tokens = sys.argv[1:] if arguments is None else arguments
@@ -49,6 +52,11 @@ def main(arguments: list[str] | None = None) -> None:
         _refuse(str(error))
     except FileNotFoundError as error:
         _refuse(f"{error.filename}: no such file")
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get(str(error.name).partition(".")[0])
+        if extra is None:
+            raise
+        _refuse(f"this needs {error.name}, which is not installed: pip install 'fedh2l[{extra}]'")
     except KeyboardInterrupt:
         print("\nstopped; go on with fedh2l run --resume FOLDER", file=sys.stderr)
         sys.exit(130)

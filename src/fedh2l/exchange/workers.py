@@ -62,6 +62,8 @@ def _receive(link: Connection) -> tuple[str, Any]:
         raise RuntimeError("a worker process died, perhaps for lack of memory; try --workers 1, then --resume the run") from error
     if kind == "refused":
         raise FedH2LError(content)
+    if kind == "missing":
+        raise ModuleNotFoundError(f"No module named {content!r}", name=content)
     if kind == "failed":
         raise RuntimeError(f"a worker process failed:\n{content}")
     return kind, content
@@ -79,6 +81,8 @@ def _child(work: Work, group: Sequence[str], link: Connection) -> None:
         link.send(("end", None))
     except FedH2LError as error:
         link.send(("refused", str(error)))
+    except ModuleNotFoundError as error:
+        link.send(("missing", error.name))
     except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         return  # the parent is gone
     except Exception:
