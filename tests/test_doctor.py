@@ -100,11 +100,18 @@ def test_a_member_that_does_not_listen_is_found(invite: Path) -> None:
     assert not finding.ok and "nobody listens" in finding.found and finding.fix
 
 
-def test_a_clock_that_is_a_day_behind_the_others_is_a_finding(invite: Path) -> None:
+@pytest.mark.parametrize(
+    ("authority", "from_now", "what", "fix"),
+    [("rome/authority", 1, "not yet valid", "clocks"), ("another", -1, "unable to get local issuer", "another federation")],
+)
+def test_a_clock_that_is_behind_and_another_authority_are_told_apart(
+    invite: Path, authority: str, from_now: int, what: str, fix: str
+) -> None:
     rome = open_identity(invite.parent / "rome")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(authorities, "SKEW", -datetime.timedelta(days=1))
-        ahead = make_authority(rome.folder / "authority").issue(rome.request(["127.0.0.1"]), "rome", ["127.0.0.1"], 30)
-    (invite.parent / "rome.pem").write_text(ahead)
+        maker = make_authority(invite.parent / authority)
+        patch.setattr(authorities, "SKEW", -datetime.timedelta(days=from_now))
+        told = maker.issue(rome.request(["127.0.0.1"]), "rome", ["127.0.0.1"], 30)
+    (invite.parent / "rome.pem").write_text(told)
     finding = found(invite)["reach rome"]
-    assert not finding.ok and "not yet valid" in finding.found and "clock" in finding.fix
+    assert not finding.ok and what in finding.found and fix in finding.fix

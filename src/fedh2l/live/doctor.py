@@ -27,6 +27,7 @@ from fedh2l.seedset import SeedSet
 from fedh2l.wire import Session, encode
 
 PATIENCE = 5.0  # seconds for a connection
+UNTIMELY = (9, 10)  # OpenSSL's numbers for a certificate that is not valid yet, or no longer
 SOON = 14  # days before its end at which a certificate is worth a word
 
 
@@ -143,11 +144,10 @@ def _reach(terms: Terms, mine: Member, other: Member, me: Identity) -> Finding:
     except TimeoutError:
         return Finding(what, False, f"{other.address}: no answer in {PATIENCE:.0f} s",
                        f"a firewall drops it: yours must let TCP {port} out, {other.name}'s must let it in; or use a relay")  # fmt: skip
-    except ssl.SSLCertVerificationError as error:
-        return Finding(what, False, f"{other.address}: {error.verify_message}",
-                       f"compare the clocks ({_now():%Y-%m-%d %H:%M} UTC here); if they agree, the invites")  # fmt: skip
     except ssl.SSLError as error:
-        return Finding(what, False, f"{other.address}: {error.reason or error}",
+        unverified = isinstance(error, ssl.SSLCertVerificationError)
+        return Finding(what, False, f"{other.address}: {error.verify_message if unverified else error.reason or error}",
+                       f"compare the clocks; here it is {_now():%Y-%m-%d %H:%M} UTC" if unverified and error.verify_code in UNTIMELY else
                        "its certificate is of another federation or address, or a proxy opens your TLS: compare the invites")  # fmt: skip
     except OSError as error:
         return Finding(what, False, f"{other.address}: {error}", "no way there from this machine; see docs/live.md on firewalls")
