@@ -28,6 +28,7 @@ test-network: setup  ## attacks, faults and hosts on a real network: minutes; ro
 	$(BIN)/pytest -m slow -n 0 tests/network tests/test_live.py tests/test_comings.py tests/test_relay.py tests/test_watch.py
 
 lint: setup  ## ruff and pyright
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 

@@ -1,7 +1,8 @@
-"""`make bench`: overhead, speed-up, start-up and memory, as ratios measured side by side on this machine, into one table.
+"""`make bench`: overhead, speed-up, start-up and memory, as ratios measured side by side on this
+machine, into one table.
 
-CPU seconds unless it says wall clock; medians of interleaved runs, with the least and the greatest. One thread per process.
-`python benchmarks/bench.py memory overhead` measures these parts only.
+CPU seconds unless it says wall clock; medians of interleaved runs, with the least and the greatest.
+One thread per process. `python benchmarks/bench.py memory overhead` measures these parts only.
 """
 
 import json
@@ -25,8 +26,12 @@ HERE = Path(__file__).parent
 OUT = Path("build/bench")
 TIMES = 5  # interleavings of processes
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-HELP = "import sys; from fedh2l.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules)"
-SPIN = "import numpy as np; a = np.ones((384, 384), np.float32)\nfor _ in range(700): a @ a"  # about a second of a core
+HELP = (
+    "import sys; from fedh2l.cli import main\ntry: main(['--help'])\nexcept SystemExit: "
+    "pass\nprint(*sys.modules)"
+)
+# About a second of a core.
+SPIN = "import numpy as np; a = np.ones((384, 384), np.float32)\nfor _ in range(700): a @ a"
 
 
 class Spent(NamedTuple):
@@ -58,10 +63,15 @@ class Measure:
 
 
 def child(*arguments: str | Path) -> Spent:
-    """Run this Python on the arguments. This process must stay small: a child's peak memory starts from its parent's."""
+    """Run this Python on the arguments.
+
+    This process must stay small: a child's peak memory starts from its parent's.
+    """
     with tempfile.TemporaryFile("w+") as out:
         clock = time.perf_counter()
-        process = subprocess.Popen([sys.executable, *arguments], stdout=out, env=os.environ | ONE_THREAD)
+        process = subprocess.Popen(
+            [sys.executable, *arguments], stdout=out, env=os.environ | ONE_THREAD
+        )
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - clock
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -83,7 +93,10 @@ def start_up() -> list[Measure]:
 
 
 def memory(rounds: int = 3) -> list[Measure]:
-    pairs = [[child(HERE / "loops.py", side, str(rounds)).memory for side in ("federated", "raw")] for _ in range(TIMES)]
+    pairs = [
+        [child(HERE / "loops.py", side, str(rounds)).memory for side in ("federated", "raw")]
+        for _ in range(TIMES)
+    ]
     return [
         Measure("peak memory, federated / raw loop", [f / r for f, r in pairs], 1.15),
         Measure("peak memory, federated", [f for f, _ in pairs], unit=" MB"),
@@ -99,7 +112,9 @@ def overhead(blocks: int = 6, rounds: int = 4) -> list[Measure]:
 
 
 def speed_up(rounds: int = 12) -> list[Measure]:
-    """One against two worker processes on images of MNIST's size, and what two processes get from this machine meanwhile."""
+    """One against two worker processes on images of MNIST's size, and what two processes get from
+    this machine meanwhile.
+    """
     found: dict[str, list[float]] = {"train": [], "whole": [], "cpu": [], "machine": []}
     with tempfile.TemporaryDirectory() as folder:
         write_images(Path(folder))
@@ -110,7 +125,9 @@ def speed_up(rounds: int = 12) -> list[Measure]:
             found["whole"].append(one.wall / two.wall)
             found["cpu"].append(two.cpu / one.cpu)
     return [
-        Measure("wall clock, --workers 1 / --workers 2, rounds", found["train"], 1.6, at_least=True),
+        Measure(
+            "wall clock, --workers 1 / --workers 2, rounds", found["train"], 1.6, at_least=True
+        ),
         Measure(f"  the same with start-up and report, {rounds} rounds", found["whole"]),
         Measure("  the same in CPU seconds: 2 / 1", found["cpu"]),
         Measure("  two independent processes got, meanwhile", found["machine"]),
@@ -120,16 +137,24 @@ def speed_up(rounds: int = 12) -> list[Measure]:
 def federation(folder: Path, workers: int, rounds: int) -> tuple[Spent, float]:
     """(of the whole command, wall-clock seconds of its rounds)."""
     run = "import sys; from fedh2l.cli import main; main(sys.argv[1:])"
-    flags = f"run --data rotated-mnist --data-dir {folder} --rounds {rounds} --evaluate {rounds} --no-references --json --overwrite"
+    flags = (
+        f"run --data rotated-mnist --data-dir {folder} --rounds {rounds} --evaluate {rounds} "
+        "--no-references --json --overwrite"
+    )
     spent = child("-c", run, *flags.split(), "--workers", str(workers), "--out", folder / "run")
     return spent, json.loads(spent.output)["seconds"]["train"]
 
 
 def spare() -> float:
-    """How many times as much two processes get done as one: 2 on two idle cores, less where others work or cores share a unit."""
+    """How many times as much two processes get done as one: 2 on two idle cores, less where others
+    work or cores share a unit.
+    """
     one = child("-c", SPIN).wall
     clock = time.perf_counter()
-    both = [subprocess.Popen([sys.executable, "-c", SPIN], env=os.environ | ONE_THREAD) for _ in range(2)]
+    both = [
+        subprocess.Popen([sys.executable, "-c", SPIN], env=os.environ | ONE_THREAD)
+        for _ in range(2)
+    ]
     for process in both:
         process.wait()
     return 2 * one / (time.perf_counter() - clock)
@@ -139,13 +164,19 @@ def write_images(folder: Path) -> None:
     """Noise in MNIST's files: six peers' training and validation rows, and a few to test on."""
     rng = np.random.default_rng(0)
     for part, rows in (("train", 7500), ("t10k", 600)):
-        for kind, data in (("images-idx3", rng.integers(0, 256, (rows, 28, 28))), ("labels-idx1", np.arange(rows) % 10)):
+        for kind, data in (
+            ("images-idx3", rng.integers(0, 256, (rows, 28, 28))),
+            ("labels-idx1", np.arange(rows) % 10),
+        ):
             head = bytes([0, 0, 8, data.ndim]) + np.array(data.shape, ">u4").tobytes()
             (folder / f"{part}-{kind}-ubyte").write_bytes(head + data.astype(np.uint8).tobytes())
 
 
 def table_of(measures: Sequence[Measure]) -> Table:
-    where = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}"
+    where = (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load "
+        f"{os.getloadavg()[1]:.1f}"
+    )
     table = Table(title=where, title_justify="left")
     table.add_column("measured side by side")
     for heading in ("median", "least to greatest", "target", ""):
@@ -165,10 +196,14 @@ def main(*names: str) -> None:
     measures = [m for name in names or parts for m in parts[name]()]
     OUT.mkdir(parents=True, exist_ok=True)
     told = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "python": sys.version.split()[0], "cores": os.cpu_count(),
-        "load_before": load, "load_after": os.getloadavg(), "seconds": time.perf_counter() - clock,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": sys.version.split()[0],
+        "cores": os.cpu_count(),
+        "load_before": load,
+        "load_after": os.getloadavg(),
+        "seconds": time.perf_counter() - clock,
         "measures": [asdict(m) | {"median": m.median, "met": m.met} for m in measures],
-    }  # fmt: skip
+    }
     (OUT / "bench.json").write_text(json.dumps(told, indent=1))
     Console().print(table_of(measures))
     print(f"{told['seconds']:.0f} s; {OUT / 'bench.json'}")

@@ -1,7 +1,9 @@
-"""The rival: constrained quantisation to 1, 2 or 4 bits, change against the last round, and an entropy coder (after CFD, arXiv:2012.00632).
+"""The rival: constrained quantisation to 1, 2 or 4 bits, change against the last round, and an
+entropy coder (after CFD, arXiv:2012.00632).
 
-Every row becomes counts that sum to 2^bits - 1; each count is coded in the context of the same count of the last round, by the coder and
-with the learning statistics that our own codecs use, so that what is compared is what is said and not how well it is packed.
+Every row becomes counts that sum to 2^bits - 1; each count is coded in the context of the same
+count of the last round, by the coder and with the learning statistics that our own codecs use, so
+that what is compared is what is said and not how well it is packed.
 """
 
 from dataclasses import dataclass
@@ -33,23 +35,41 @@ class CFD:
     def total(self) -> int:
         return (1 << self.bits) - 1
 
-    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
+    def encode(
+        self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None
+    ) -> tuple[bytes, Held]:
         counts = to_counts(probs, self.total)
         writer = Writer(LANES if counts.size > 2048 else 1)
         after = self._coded(writer, counts.shape, held, counts.ravel().astype(np.int64))
         return writer.finish(), after
 
-    def decode(self, body: bytes, shape: tuple[int, int], held: Held | None) -> tuple[Float[np.ndarray, "rows classes"], Held]:
+    def decode(
+        self, body: bytes, shape: tuple[int, int], held: Held | None
+    ) -> tuple[Float[np.ndarray, "rows classes"], Held]:
         reader = Reader(body, LANES if shape[0] * shape[1] > 2048 else 1)
         after = self._coded(reader, shape, held, None)
         reader.finish()
         sums = np.maximum(after["counts"].sum(1, keepdims=True), 1)
         return (after["counts"] / sums).astype(np.float32), after
 
-    def _coded(self, coder: Writer | Reader, shape: tuple[int, int], held: Held | None, symbols: np.ndarray | None) -> Held:
+    def _coded(
+        self,
+        coder: Writer | Reader,
+        shape: tuple[int, int],
+        held: Held | None,
+        symbols: np.ndarray | None,
+    ) -> Held:
         many = self.total + 1
-        before = held["counts"].ravel().astype(np.int64) if held else np.zeros(shape[0] * shape[1], np.int64)
-        weights = held["weights"] if held else np.full((many, many), 16, np.int64) + 160 * np.eye(many, dtype=np.int64)
+        before = (
+            held["counts"].ravel().astype(np.int64)
+            if held
+            else np.zeros(shape[0] * shape[1], np.int64)
+        )
+        weights = (
+            held["weights"]
+            if held
+            else np.full((many, many), 16, np.int64) + 160 * np.eye(many, dtype=np.int64)
+        )
         told = coder.code(tables_of(weights), before, symbols)
         hits = np.zeros_like(weights)
         np.add.at(hits, (before, told), 16)

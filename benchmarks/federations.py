@@ -1,4 +1,6 @@
-"""Federations to measure codecs on: unlike networks on MNIST, with ten classes (digits) and with a hundred (digit × angle)."""
+"""Federations to measure codecs on: unlike networks on MNIST, with ten classes (digits) and with a
+hundred (digit × angle).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +28,9 @@ ANGLES = tuple(range(0, 150, 15))  # of the hundred classes
 
 @dataclass(frozen=True)
 class Federation:
-    """Every peer's private rows, the seed set, and rows to choose and to report on: of every peer's domain, or of all classes alike."""
+    """Every peer's private rows, the seed set, and rows to choose and to report on: of every peer's
+    domain, or of all classes alike.
+    """
 
     private: list[Rows]
     seeds: SeedSet
@@ -35,23 +39,42 @@ class Federation:
     steps: int  # per round
     warmup: int = 0  # rounds before the first exchange
 
-    def peers(self, seed: int, models: Sequence[str] = UNLIKE, *, one_start: bool = False, augmented: bool = False) -> list[Peer]:
-        """`one_start`: all begin with the same weights, as FedAvg must. `augmented`: private images are seen in ever new views."""
-        augment = geometry if augmented else None
-        return [Peer(f"p{i}", self._learner(i, m, seed, one_start, augment), self.seeds) for i, m in enumerate(models)]
+    def peers(
+        self,
+        seed: int,
+        models: Sequence[str] = UNLIKE,
+        *,
+        one_start: bool = False,
+        augmented: bool = False,
+    ) -> list[Peer]:
+        """`one_start`: all begin with the same weights, as FedAvg must.
 
-    def _learner(self, i: int, model: str, seed: int, one_start: bool, augment: View | None) -> TorchLearner:
+        `augmented`: private images are seen in ever new views.
+        """
+        augment = geometry if augmented else None
+        return [
+            Peer(f"p{i}", self._learner(i, m, seed, one_start, augment), self.seeds)
+            for i, m in enumerate(models)
+        ]
+
+    def _learner(
+        self, i: int, model: str, seed: int, one_start: bool, augment: View | None
+    ) -> TorchLearner:
         rows = self.private[i]
         torch.manual_seed(1000 * seed + (0 if one_start else i))
         net = NETWORKS[model](rows[0].shape[1:], len(self.seeds.classes))
         optimizer = torch.optim.Adam(net.parameters(), RATE, foreach=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, ROUNDS * self.steps)
-        return TorchLearner(net, optimizer, rows, schedule=schedule, seed=1000 * seed + i, augment=augment)
+        return TorchLearner(
+            net, optimizer, rows, schedule=schedule, seed=1000 * seed + i, augment=augment
+        )
 
 
 def all_domains(peers: Sequence[Peer], parts: Sequence[Rows]) -> float:
     """Accuracy in %, the mean over peers and domains."""
-    return 100 * float(np.mean([accuracy(p.learner.posteriors(x), y) for p in peers for x, y in parts]))
+    return 100 * float(
+        np.mean([accuracy(p.learner.posteriors(x), y) for p in peers for x, y in parts])
+    )
 
 
 @cache
@@ -60,23 +83,41 @@ def ten(folder: Path, seed: int, *, labelled: bool = False) -> Federation:
     data = rotated_mnist(folder, domains=PEERS, seed=seed, seed_share=0.1)
     seeds = data.seed_set if labelled else data.seed_set.unlabelled()
     domains = list(data.domains.values())
-    return Federation([d.train for d in domains], seeds, [d.validation for d in domains], [d.test for d in domains], 10)
+    return Federation(
+        [d.train for d in domains],
+        seeds,
+        [d.validation for d in domains],
+        [d.test for d in domains],
+        10,
+    )
 
 
 @cache
 def hundred(folder: Path, seed: int) -> Federation:
-    """A class for each digit at each of ten angles: 15,000 private rows dealt out by Dirichlet(0.3) class by class; 1000 seed rows.
+    """A class for each digit at each of ten angles: 15,000 private rows dealt out by Dirichlet(0.3)
+    class by class; 1000 seed rows.
 
-    The first exchange is after 12 rounds, chosen on validation images among 4, 8, 12, 16 and 20 with float32 and random seed 0.
+    The first exchange is after 12 rounds, chosen on validation images among 4, 8, 12, 16 and 20
+    with float32 and random seed 0.
     """
     train, test = load_mnist(folder)
     rng = np.random.default_rng([seed, 7])
     order = rng.permutation(len(train[1]))
-    rows = [_turned(train, part, rng) for part in np.split(order[: 15_000 + 1_000 + 3_000], [15_000, 16_000])]
+    rows = [
+        _turned(train, part, rng)
+        for part in np.split(order[: 15_000 + 1_000 + 3_000], [15_000, 16_000])
+    ]
     parts = dirichlet(rows[0][1], PEERS, 0.3, rng, least=64)
     seeds = SeedSet(rows[1][0], tuple(f"{d}at{a}" for d in range(10) for a in ANGLES))
     private = [(rows[0][0][p], rows[0][1][p]) for p in parts]
-    return Federation(private, seeds, [rows[2]], [_turned(test, rng.permutation(len(test[1]))[:5_000], rng)], 30, warmup=12)
+    return Federation(
+        private,
+        seeds,
+        [rows[2]],
+        [_turned(test, rng.permutation(len(test[1]))[:5_000], rng)],
+        30,
+        warmup=12,
+    )
 
 
 def _turned(rows: Rows, pick: np.ndarray, rng: np.random.Generator) -> Rows:

@@ -1,7 +1,9 @@
-"""The same training twice: as a federation, and as the raw PyTorch loop that a person would write. Run by bench.py, a process each.
+"""The same training twice: as a federation, and as the raw PyTorch loop that a person would write.
+Run by bench.py, a process each.
 
-`python loops.py ratios BLOCKS ROUNDS` prints CPU seconds of both, taken by turns in one process with one thread;
-`python loops.py federated|raw ROUNDS` only does the work, for its peak memory to be read from outside.
+`python loops.py ratios BLOCKS ROUNDS` prints CPU seconds of both, taken by turns in one process
+with one thread; `python loops.py federated|raw ROUNDS` only does the work, for its peak memory to
+be read from outside.
 """
 
 import json
@@ -37,7 +39,9 @@ class Task:
 
 
 def tasks() -> list[Task]:
-    """The six unlike networks, each with its own noise for images: what is learnt does not change what a step costs."""
+    """The six unlike networks, each with its own noise for images: what is learnt does not change
+    what a step costs.
+    """
     made: list[Task] = []
     for i, build in enumerate(NETWORKS.values()):
         torch.manual_seed(i)
@@ -62,13 +66,24 @@ def federated(views: bool) -> Iterator[object]:
     x, y = images(SEED_ROWS, 99)
     seeds = SeedSet(x, tuple("0123456789"), y, view="geometry" if views else "none", mixtures=views)
     augment = geometry if views else None
-    learners = [TorchLearner(t.model, t.optimizer, (t.x, t.y), batch=BATCH, augment=augment, schedule=t.schedule) for t in tasks()]
+    learners = [
+        TorchLearner(
+            t.model, t.optimizer, (t.x, t.y), batch=BATCH, augment=augment, schedule=t.schedule
+        )
+        for t in tasks()
+    ]
     method = FedH2L(WEIGHT, STEPS, SEED_BATCH, conflict="none", reuse=REUSE)
-    return run(method, [Peer(f"peer{i}", learner, seeds) for i, learner in enumerate(learners)], rounds=HORIZON)
+    return run(
+        method,
+        [Peer(f"peer{i}", learner, seeds) for i, learner in enumerate(learners)],
+        rounds=HORIZON,
+    )
 
 
 def raw(views: bool) -> Iterator[object]:
-    """No peers, no messages, no checks: fused batches in the same layout, as many rows, forward passes and augmentations."""
+    """No peers, no messages, no checks: fused batches in the same layout, as many rows, forward
+    passes and augmentations.
+    """
     rng, every = default_rng(0), tasks()
     for t in every:
         t.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -76,7 +91,9 @@ def raw(views: bool) -> Iterator[object]:
     hot = np.eye(CLASSES, dtype=np.float32)[labels]
     past: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=REUSE if views else 1)
     while True:
-        asked, soft = questions(seeds, hot, rng) if views else (tensor(seeds), torch.from_numpy(hot))
+        asked, soft = (
+            questions(seeds, hot, rng) if views else (tensor(seeds), torch.from_numpy(hot))
+        )
         past.append((asked, soft, torch.stack([posteriors(t.model, asked) for t in every]).mean(0)))
         lesson = [torch.cat(parts) for parts in zip(*past, strict=True)]
         for t in every:
@@ -102,10 +119,15 @@ def train(t: Task, lesson: Sequence[Tensor], views: bool, rng: Generator) -> Non
     x, labels, answers = lesson
     t.model.train()
     for _ in range(STEPS):
-        mine, shared = rng.permutation(len(t.x))[:BATCH], torch.from_numpy(rng.permutation(len(x))[:SEED_BATCH])
+        mine, shared = (
+            rng.permutation(len(t.x))[:BATCH],
+            torch.from_numpy(rng.permutation(len(x))[:SEED_BATCH]),
+        )
         private = geometry(t.x[mine], rng) if views else t.x[mine]
         logits = t.model(torch.cat([tensor(private), x[shared]]))
-        loss = cross_entropy(logits[:BATCH], torch.from_numpy(t.y[mine])) + cross_entropy(logits[BATCH:], labels[shared])
+        loss = cross_entropy(logits[:BATCH], torch.from_numpy(t.y[mine])) + cross_entropy(
+            logits[BATCH:], labels[shared]
+        )
         loss = loss - WEIGHT * (answers[shared] * log_softmax(logits[BATCH:], 1)).sum(1).mean()
         t.optimizer.zero_grad()
         loss.backward()

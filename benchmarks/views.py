@@ -1,7 +1,9 @@
-"""Views against bytes: what asking about the seed set in ever new views brings, and what it costs, by schedule and by codec.
+"""Views against bytes: what asking about the seed set in ever new views brings, and what it costs,
+by schedule and by codec.
 
-Five unlike networks on rotated MNIST, 30 rounds of 10 steps, private images augmented alike in every row; payload bytes of one copy of all
-that a peer says, and test accuracy on all domains. `python benchmarks/views.py --data-dir folder`: build/bench/views.json and views.svg.
+Five unlike networks on rotated MNIST, 30 rounds of 10 steps, private images augmented alike in
+every row; payload bytes of one copy of all that a peer says, and test accuracy on all domains.
+`python benchmarks/views.py --data-dir folder`: build/bench/views.json and views.svg.
 """
 
 import argparse
@@ -32,7 +34,10 @@ from fedh2l.wire import Lines
 
 @dataclass(frozen=True)
 class Schedule:
-    """`every`: rounds for which a view is kept. `turns`: so many views again and again, each told against its own last frame."""
+    """`every`: rounds for which a view is kept.
+
+    `turns`: so many views again and again, each told against its own last frame.
+    """
 
     name: str
     codec: str = "float32"
@@ -67,7 +72,15 @@ class InTurn(SeedSet):
 
 def measured(federation: Federation, schedule: Schedule, seed: int) -> dict[str, Any]:
     base = federation.seeds
-    seeds = InTurn(base.x, base.classes, base.labels, base.owners, "geometry", schedule.every, turns=schedule.turns)
+    seeds = InTurn(
+        base.x,
+        base.classes,
+        base.labels,
+        base.owners,
+        "geometry",
+        schedule.every,
+        turns=schedule.turns,
+    )
     peers = replace(federation, seeds=seeds).peers(seed, augmented=True)
     quiet = SeedOnly(federation.steps) if base.labels is not None else Alone(federation.steps)
     algorithm: Algorithm = quiet if schedule is NOTHING else FedH2L(steps=federation.steps)
@@ -78,8 +91,17 @@ def measured(federation: Federation, schedule: Schedule, seed: int) -> dict[str,
             p.lines = lines.setdefault((p.name, seeds.view_index(t)), Lines(p.name))
         for r in run(algorithm, peers, rounds=t + 1, start=t, codec=schedule.coder()):
             sent += float(np.mean(list(r.sent.values()) or [0]))
-    told = {"schedule": schedule.name, "codec": schedule.codec, "passing": schedule.passing, "seed": seed, "sent": sent}
-    scores = {"validation": all_domains(peers, federation.validation), "test": all_domains(peers, federation.test)}
+    told = {
+        "schedule": schedule.name,
+        "codec": schedule.codec,
+        "passing": schedule.passing,
+        "seed": seed,
+        "sent": sent,
+    }
+    scores = {
+        "validation": all_domains(peers, federation.validation),
+        "test": all_domains(peers, federation.test),
+    }
     return told | scores | provenance()
 
 
@@ -87,31 +109,61 @@ def row(runs: Sequence[dict[str, Any]], quiet: Sequence[dict[str, Any]]) -> dict
     tests = [r["test"] for r in runs]
     worth = [r["test"] - q["test"] for r, q in zip(runs, quiet, strict=True)]
     return {
-        "schedule": runs[0]["schedule"], "codec": runs[0]["codec"], "passing": runs[0]["passing"], "n": len(runs),
-        "bytes": float(np.mean([r["sent"] for r in runs])), "accuracy_mean": float(np.mean(tests)), "accuracy_std": spread(tests),
-        "worth_mean": float(np.mean(worth)), "worth_standard_error": spread(worth) / len(worth) ** 0.5,
-        "validation_mean": float(np.mean([r["validation"] for r in runs])), "seeds": [r["seed"] for r in runs],
-        "commits": sorted({r["commit"] for r in runs}), "dates": sorted({r["date"] for r in runs}),
-    }  # fmt: skip
+        "schedule": runs[0]["schedule"],
+        "codec": runs[0]["codec"],
+        "passing": runs[0]["passing"],
+        "n": len(runs),
+        "bytes": float(np.mean([r["sent"] for r in runs])),
+        "accuracy_mean": float(np.mean(tests)),
+        "accuracy_std": spread(tests),
+        "worth_mean": float(np.mean(worth)),
+        "worth_standard_error": spread(worth) / len(worth) ** 0.5,
+        "validation_mean": float(np.mean([r["validation"] for r in runs])),
+        "seeds": [r["seed"] for r in runs],
+        "commits": sorted({r["commit"] for r in runs}),
+        "dates": sorted({r["date"] for r in runs}),
+    }
 
 
 def drawn(found: dict[str, list[dict[str, Any]]]) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
     for axis, (kind, rows) in zip(axes, found.items(), strict=True):
-        axis.set(title=f"seed set {kind}", xlabel="payload of one copy, kB in all", ylabel="accuracy on all domains, %", xscale="log")
-        fresh = sorted((r for r in rows if r["schedule"].startswith("a fresh") and r["codec"] == "adaptive"), key=lambda r: r["bytes"])
-        axis.plot([r["bytes"] / 1000 for r in fresh], [r["accuracy_mean"] for r in fresh], "o-", label="a fresh view each round, adaptive")
+        axis.set(
+            title=f"seed set {kind}",
+            xlabel="payload of one copy, kB in all",
+            ylabel="accuracy on all domains, %",
+            xscale="log",
+        )
+        fresh = sorted(
+            (r for r in rows if r["schedule"].startswith("a fresh") and r["codec"] == "adaptive"),
+            key=lambda r: r["bytes"],
+        )
+        axis.plot(
+            [r["bytes"] / 1000 for r in fresh],
+            [r["accuracy_mean"] for r in fresh],
+            "o-",
+            label="a fresh view each round, adaptive",
+        )
         others = [r for r in rows if r not in fresh and r["bytes"]]
         for r, mark in zip(others, "sD^v<>", strict=False):
-            axis.plot(r["bytes"] / 1000, r["accuracy_mean"], mark, label=f"{r['schedule']}, {r['codec']}")
+            axis.plot(
+                r["bytes"] / 1000, r["accuracy_mean"], mark, label=f"{r['schedule']}, {r['codec']}"
+            )
         axis.grid(alpha=0.3)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small"
+    )
     figure.savefig(OUT / "views.svg")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("FEDH2L_DATA"), required="FEDH2L_DATA" not in os.environ)
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=os.environ.get("FEDH2L_DATA"),
+        required="FEDH2L_DATA" not in os.environ,
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -119,16 +171,26 @@ def main() -> None:
     for labelled, kind in enumerate(("unlabelled", "labelled")):
         table = Table(title=f"views against bytes, seed set {kind}, random seeds {asked.seeds}")
         for heading in ("schedule", "codec", "kB", "all domains %", "worth"):
-            table.add_column(heading, justify="left" if heading in ("schedule", "codec") else "right")
+            table.add_column(
+                heading, justify="left" if heading in ("schedule", "codec") else "right"
+            )
         by: dict[Schedule, list[dict[str, Any]]] = {}
         for seed in asked.seeds:
             for s in SCHEDULES:
                 name = f"views-{kind}-{s.name}-{s.codec}-{s.passing:g}-{seed}"
                 part = ten(asked.data_dir, seed, labelled=bool(labelled))
-                by.setdefault(s, []).append(kept(name, lambda p=part, s=s, seed=seed: measured(p, s, seed)))
+                by.setdefault(s, []).append(
+                    kept(name, lambda p=part, s=s, seed=seed: measured(p, s, seed))
+                )
         found[kind] = [row(runs, by[NOTHING]) for runs in by.values()]
         for r in found[kind]:
-            codec = "" if not r["bytes"] else r["codec"] if r["codec"] == "float32" else f"{r['codec']} {r['passing']:g}"
+            codec = (
+                ""
+                if not r["bytes"]
+                else r["codec"]
+                if r["codec"] == "float32"
+                else f"{r['codec']} {r['passing']:g}"
+            )
             score = f"{r['accuracy_mean']:.2f} ± {r['accuracy_std']:.2f}"
             worth = f"{r['worth_mean']:+.2f} ± {r['worth_standard_error']:.2f}"
             table.add_row(r["schedule"], codec, f"{r['bytes'] / 1000:.1f}", score, worth)

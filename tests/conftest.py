@@ -1,4 +1,7 @@
-"""Small real parts that the tests share: data, networks, peers. Torch runs on one thread, as in a run."""
+"""Small real parts that the tests share: data, networks, peers.
+
+Torch runs on one thread, as in a run.
+"""
 
 import os
 from pathlib import Path
@@ -17,7 +20,8 @@ from leftovers import nothing_is_left as nothing_is_left  # after every test
 from town import town as town
 
 torch.set_num_threads(1)
-settings.register_profile("untimed", deadline=None)  # a test that takes long is no worse on a busy machine
+# A test that takes long is no worse on a busy machine.
+settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
@@ -34,16 +38,26 @@ def seed_set(n: int = 12, classes: int = 3, *, labelled: bool = True) -> SeedSet
     return SeedSet(x, tuple("abcdefgh"[:classes]), y if labelled else None)
 
 
-def mlp(classes: int = 3, features: int = 6, seed: int = 0, *, batchnorm: bool = False) -> nn.Module:
+def mlp(
+    classes: int = 3, features: int = 6, seed: int = 0, *, batchnorm: bool = False
+) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         middle = [nn.BatchNorm1d(16)] if batchnorm else []
         return nn.Sequential(nn.Linear(features, 16), *middle, nn.ReLU(), nn.Linear(16, classes))
 
 
-def torch_learner(seed: int = 0, *, classes: int = 3, batchnorm: bool = False, rows: int = 60) -> TorchLearner:
+def torch_learner(
+    seed: int = 0, *, classes: int = 3, batchnorm: bool = False, rows: int = 60
+) -> TorchLearner:
     model = mlp(classes, seed=seed, batchnorm=batchnorm)
-    return TorchLearner(model, torch.optim.Adam(model.parameters(), 1e-2), blobs(rows, classes, seed=seed), batch=8, seed=seed)
+    return TorchLearner(
+        model,
+        torch.optim.Adam(model.parameters(), 1e-2),
+        blobs(rows, classes, seed=seed),
+        batch=8,
+        seed=seed,
+    )
 
 
 def torch_peers(names: str = "abc", *, labelled: bool = True) -> list[Peer]:
@@ -55,6 +69,11 @@ def torch_peers(names: str = "abc", *, labelled: bool = True) -> list[Peer]:
 def mnist() -> Path:
     """The folder of the real MNIST; the tests that need it are skipped where it is not."""
     here = Path(os.environ.get("FEDH2L_DATA", "no-folder-named"))
-    if not any((here / name).is_file() for name in ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte")):
-        pytest.skip("no MNIST here: put its four IDX files into a folder and name it in FEDH2L_DATA")
+    if not any(
+        (here / name).is_file()
+        for name in ("train-images-idx3-ubyte.gz", "train-images-idx3-ubyte")
+    ):
+        pytest.skip(
+            "no MNIST here: put its four IDX files into a folder and name it in FEDH2L_DATA"
+        )
     return here

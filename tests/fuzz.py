@@ -1,4 +1,5 @@
-"""`make fuzz`: a million bad frames: mutants of every codec, what hypothesis invents, and atheris, which looks for new paths in the code.
+"""`make fuzz`: a million bad frames: mutants of every codec, what hypothesis invents, and atheris,
+which looks for new paths in the code.
 
 The share that atheris takes is skipped, and said to be, where it is not installed.
 """
@@ -14,7 +15,8 @@ from fedh2l.codecs import CODECS
 from hostile import Door
 
 HERE = Path(__file__).parent
-MUTANTS, PARTS, INVENTED, EXPLORED = 900_000, 10, 20_000, 100_000  # frames; of the last two for each of the delta codecs
+# Frames; of the last two for each of the delta codecs.
+MUTANTS, PARTS, INVENTED, EXPLORED = 900_000, 10, 20_000, 100_000
 SLOWEST = 50.0  # CPU milliseconds that a frame may take
 
 
@@ -43,7 +45,9 @@ def explored(codec: str) -> None:
         door.knock(door.signed(door.good[2][:16] + data))
 
     atheris.instrument_all()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-    atheris.Setup(["fuzz", f"-runs={EXPLORED}", "-max_len=400", "-timeout=5", "-verbosity=0"], knocks)
+    atheris.Setup(
+        ["fuzz", f"-runs={EXPLORED}", "-max_len=400", "-timeout=5", "-verbosity=0"], knocks
+    )
     atheris.Fuzz()
 
 
@@ -56,7 +60,11 @@ def one(words: Sequence[str]) -> str:
 
 def main() -> None:
     count = MUTANTS // (PARTS * len(CODECS))
-    jobs = [[str(HERE / "hostile.py"), codec, str(count), str(100 + part)] for part in range(PARTS) for codec in sorted(CODECS)]
+    jobs = [
+        [str(HERE / "hostile.py"), codec, str(count), str(100 + part)]
+        for part in range(PARTS)
+        for codec in sorted(CODECS)
+    ]
     jobs += [[__file__, "invented", codec] for codec in ("adaptive", "lattice")]
     try:
         import atheris  # type: ignore[import-not-found]  # noqa: F401  # pyright: ignore[reportMissingImports, reportUnusedImport]
@@ -65,13 +73,22 @@ def main() -> None:
     else:
         jobs += [[__file__, "explored", codec] for codec in ("adaptive", "lattice")]
     with ThreadPoolExecutor(2) as pool:
-        found = [json.loads(line) for out in pool.map(one, jobs) for line in out.splitlines() if line.startswith("{")]
+        found = [
+            json.loads(line)
+            for out in pool.map(one, jobs)
+            for line in out.splitlines()
+            if line.startswith("{")
+        ]
     slowest = max(f.get("slowest_cpu_ms", 0.0) for f in found)
     told = sum(f["frames"] for f in found) + EXPLORED * sum("explored" in job for job in jobs)
-    print(f"{told} frames, no crash, no trace of a refused one; the slowest took {slowest} ms of CPU")
+    print(
+        f"{told} frames, no crash, no trace of a refused one; the slowest took {slowest} ms of CPU"
+    )
     if slowest > SLOWEST:
         raise SystemExit(f"a frame took {slowest} ms, and may take {SLOWEST}")
 
 
 if __name__ == "__main__":
-    {"invented": invented, "explored": explored}[sys.argv[1]](sys.argv[2]) if len(sys.argv) > 1 else main()
+    {"invented": invented, "explored": explored}[sys.argv[1]](sys.argv[2]) if len(
+        sys.argv
+    ) > 1 else main()

@@ -1,6 +1,8 @@
-"""Frames from strangers: good ones turned bad in many ways, and what must hold of a receiver whatever comes through its door.
+"""Frames from strangers: good ones turned bad in many ways, and what must hold of a receiver
+whatever comes through its door.
 
-`python tests/hostile.py CODEC COUNT SEED` lets so many knock, in a process of its own: as fast as in a run, and every warning an error.
+`python tests/hostile.py CODEC COUNT SEED` lets so many knock, in a process of its own: as fast as
+in a run, and every warning an error.
 """
 
 import json
@@ -22,12 +24,14 @@ SHAPE = (9, 5)
 
 
 class Door:
-    """A receiver that has read a key frame and a change of mallory's, and what mallory says next."""
+    """A receiver that has read mallory's key frame and a change; and what mallory says next."""
 
     def __init__(self, codec: str, shape: tuple[int, int] = SHAPE) -> None:
         self.session, self.shape = Session(codec_of(codec), "digest"), shape
         rng, sender, self.lines = np.random.default_rng(7), Lines("mallory"), Lines("me")
-        probs = [rng.dirichlet(np.full(shape[1], 0.5), shape[0]).astype(np.float32) for _ in range(4)]
+        probs = [
+            rng.dirichlet(np.full(shape[1], 0.5), shape[0]).astype(np.float32) for _ in range(4)
+        ]
         self.good = [encode(Posteriors(t, p), self.session, sender) for t, p in enumerate(probs)]
         self.mine = Posteriors(3, probs[3])
         for data in self.good[:2]:
@@ -36,7 +40,10 @@ class Door:
         self.before = self._state()
 
     def knock(self, data: bytes) -> bool:
-        """Whether the frame was believed. Raises where something else happened than a refusal without a trace, or distributions."""
+        """Whether the frame was believed.
+
+        Raises where something else happened than a refusal without a trace, or distributions.
+        """
         try:
             message = decode(data, self.mine, self.session, "mallory", self.lines)
         except WireError:
@@ -51,11 +58,15 @@ class Door:
         return True
 
     def signed(self, data: bytes) -> bytes:
-        """With the check that goes with what is in it: what a liar sends who knows all that was said."""
+        """With the check that goes with what is in it: what a liar sends who knows all that was
+        said.
+        """
         if len(data) < HEADER.size:
             return data
         before = self.heard.check if data[4] else 0
-        check = zlib.crc32(data[16:], zlib.crc32(self.session.id + struct.pack("<I", before) + data[:12]))
+        check = zlib.crc32(
+            data[16:], zlib.crc32(self.session.id + struct.pack("<I", before) + data[:12])
+        )
         return data[:12] + struct.pack("<I", check) + data[16:]
 
     def mutants(self, count: int, seed: int) -> Iterator[bytes]:
@@ -72,9 +83,9 @@ class Door:
 
     def _state(self) -> bytes:
         heard = self.lines.heard["mallory"]
-        return repr((sorted(self.lines.lost), self.lines.wanted, heard.round, heard.check, heard.age)).encode() + b"".join(
-            v.tobytes() for v in heard.held.values()
-        )
+        return repr(
+            (sorted(self.lines.lost), self.lines.wanted, heard.round, heard.check, heard.age)
+        ).encode() + b"".join(v.tobytes() for v in heard.held.values())
 
 
 def _flip(data: bytes, rng: random.Random) -> bytes:
@@ -102,14 +113,26 @@ def _header(data: bytes, rng: random.Random) -> bytes:
 def _body(data: bytes, rng: random.Random) -> bytes:
     """Anything behind a good header, as long as a body or not."""
     size = rng.choice((len(data) - HEADER.size, rng.randint(0, 300)))
-    fill = rng.choice((rng.randbytes, lambda n: bytes(n), lambda n: b"\xff" * n, lambda n: b"\x00\x00\xc0\x7f" * (n // 4)))
+    fill = rng.choice(
+        (
+            rng.randbytes,
+            lambda n: bytes(n),
+            lambda n: b"\xff" * n,
+            lambda n: b"\x00\x00\xc0\x7f" * (n // 4),
+        )
+    )
     return data[: HEADER.size] + fill(max(size, 0))
 
 
 def _stream(data: bytes, rng: random.Random) -> bytes:
     """A number of passes and random words of the entropy coder."""
     state = struct.pack("<I", rng.randint(1 << 16, (1 << 32) - 1))
-    return data[: HEADER.size] + bytes([rng.randint(0, 16)]) + state + rng.randbytes(2 * rng.randint(0, 60))
+    return (
+        data[: HEADER.size]
+        + bytes([rng.randint(0, 16)])
+        + state
+        + rng.randbytes(2 * rng.randint(0, 60))
+    )
 
 
 def _move(data: bytes, rng: random.Random) -> bytes:
@@ -128,7 +151,16 @@ def main(codec: str, count: str, seed: str) -> None:
         clock = time.process_time()
         believed += door.knock(data)
         slowest = max(slowest, time.process_time() - clock)
-    print(json.dumps({"codec": codec, "frames": int(count), "believed": believed, "slowest_cpu_ms": round(1000 * slowest, 2)}))
+    print(
+        json.dumps(
+            {
+                "codec": codec,
+                "frames": int(count),
+                "believed": believed,
+                "slowest_cpu_ms": round(1000 * slowest, 2),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

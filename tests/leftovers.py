@@ -1,4 +1,7 @@
-"""After every test no process, thread, port that listens, signal handler or temporary file is left. It looks on Linux only, in /proc."""
+"""After every test no process, thread, port that listens, signal handler or temporary file is left.
+
+It looks on Linux only, in /proc.
+"""
 
 import os
 import signal
@@ -16,7 +19,10 @@ PROC = Path("/proc/self")
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Fails a test that leaves something behind. Temporary files, also those of processes that it starts, go to a folder of its own."""
+    """Fails a test that leaves something behind.
+
+    Temporary files, also those of processes that it starts, go to a folder of its own.
+    """
     if not PROC.exists():
         yield
         return
@@ -32,26 +38,50 @@ def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def running() -> set[str]:
-    handlers = {f"handler of {s.name} {signal.getsignal(s)}" for s in (signal.SIGINT, signal.SIGTERM)}
-    return processes() | ports() | handlers | {f"thread {t.name} ({t.ident})" for t in threading.enumerate()}
+    handlers = {
+        f"handler of {s.name} {signal.getsignal(s)}" for s in (signal.SIGINT, signal.SIGTERM)
+    }
+    return (
+        processes()
+        | ports()
+        | handlers
+        | {f"thread {t.name} ({t.ident})" for t in threading.enumerate()}
+    )
 
 
 def processes() -> set[str]:
-    """Children of this process, also those that nobody has waited for. Not the tracker that Python starts with the first spawned one."""
+    """Children of this process, also those that nobody has waited for.
+
+    Not the tracker that Python starts with the first spawned one.
+    """
     children = {int(pid) for task in PROC.glob("task/*/children") for pid in _read(task).split()}
-    return {f"process {pid} {line}" for pid in children if "multiprocessing.resource_tracker" not in (line := _line(pid))}
+    return {
+        f"process {pid} {line}"
+        for pid in children
+        if "multiprocessing.resource_tracker" not in (line := _line(pid))
+    }
 
 
 def ports() -> set[str]:
     """TCP ports at which this process listens."""
     own = {_link(f) for f in PROC.glob("fd/*")}
-    rows = [line.split() for kind in ("tcp", "tcp6") for line in _read(PROC / "net" / kind).splitlines()[1:]]
-    return {f"port {int(row[1].rpartition(':')[2], 16)}" for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in own}
+    rows = [
+        line.split()
+        for kind in ("tcp", "tcp6")
+        for line in _read(PROC / "net" / kind).splitlines()[1:]
+    ]
+    return {
+        f"port {int(row[1].rpartition(':')[2], 16)}"
+        for row in rows
+        if row[3] == "0A" and f"socket:[{row[9]}]" in own
+    }
 
 
 def files(folder: Path) -> set[str]:
     """Not the cache that torch makes once, when it is first imported."""
-    return {f"file {path}" for path in folder.rglob("*") if not path.name.startswith("torchinductor_")}
+    return {
+        f"file {path}" for path in folder.rglob("*") if not path.name.startswith("torchinductor_")
+    }
 
 
 def _line(pid: int) -> str:

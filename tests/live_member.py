@@ -1,4 +1,6 @@
-"""A member's own file, as the documents show it: data, four unlike models and validation rows; also the parts of the test's federation."""
+"""A member's own file, as the documents show it: data, four unlike models and validation rows; also
+the parts of the test's federation.
+"""
 
 import numpy as np
 
@@ -21,7 +23,9 @@ def network(seed: int, hidden: int) -> Learner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = nn.Sequential(nn.Linear(6, hidden), nn.ReLU(), nn.Linear(hidden, 3))
-    return TorchLearner(model, torch.optim.Adam(model.parameters(), 1e-2), rows(seed), batch=8, seed=seed)
+    return TorchLearner(
+        model, torch.optim.Adam(model.parameters(), 1e-2), rows(seed), batch=8, seed=seed
+    )
 
 
 def forest(seed: int) -> Learner:

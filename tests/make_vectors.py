@@ -1,4 +1,7 @@
-"""Writes the committed vectors: frames of each codec, and what they decode to. To be run after a new version of the format only."""
+"""Writes the committed vectors: frames of each codec, and what they decode to.
+
+To be run after a new version of the format only.
+"""
 
 import json
 from pathlib import Path
@@ -10,7 +13,12 @@ from fedh2l.message import Posteriors
 from fedh2l.wire import Lines, Session, decode, encode
 
 HERE = Path(__file__).parent / "vectors"
-SHAPES = {"small": (7, 4), "many-classes": (12, 100), "many-rows": (2100, 3), "two-classes": (20, 2)}
+SHAPES = {
+    "small": (7, 4),
+    "many-classes": (12, 100),
+    "many-rows": (2100, 3),
+    "two-classes": (20, 2),
+}
 
 
 def posteriors(shape: tuple[int, int], rounds: int) -> list[np.ndarray]:
@@ -26,7 +34,11 @@ def posteriors(shape: tuple[int, int], rounds: int) -> list[np.ndarray]:
 
 
 def vectors(codec: str, shape: tuple[int, int]) -> dict[str, object]:
-    session, author, reader = Session(codec_of(codec), "a seed set's digest"), Lines("author"), Lines("reader")
+    session, author, reader = (
+        Session(codec_of(codec), "a seed set's digest"),
+        Lines("author"),
+        Lines("reader"),
+    )
     author.lost = {"reader"}
     frames: list[dict[str, object]] = []
     for t, probs in enumerate(posteriors(shape, 3)):
@@ -34,11 +46,20 @@ def vectors(codec: str, shape: tuple[int, int]) -> dict[str, object]:
         heard = decode(data, Posteriors(t, probs), session, "author", reader)
         assert isinstance(heard, Posteriors)
         frames.append({"frame": data.hex(), "float32": heard.probs.astype("<f4").tobytes().hex()})
-    return {"codec": codec, "seed_set": "a seed set's digest", "rows": shape[0], "classes": shape[1], "author": "author", "frames": frames}
+    return {
+        "codec": codec,
+        "seed_set": "a seed set's digest",
+        "rows": shape[0],
+        "classes": shape[1],
+        "author": "author",
+        "frames": frames,
+    }
 
 
 if __name__ == "__main__":
     for codec in CODECS:
         for name, shape in SHAPES.items():
             if name != "many-rows" or codec in ("lattice", "adaptive"):
-                (HERE / f"{codec}-{name}.json").write_text(json.dumps(vectors(codec, shape), indent=1) + "\n")
+                (HERE / f"{codec}-{name}.json").write_text(
+                    json.dumps(vectors(codec, shape), indent=1) + "\n"
+                )

@@ -18,20 +18,51 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def make_terms(folder: Path, addresses: dict[str, str], relays: dict[str, str] | None = None, *, quorum: int = 0) -> Terms:
-    """Members and relays by name, each with its identity in `folder/NAME`; an empty address is a member behind NAT."""
-    authority, convener = make_authority(folder / "authority"), make_identity(folder / CONVENER, CONVENER)
+def make_terms(
+    folder: Path,
+    addresses: dict[str, str],
+    relays: dict[str, str] | None = None,
+    *,
+    quorum: int = 0,
+) -> Terms:
+    """Members and relays by name, each with its identity in `folder/NAME`; an empty address is a
+    member behind NAT.
+    """
+    authority, convener = (
+        make_authority(folder / "authority"),
+        make_identity(folder / CONVENER, CONVENER),
+    )
 
     def member(name: str, address: str, *, relay: bool = False) -> Member:
-        identity, hosts = make_identity(folder / name, name), [address.rpartition(":")[0]] if address else []
-        return Member(name, "" if relay else identity.public, address, authority.issue(identity.request(hosts), name, hosts, 30))
+        identity, hosts = (
+            make_identity(folder / name, name),
+            [address.rpartition(":")[0]] if address else [],
+        )
+        return Member(
+            name,
+            "" if relay else identity.public,
+            address,
+            authority.issue(identity.request(hosts), name, hosts, 30),
+        )
 
     return Terms(
-        federation=os.urandom(8).hex(), version=1, convener=convener.public, seed_set="ab" * 32, classes=("x", "y"), algorithm="fedh2l",
-        parameters={}, codec="float32", rounds=100, quorum=quorum or len(addresses), grace=0.0, deadline=30.0, asynchronous=False,
+        federation=os.urandom(8).hex(),
+        version=1,
+        convener=convener.public,
+        seed_set="ab" * 32,
+        classes=("x", "y"),
+        algorithm="fedh2l",
+        parameters={},
+        codec="float32",
+        rounds=100,
+        quorum=quorum or len(addresses),
+        grace=0.0,
+        deadline=30.0,
+        asynchronous=False,
         members=tuple(member(n, a) for n, a in addresses.items()),
-        relays=tuple(member(n, a, relay=True) for n, a in (relays or {}).items()), authority=authority.certificate,
-    )  # fmt: skip
+        relays=tuple(member(n, a, relay=True) for n, a in (relays or {}).items()),
+        authority=authority.certificate,
+    )
 
 
 def local_terms(folder: Path, names: str, *, quorum: int = 0) -> Terms:

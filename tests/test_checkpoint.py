@@ -29,7 +29,10 @@ def test_peers_come_back_to_the_last_bit(tmp_path: Path) -> None:
 
 
 def test_a_taught_forest_comes_back_too(tmp_path: Path) -> None:
-    peers, again = ([Peer(n, SklearnLearner(RandomForestClassifier(5), blobs(60), 3), seed_set()) for n in "ab"] for _ in range(2))
+    peers, again = (
+        [Peer(n, SklearnLearner(RandomForestClassifier(5), blobs(60), 3), seed_set()) for n in "ab"]
+        for _ in range(2)
+    )
     for _ in run(FedH2L(), peers, rounds=1):
         pass
     save_peers(tmp_path, 1, peers)

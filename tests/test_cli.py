@@ -1,4 +1,6 @@
-"""The command line as a person meets it: in a process of its own, for the exit code and what is printed."""
+"""The command line as a person meets it: in a process of its own, for the exit code and what is
+printed.
+"""
 
 import json
 import os
@@ -9,7 +11,19 @@ from pathlib import Path
 
 import pytest
 
-QUICK = ["--peers", "mlp", "--domains", "2", "--rounds", "2", "--steps", "2", "--no-references", "--workers", "1"]
+QUICK = [
+    "--peers",
+    "mlp",
+    "--domains",
+    "2",
+    "--rounds",
+    "2",
+    "--steps",
+    "2",
+    "--no-references",
+    "--workers",
+    "1",
+]
 
 WITHOUT_TORCH = """import sys
 class Nothing:
@@ -20,22 +34,32 @@ sys.meta_path.insert(0, Nothing())
 """
 
 
-def fedh2l(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def fedh2l(
+    *arguments: object, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error::ResourceWarning", "-m", "fedh2l", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, cwd=cwd, env=os.environ | (env or {}), capture_output=True, text=True, timeout=120
+    )
 
 
 def test_help_is_light() -> None:
-    code = "import sys; from fedh2l.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    code = (
+        "import sys; from fedh2l.cli import main\ntry: main(['--help'])\nexcept SystemExit: "
+        "pass\nprint(*sys.modules, file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Simulate a federation" in done.stdout
-    assert not {"torch", "sklearn", "numpy", "scipy", "matplotlib", "networkx"} & set(done.stderr.split())
+    assert not {"torch", "sklearn", "numpy", "scipy", "matplotlib", "networkx"} & set(
+        done.stderr.split()
+    )
 
 
 def test_the_help_of_run_teaches_every_flag(tmp_path: Path) -> None:
     text = fedh2l("run", "--help", cwd=tmp_path).stdout
     flags = (
-        "data data-dir algorithm peers rounds steps seed views no-views unlabelled references no-references workers out resume config json"
+        "data data-dir algorithm peers rounds steps seed views no-views unlabelled "
+        "references no-references workers out resume config json"
     )
     for flag in flags.split():
         assert f"--{flag}" in text, flag
@@ -47,17 +71,42 @@ def test_what_is_not_installed_is_named_with_what_installs_it(tmp_path: Path, wo
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TORCH)
     done = fedh2l("run", *QUICK[:-1], workers, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "fedh2l: this needs torch, which is not installed: pip install 'fedh2l[torch]'"
+    assert (
+        done.stderr.splitlines()[-1]
+        == "fedh2l: this needs torch, which is not installed: pip install 'fedh2l[torch]'"
+    )
 
 
 def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text('rounds = 9\nsteps = 1\npeers = ["mlp"]\ndomains = 2\nreferences = false\n')
-    done = fedh2l("run", "--config", "mine.toml", "--steps", 2, "--out", "r", "--json", cwd=tmp_path, env={"FEDH2L_RUN_ROUNDS": "2"})
+    (tmp_path / "mine.toml").write_text(
+        'rounds = 9\nsteps = 1\npeers = ["mlp"]\ndomains = 2\nreferences = false\n'
+    )
+    done = fedh2l(
+        "run",
+        "--config",
+        "mine.toml",
+        "--steps",
+        2,
+        "--out",
+        "r",
+        "--json",
+        cwd=tmp_path,
+        env={"FEDH2L_RUN_ROUNDS": "2"},
+    )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    assert (summary["rounds"], summary["steps"]) == (2, 2)  # the environment over the file, flags over both
+    # The environment over the file, flags over both.
+    assert (summary["rounds"], summary["steps"]) == (2, 2)
     assert summary == json.loads((tmp_path / "r/summary.json").read_text())
-    files = {"config.toml", "rounds.jsonl", "summary.json", "report.html", "sent.jsonl", "sent.bin", "checkpoints"}
+    files = {
+        "config.toml",
+        "rounds.jsonl",
+        "summary.json",
+        "report.html",
+        "sent.jsonl",
+        "sent.bin",
+        "checkpoints",
+    }
     assert {p.name for p in (tmp_path / "r").iterdir()} == files
     again = fedh2l("run", "--config", "r/config.toml", "--out", "s", "--json", cwd=tmp_path)
     assert json.loads(again.stdout)["mean"] == summary["mean"]
@@ -77,7 +126,10 @@ def test_the_tables_are_for_people(tmp_path: Path) -> None:
         (["--data", "digit"], "did you mean 'digits'"),
         (["--algorithm", "fedhl2"], "did you mean 'fedh2l'"),
         (["--peers", "lennet"], "did you mean 'lenet'"),
-        (["--data", "rotated-mnist", "--data-dir", "nowhere"], "no train-images-idx3-ubyte.gz there"),
+        (
+            ["--data", "rotated-mnist", "--data-dir", "nowhere"],
+            "no train-images-idx3-ubyte.gz there",
+        ),
         (["--batch", "5000"], "fewer than a batch of 5000"),
         (["--seed-share", "0.001"], "has no rows"),
         (["--rounds", "many"], "--rounds"),
@@ -86,7 +138,9 @@ def test_the_tables_are_for_people(tmp_path: Path) -> None:
         (["--graph", "rign"], "did you mean 'ring'"),
     ],
 )
-def test_bad_input_gets_one_line_and_leaves_nothing(tmp_path: Path, flags: list[str], complaint: str) -> None:
+def test_bad_input_gets_one_line_and_leaves_nothing(
+    tmp_path: Path, flags: list[str], complaint: str
+) -> None:
     done = fedh2l("run", *QUICK, "--out", "r", *flags, cwd=tmp_path)
     assert done.returncode == 2
     assert complaint in done.stderr
@@ -110,12 +164,26 @@ def test_an_audit_lists_and_decodes_what_was_sent(tmp_path: Path) -> None:
     done = fedh2l("audit", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 messages" in done.stdout
-    assert len(re.findall(r"rot\d\d .* lattice .* [0-9a-f]{16} ", done.stdout)) == 4  # one line each
-    told = [json.loads(line) for line in fedh2l("audit", "r", "--json", "--peer", "rot75", cwd=tmp_path).stdout.splitlines()]
-    assert [(t["round"], t["receivers"], t["codec"]) for t in told] == [(0, ["rot00"], "lattice"), (1, ["rot00"], "lattice")]
-    rows = json.loads(fedh2l("audit", "r", "--peer", "rot75", "--decode", 1, "--json", cwd=tmp_path).stdout)
+    # One line each.
+    assert len(re.findall(r"rot\d\d .* lattice .* [0-9a-f]{16} ", done.stdout)) == 4
+    told = [
+        json.loads(line)
+        for line in fedh2l(
+            "audit", "r", "--json", "--peer", "rot75", cwd=tmp_path
+        ).stdout.splitlines()
+    ]
+    assert [(t["round"], t["receivers"], t["codec"]) for t in told] == [
+        (0, ["rot00"], "lattice"),
+        (1, ["rot00"], "lattice"),
+    ]
+    rows = json.loads(
+        fedh2l("audit", "r", "--peer", "rot75", "--decode", 1, "--json", cwd=tmp_path).stdout
+    )
     assert [len(rows), len(rows[0])] == told[1]["shape"]
-    for flags, complaint in ((["--decode", "1"], "--peer"), (["--peer", "rot75", "--decode", "7"], "no posteriors in round 7")):
+    for flags, complaint in (
+        (["--decode", "1"], "--peer"),
+        (["--peer", "rot75", "--decode", "7"], "no posteriors in round 7"),
+    ):
         refused = fedh2l("audit", "r", *flags, cwd=tmp_path)
         assert refused.returncode == 2
         assert complaint in refused.stderr

@@ -1,4 +1,6 @@
-"""Every algorithm with every learner, and every codec, over the exchange: the promises that all of them make."""
+"""Every algorithm with every learner, and every codec, over the exchange: the promises that all of
+them make.
+"""
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
@@ -30,12 +32,18 @@ def from_loader(seed: int) -> TorchLearner:
     with torch.no_grad():
         for p in model.parameters():
             p.copy_(torch.sin(torch.arange(p.numel()) + seed).reshape(p.shape))
-    return TorchLearner(model, torch.optim.SGD(model.parameters(), 0.1), DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), 16))
+    return TorchLearner(
+        model,
+        torch.optim.SGD(model.parameters(), 0.1),
+        DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), 16),
+    )
 
 
 def float64(seed: int) -> TorchLearner:
     model = mlp(seed=seed).double()
-    return TorchLearner(model, torch.optim.RMSprop(model.parameters()), blobs(60, seed=seed), batch=8, seed=seed)
+    return TorchLearner(
+        model, torch.optim.RMSprop(model.parameters()), blobs(60, seed=seed), batch=8, seed=seed
+    )
 
 
 LEARNERS: dict[str, Callable[[int], Learner]] = {
@@ -43,9 +51,15 @@ LEARNERS: dict[str, Callable[[int], Learner]] = {
     "torch-batchnorm": lambda seed: torch_learner(seed, batchnorm=True),
     "torch-loader": from_loader,
     "torch-float64": float64,
-    "forest": lambda seed: SklearnLearner(RandomForestClassifier(10), blobs(60, seed=seed), 3, seed=seed),
-    "extra-trees": lambda seed: SklearnLearner(ExtraTreesClassifier(10), blobs(60, seed=seed), 3, seed=seed),
-    "logistic": lambda seed: SklearnLearner(LogisticRegression(), blobs(60, seed=seed), 3, seed=seed),
+    "forest": lambda seed: SklearnLearner(
+        RandomForestClassifier(10), blobs(60, seed=seed), 3, seed=seed
+    ),
+    "extra-trees": lambda seed: SklearnLearner(
+        ExtraTreesClassifier(10), blobs(60, seed=seed), 3, seed=seed
+    ),
+    "logistic": lambda seed: SklearnLearner(
+        LogisticRegression(), blobs(60, seed=seed), 3, seed=seed
+    ),
 }
 ALGORITHMS: dict[str, Algorithm] = {
     "fedh2l": FedH2L(steps=2),
@@ -58,8 +72,18 @@ ALGORITHMS: dict[str, Algorithm] = {
     "fedprox": FedAvg(steps=2, proximal=0.1),
 }
 EVERY = [
-    *((a, k, CODEC) for a in ALGORITHMS for k in LEARNERS if "fed" not in a or "h2l" in a or k.startswith("torch")),
-    *((a, "torch", codec) for a in ("fedh2l", "fedh2l-batch") for codec in CODECS if codec != CODEC),
+    *(
+        (a, k, CODEC)
+        for a in ALGORITHMS
+        for k in LEARNERS
+        if "fed" not in a or "h2l" in a or k.startswith("torch")
+    ),
+    *(
+        (a, "torch", codec)
+        for a in ("fedh2l", "fedh2l-batch")
+        for codec in CODECS
+        if codec != CODEC
+    ),
 ]
 
 
@@ -73,7 +97,12 @@ def beliefs(peers: list[Peer]) -> np.ndarray:
 
 @pytest.mark.parametrize(("algorithm", "kind", "codec"), EVERY)
 def test_it_runs_repeats_and_resumes_to_the_last_bit(algorithm: str, kind: str, codec: str) -> None:
-    method, first, second, third = ALGORITHMS[algorithm], peers_of(kind), peers_of(kind), peers_of(kind)
+    method, first, second, third = (
+        ALGORITHMS[algorithm],
+        peers_of(kind),
+        peers_of(kind),
+        peers_of(kind),
+    )
     before = beliefs(first)
     rounds = list(run(method, first, rounds=4, codec=codec))
     assert [r.t for r in rounds] == [0, 1, 2, 3]
@@ -111,7 +140,10 @@ def test_an_algorithm_is_frozen_hyperparameters(algorithm: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ["alone", "seed-only"])
 def test_the_honest_rows_say_nothing(algorithm: str) -> None:
-    assert all(not r.sent and not any(r.heard.values()) for r in run(ALGORITHMS[algorithm], peers_of("torch"), rounds=2))
+    assert all(
+        not r.sent and not any(r.heard.values())
+        for r in run(ALGORITHMS[algorithm], peers_of("torch"), rounds=2)
+    )
 
 
 def test_fedavg_refuses_who_has_no_weights() -> None:
@@ -128,7 +160,10 @@ def test_after_a_round_of_fedavg_all_are_one() -> None:
 
 
 def test_fedavg_is_the_mean_weighted_by_rows() -> None:
-    peers = [Peer("a", torch_learner(0, rows=30), seed_set()), Peer("b", torch_learner(1, rows=90), seed_set())]
+    peers = [
+        Peer("a", torch_learner(0, rows=30), seed_set()),
+        Peer("b", torch_learner(1, rows=90), seed_set()),
+    ]
     method = FedAvg(steps=1, seed_batch=0)
     said = [method.speak(p, 0) for p in peers]
     expected = {k: 0.25 * said[0].arrays[k] + 0.75 * said[1].arrays[k] for k in said[0].arrays}
@@ -143,4 +178,6 @@ def test_seed_only_without_labels_is_refused() -> None:
     with pytest.raises(FedH2LError, match="use 'alone'"):
         list(run(SeedOnly(), [Peer("a", torch_learner(), seeds)], rounds=1))
     with pytest.raises(FedH2LError, match="use 'uniform'"):
-        list(run(FedH2L(teachers="owner"), [Peer(n, torch_learner(), seeds) for n in "ab"], rounds=1))
+        list(
+            run(FedH2L(teachers="owner"), [Peer(n, torch_learner(), seeds) for n in "ab"], rounds=1)
+        )

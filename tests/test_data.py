@@ -13,11 +13,17 @@ from fedh2l.error import FedH2LError
 
 
 def idx(array: np.ndarray) -> bytes:
-    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.astype(np.uint8).tobytes()
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + np.array(array.shape, ">u4").tobytes()
+        + array.astype(np.uint8).tobytes()
+    )
 
 
 def small_mnist(folder: Path, train: int = 2500, test: int = 600) -> Path:
-    """Files in MNIST's own format: every image is of one grey, so that it can be told from all others."""
+    """Files in MNIST's own format: every image is of one grey, so that it can be told from all
+    others.
+    """
     rng = np.random.default_rng(0)
     for part, n in (("train", train), ("t10k", test)):
         images = rng.integers(0, 256, (n, 28, 28))
@@ -28,7 +34,11 @@ def small_mnist(folder: Path, train: int = 2500, test: int = 600) -> Path:
 
 def parts(data: FederatedData) -> list[np.ndarray]:
     """Every set of images that must share no image with another."""
-    return [data.seed_set.x] + [getattr(d, part)[0] for d in data.domains.values() for part in ("train", "validation", "test")]
+    return [data.seed_set.x] + [
+        getattr(d, part)[0]
+        for d in data.domains.values()
+        for part in ("train", "validation", "test")
+    ]
 
 
 def keys(x: np.ndarray) -> set[bytes]:
@@ -51,7 +61,9 @@ def test_digits_are_disjoint_and_whole() -> None:
 
 
 def test_the_split_follows_the_seed() -> None:
-    one, same, other = (digits(domains=3, seed=s, seed_share=0.1).seed_set.digest for s in (1, 1, 2))
+    one, same, other = (
+        digits(domains=3, seed=s, seed_share=0.1).seed_set.digest for s in (1, 1, 2)
+    )
     assert one == same != other
 
 
@@ -96,10 +108,14 @@ def test_test_images_come_from_the_test_file(tmp_path: Path) -> None:
 
 
 def test_skewed_mnist_gives_each_peer_its_own_proportions(tmp_path: Path) -> None:
-    data = skewed_mnist(small_mnist(tmp_path), domains=4, seed=0, seed_share=0.05, alpha=0.1, rows=500)
+    data = skewed_mnist(
+        small_mnist(tmp_path), domains=4, seed=0, seed_share=0.05, alpha=0.1, rows=500
+    )
     assert_disjoint([data.seed_set.x] + [d.train[0] for d in data.domains.values()])
     for d in data.domains.values():
-        train, test = (np.bincount(part[1], minlength=10) / len(part[1]) for part in (d.train, d.test))
+        train, test = (
+            np.bincount(part[1], minlength=10) / len(part[1]) for part in (d.train, d.test)
+        )
         assert np.abs(train - test).sum() < 0.5
         assert train.max() > 0.2  # skewed: uniform would be 0.1
 

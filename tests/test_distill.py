@@ -5,13 +5,23 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedh2l.distill import label_weights, likeliest, linear_pool, owner_weights, project, reconcile, temper, uniform_weights
+from fedh2l.distill import (
+    label_weights,
+    likeliest,
+    linear_pool,
+    owner_weights,
+    project,
+    reconcile,
+    temper,
+    uniform_weights,
+)
 
 
 def test_projection_worked_out_by_hand() -> None:
     # g = (1, -1), h = (0, 2): ⟨g, h⟩ = -2, ‖h‖² = 4, so g̃ = g + h/2 = (1, 0)
     np.testing.assert_allclose(project(np.array([1.0, -1.0]), np.array([0.0, 2.0])), [1.0, 0.0])
-    np.testing.assert_allclose(project(np.array([1.0, 1.0]), np.array([0.0, 2.0])), [1.0, 1.0])  # no conflict: untouched
+    # No conflict: untouched.
+    np.testing.assert_allclose(project(np.array([1.0, 1.0]), np.array([0.0, 2.0])), [1.0, 1.0])
 
 
 def test_the_likeliest_classes_are_kept_and_ties_with_the_rest_are_not() -> None:
@@ -34,7 +44,8 @@ def test_projection_is_the_closest_point_that_does_not_conflict(seed: int, n: in
     g, h = rng.normal(size=n), rng.normal(size=n)
     ours = project(g, h)
     assert ours @ h >= -1e-9
-    solved = quadprog.solve_qp(np.eye(n), g, h[:, None], np.zeros(1))[0]  # min ½‖x − g‖² s.t. hᵀx ≥ 0
+    # Min ½‖x − g‖² s.t. hᵀx ≥ 0.
+    solved = quadprog.solve_qp(np.eye(n), g, h[:, None], np.zeros(1))[0]
     np.testing.assert_allclose(ours, solved, atol=1e-8)
 
 
@@ -60,14 +71,20 @@ def test_pools_by_hand() -> None:
     np.testing.assert_allclose(linear_pool(probs, uniform_weights(probs)), [[0.5, 0.5]])
     # weights p(label)² = 0.64 and 0.04
     np.testing.assert_allclose(
-        linear_pool(probs, label_weights(probs, np.array([[1, 0]], np.float32))), [[0.52 / 0.68, 0.16 / 0.68]], rtol=1e-5
+        linear_pool(probs, label_weights(probs, np.array([[1, 0]], np.float32))),
+        [[0.52 / 0.68, 0.16 / 0.68]],
+        rtol=1e-5,
     )
-    np.testing.assert_allclose(linear_pool(probs, owner_weights(np.array([[True], [False]]))), [[5 / 7, 2 / 7]], rtol=1e-5)
+    np.testing.assert_allclose(
+        linear_pool(probs, owner_weights(np.array([[True], [False]]))), [[5 / 7, 2 / 7]], rtol=1e-5
+    )
 
 
 def test_where_nobody_knows_the_label_all_count_alike() -> None:
     probs = np.array([[[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]], np.float32)
-    np.testing.assert_allclose(linear_pool(probs, label_weights(probs, np.array([[1, 0, 0]], np.float32))), [[0, 0.5, 0.5]])
+    np.testing.assert_allclose(
+        linear_pool(probs, label_weights(probs, np.array([[1, 0, 0]], np.float32))), [[0, 0.5, 0.5]]
+    )
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])

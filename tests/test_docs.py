@@ -1,4 +1,6 @@
-"""The documents keep their word: every Python block runs, every link leads somewhere, every named piece of code is there."""
+"""The documents keep their word: every Python block runs, every link leads somewhere, every named
+piece of code is there.
+"""
 
 import ast
 import re
@@ -21,12 +23,15 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if BLOCK.search(p.read_text())], ids=name)
-def test_every_python_block_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_python_block_runs(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = path.read_text()
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "document"}
     for block in BLOCK.finditer(text):
-        line = text.count("\n", 0, block.start(1))  # so that a failure names the document's own line
+        # So that a failure names the document's own line.
+        line = text.count("\n", 0, block.start(1))
         exec(compile("\n" * line + block[1], str(path), "exec"), names)
 
 
@@ -42,7 +47,9 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 def test_every_named_piece_of_code_is_in_the_file_it_links_to(path: Path) -> None:
     for label, target in LINK.findall(path.read_text()):
         if target.endswith(".py") and re.fullmatch(r"`[\w.]+`", label):
-            assert label.strip("`") in _names((path.parent / target).read_text()), f"{name(path)}: {label} in {target}"
+            assert label.strip("`") in _names((path.parent / target).read_text()), (
+                f"{name(path)}: {label} in {target}"
+            )
 
 
 def test_the_readme_federates_an_own_model_in_15_lines() -> None:
@@ -54,7 +61,14 @@ def test_the_flags_are_documented_with_their_defaults() -> None:
     text = (ROOT / "docs" / "runs.md").read_text()
     for f in fields(Experiment):
         flag = f"`--{f.name.replace('_', '-')}"
-        row = next((line for line in text.splitlines() if line.startswith(f"| {flag}") and re.match(rf"\| {flag}[ `/]", line)), None)
+        row = next(
+            (
+                line
+                for line in text.splitlines()
+                if line.startswith(f"| {flag}") and re.match(rf"\| {flag}[ `/]", line)
+            ),
+            None,
+        )
         assert row is not None, f"docs/runs.md: no row for {flag}"
         if f.default is not None and not isinstance(f.default, bool):
             assert f"`{f.default}`" in row, f"docs/runs.md: {flag} defaults to {f.default}"
@@ -67,5 +81,9 @@ def _names(source: str) -> set[str]:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.add(node.name)
         if isinstance(node, ast.ClassDef):
-            found |= {f"{node.name}.{method.name}" for method in node.body if isinstance(method, ast.FunctionDef)}
+            found |= {
+                f"{node.name}.{method.name}"
+                for method in node.body
+                if isinstance(method, ast.FunctionDef)
+            }
     return found

@@ -32,16 +32,29 @@ def invite(tmp_path: Path) -> Iterator[Path]:
         ports = [s.getsockname()[1] for s in (server, free)]
         free.close()
         draft = convene(
-            tmp_path / "rome", "rome", f"127.0.0.1:{ports[0]}", SEEDS, FedH2L(), "lattice", rounds=5, quorum=2, grace=1.0, deadline=9.0
+            tmp_path / "rome",
+            "rome",
+            f"127.0.0.1:{ports[0]}",
+            SEEDS,
+            FedH2L(),
+            "lattice",
+            rounds=5,
+            quorum=2,
+            grace=1.0,
+            deadline=9.0,
         )
         rome, terms = open_identity(tmp_path / "rome"), read_terms(draft)
-        told = answer(terms, make_identity(tmp_path / "oslo", "oslo"), f"127.0.0.1:{ports[1]}", relay=False)
+        told = answer(
+            terms, make_identity(tmp_path / "oslo", "oslo"), f"127.0.0.1:{ports[1]}", relay=False
+        )
         terms = admit(terms, rome, [read_answer(told)])
         (tmp_path / "invite.json").write_bytes(signed(terms, rome))
         (tmp_path / "rome.pem").write_text(terms.member("rome").certificate)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=terms.authority)
         context.verify_mode = ssl.CERT_REQUIRED
-        thread = threading.Thread(target=_answer_once, args=(server, context, (tmp_path / "rome.pem", rome.link_key)))
+        thread = threading.Thread(
+            target=_answer_once, args=(server, context, (tmp_path / "rome.pem", rome.link_key))
+        )
         thread.start()
         save_seed_set(SEEDS, tmp_path / "seeds")
         yield tmp_path / "invite.json"
@@ -59,9 +72,16 @@ def _answer_once(server: socket, context: ssl.SSLContext, chain: tuple[Path, Pat
         pass
 
 
-def found(invite: Path, model: str | None = None, seeds: str = "seeds", identity: str = "oslo") -> dict[str, Finding]:
+def found(
+    invite: Path, model: str | None = None, seeds: str = "seeds", identity: str = "oslo"
+) -> dict[str, Finding]:
     place = invite.parent
-    return {f.what: f for f in examine(invite, place / identity, place / seeds, model and f"{live_member.__file__}:{model}")}
+    return {
+        f.what: f
+        for f in examine(
+            invite, place / identity, place / seeds, model and f"{live_member.__file__}:{model}"
+        )
+    }
 
 
 def test_a_member_that_can_join_is_told_so(invite: Path) -> None:
@@ -102,7 +122,10 @@ def test_a_member_that_does_not_listen_is_found(invite: Path) -> None:
 
 @pytest.mark.parametrize(
     ("authority", "from_now", "what", "fix"),
-    [("rome/authority", 1, "not yet valid", "clocks"), ("another", -1, "unable to get local issuer", "another federation")],
+    [
+        ("rome/authority", 1, "not yet valid", "clocks"),
+        ("another", -1, "unable to get local issuer", "another federation"),
+    ],
 )
 def test_a_clock_that_is_behind_and_another_authority_are_told_apart(
     invite: Path, authority: str, from_now: int, what: str, fix: str

@@ -14,7 +14,10 @@ from fedh2l.loop import Exchange
 NAMES = ["a", "b", "c", "d", "e", "f"]
 
 
-@pytest.mark.parametrize(("kind", "degrees"), [("full", [5] * 6), ("ring", [2] * 6), ("star", [5, 1, 1, 1, 1, 1]), ("regular", [3] * 6)])
+@pytest.mark.parametrize(
+    ("kind", "degrees"),
+    [("full", [5] * 6), ("ring", [2] * 6), ("star", [5, 1, 1, 1, 1, 1]), ("regular", [3] * 6)],
+)
 def test_the_usual_graphs(kind: str, degrees: list[int]) -> None:
     assert [len(graph(kind, NAMES)[n]) for n in NAMES] == degrees
 
@@ -51,7 +54,11 @@ def test_a_networkx_graph_is_a_graph() -> None:
 
 def test_faults_depend_on_seed_and_round_alone() -> None:
     outbox = {n: n.encode() for n in NAMES}
-    one, again, other = InProcess(participation=0.7, loss=0.3, seed=1), InProcess(participation=0.7, loss=0.3, seed=1), InProcess(loss=0.3)
+    one, again, other = (
+        InProcess(participation=0.7, loss=0.3, seed=1),
+        InProcess(participation=0.7, loss=0.3, seed=1),
+        InProcess(loss=0.3),
+    )
     assert [one(t, outbox) for t in (3, 1)] == [again(t, outbox) for t in (3, 1)]
     assert one(1, outbox) != one(2, outbox)
     assert one(1, outbox) != other(1, outbox)
@@ -59,9 +66,12 @@ def test_faults_depend_on_seed_and_round_alone() -> None:
 
 def test_receivers_are_all_to_whom_a_copy_was_put_on_the_network() -> None:
     outbox = dict.fromkeys(NAMES, b"x")
-    assert InProcess(graph("star", NAMES)).receivers(0, NAMES) == {"a": list("bcdef")} | {n: ["a"] for n in "bcdef"}
+    assert InProcess(graph("star", NAMES)).receivers(0, NAMES) == {"a": list("bcdef")} | {
+        n: ["a"] for n in "bcdef"
+    }
     lossy = InProcess(loss=0.5, seed=3)
-    assert all(len(to) == 5 for to in lossy.receivers(0, NAMES).values())  # lost on the way is sent all the same
+    # Lost on the way is sent all the same.
+    assert all(len(to) == 5 for to in lossy.receivers(0, NAMES).values())
     assert any(not frames for box in lossy(0, outbox).values() for frames in box.values())
     half = InProcess(participation=0.5, seed=3)
     assert sorted(len(to) for to in half.receivers(0, NAMES).values()) == [0, 0, 0, 2, 2, 2]
@@ -70,7 +80,10 @@ def test_receivers_are_all_to_whom_a_copy_was_put_on_the_network() -> None:
 def talk(names: Sequence[str], exchange: Exchange) -> Iterator[dict[str, str]]:
     for t in range(3):
         inboxes = exchange(t, {n: f"{n}{t}".encode() for n in names})
-        yield {n: ",".join(frame.decode() for _, frames in sorted(box.items()) for frame in frames) for n, box in inboxes.items()}
+        yield {
+            n: ",".join(frame.decode() for _, frames in sorted(box.items()) for frame in frames)
+            for n, box in inboxes.items()
+        }
 
 
 def fail(names: Sequence[str], exchange: Exchange) -> Iterator[int]:
@@ -106,7 +119,9 @@ def test_a_caller_that_stops_early_leaves_no_process() -> None:
 
 def test_work_is_shared_out_evenly() -> None:
     groups = shares({"a": 3, "b": 14, "c": 18, "d": 14, "e": 12, "f": 4}, 2)
-    loads = [sum({"a": 3, "b": 14, "c": 18, "d": 14, "e": 12, "f": 4}[n] for n in g) for g in groups]
+    loads = [
+        sum({"a": 3, "b": 14, "c": 18, "d": 14, "e": 12, "f": 4}[n] for n in g) for g in groups
+    ]
     assert max(loads) <= 34
     assert sorted(n for g in groups for n in g) == NAMES
     assert shares({"a": 1}, 4) == [["a"]]

@@ -16,7 +16,14 @@ def test_every_hyperparameter_of_fedh2l_is_a_flag_with_the_same_default() -> Non
     config = Experiment().resolved()
     assert algorithm_of(config) == FedH2L()
     assert {f.name for f in fields(FedH2L)} <= set(asdict(config))
-    others: dict[str, Any] = {"weight": 10.0, "conflict": "both", "temperature": 2.0, "teachers": "owner", "reuse": 1, "own": False}
+    others: dict[str, Any] = {
+        "weight": 10.0,
+        "conflict": "both",
+        "temperature": 2.0,
+        "teachers": "owner",
+        "reuse": 1,
+        "own": False,
+    }
     others |= {"exchange": "batch", "top": 3, "warmup": 2}
     assert algorithm_of(replace(config, **others)) == FedH2L(**others)
 
@@ -38,7 +45,11 @@ def test_one_kind_of_peer_fills_every_domain(data: str) -> None:
     config = Experiment(data=data, peers=("lenet",)).resolved()
     assert config.models == ["lenet"] * len(DEFAULTS[data]["peers"])
     assert len(config.names) == len(set(config.names)) == len(config.models)
-    assert Experiment(data=data, peers=("lenet", "mlp"), domains=3).resolved().models == ["lenet", "mlp", "lenet"]
+    assert Experiment(data=data, peers=("lenet", "mlp"), domains=3).resolved().models == [
+        "lenet",
+        "mlp",
+        "lenet",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +74,9 @@ def test_refusals_name_the_near_miss_or_the_fix(wrong: dict[str, object], compla
 
 def test_a_peer_with_fewer_rows_than_a_batch_is_named() -> None:
     config = Experiment(batch=500, peers=("mlp",)).resolved()
-    with pytest.raises(FedH2LError, match="rot00: private data: 194 rows, fewer than a batch of 500"):
+    with pytest.raises(
+        FedH2LError, match="rot00: private data: 194 rows, fewer than a batch of 500"
+    ):
         peers_of(config, data_of(config), config.names)
 
 
@@ -76,13 +89,19 @@ def test_peers_are_the_same_whoever_else_lives_in_the_process() -> None:
 
 
 def test_configurations_survive_toml() -> None:
-    for config in (Experiment(), Experiment(data_dir=Path("/x"), peers=("mlp", "forest"), unlabelled=True).resolved()):
+    for config in (
+        Experiment(),
+        Experiment(data_dir=Path("/x"), peers=("mlp", "forest"), unlabelled=True).resolved(),
+    ):
         assert from_toml(to_toml(config)) == config
 
 
 def test_the_digest_names_what_decides_the_outcome() -> None:
     config = Experiment().resolved()
-    assert replace(config, data_dir=Path("/elsewhere"), references=not config.references).digest == config.digest
+    assert (
+        replace(config, data_dir=Path("/elsewhere"), references=not config.references).digest
+        == config.digest
+    )
     assert replace(config, seed=1).digest != config.digest
 
 

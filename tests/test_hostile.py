@@ -1,4 +1,6 @@
-"""A hundred thousand bad frames: each is refused without a trace, or gives distributions, within the session's size."""
+"""A hundred thousand bad frames: each is refused without a trace, or gives distributions, within
+the session's size.
+"""
 
 import json
 import subprocess
@@ -17,11 +19,14 @@ EACH = 21_000  # of each of five codecs
 @pytest.mark.parametrize("codec", sorted(CODECS))
 def test_mutated_frames_are_refused_without_a_trace_or_give_distributions(codec: str) -> None:
     program = Path(__file__).with_name("hostile.py")
-    done = subprocess.run([sys.executable, program, codec, str(EACH), str(len(codec))], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, program, codec, str(EACH), str(len(codec))], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["frames"] == EACH
-    assert 0 < found["believed"] < EACH / 2  # the liars' checks let some through to the codec, and most of these it refuses
+    # The liars' checks let some through to the codec, and most of these it refuses.
+    assert 0 < found["believed"] < EACH / 2
     assert len(CODECS) * EACH >= 100_000
 
 
@@ -45,4 +50,5 @@ def test_no_frame_makes_a_receiver_allocate_beyond_the_size_of_the_session(codec
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 400_000 + 40 * 8 * 200 * 10  # bytes: the models' tables, and a few dozen numbers for each of the rows' classes
+    # Bytes: the models' tables, and a few dozen numbers for each of the rows' classes.
+    assert peak < 400_000 + 40 * 8 * 200 * 10

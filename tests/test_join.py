@@ -1,4 +1,6 @@
-"""Joining, by a federation of one: what lies in the folder is whole, and every start goes on from the last finished round."""
+"""Joining, by a federation of one: what lies in the folder is whole, and every start goes on from
+the last finished round.
+"""
 
 import json
 from collections.abc import Iterator
@@ -52,7 +54,18 @@ def free_port() -> int:
 
 
 def convened(keys: Path, port: int) -> bytes:
-    return convene(keys, "rome", f"127.0.0.1:{port}", SEEDS, FedH2L(steps=2), "lattice", rounds=4, quorum=1, grace=0.0, deadline=5.0)
+    return convene(
+        keys,
+        "rome",
+        f"127.0.0.1:{port}",
+        SEEDS,
+        FedH2L(steps=2),
+        "lattice",
+        rounds=4,
+        quorum=1,
+        grace=0.0,
+        deadline=5.0,
+    )
 
 
 def rounds(folder: Path) -> list[int]:
@@ -90,12 +103,17 @@ def test_a_line_written_before_a_kill_comes_again_once(alone: Alone) -> None:
 def test_a_folder_has_one_process_at_a_time(alone: Alone) -> None:
     with MemberFolder(alone.folder):
         assert is_running(alone.folder)
-        with pytest.raises(FedH2LError, match="running in this folder already"), MemberFolder(alone.folder):
+        with (
+            pytest.raises(FedH2LError, match="running in this folder already"),
+            MemberFolder(alone.folder),
+        ):
             pass
     assert not is_running(alone.folder)
 
 
-def test_another_seed_set_key_or_federation_is_refused_before_anything_is_written(alone: Alone, tmp_path: Path, free_port: int) -> None:
+def test_another_seed_set_key_or_federation_is_refused_before_anything_is_written(
+    alone: Alone, tmp_path: Path, free_port: int
+) -> None:
     with MemberFolder(alone.folder) as place, pytest.raises(FedH2LError, match="ask for the file"):
         list(alone.join(place, seed_set(15)))
     with MemberFolder(alone.folder) as place:
@@ -103,13 +121,21 @@ def test_another_seed_set_key_or_federation_is_refused_before_anything_is_writte
         alone.invite.write_bytes(convened(tmp_path / "other", free_port))
         with pytest.raises(FedH2LError, match="give another --out"):
             list(alone.join(place))
-    with MemberFolder(tmp_path / "new") as place, pytest.raises(FedH2LError, match="not the one in the invite"):
+    with (
+        MemberFolder(tmp_path / "new") as place,
+        pytest.raises(FedH2LError, match="not the one in the invite"),
+    ):
         list(alone.join(place))
 
 
-@pytest.mark.parametrize(("text", "why"), [
-    ("def peer(seeds): return 1", "gives a int, not a Learner"), ("x = 1", "no function 'peer'"), (None, "expected FILE.py:FUNCTION"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("def peer(seeds): return 1", "gives a int, not a Learner"),
+        ("x = 1", "no function 'peer'"),
+        (None, "expected FILE.py:FUNCTION"),
+    ],
+)
 def test_a_file_without_a_learner_is_refused(tmp_path: Path, text: str | None, why: str) -> None:
     if text is not None:
         (tmp_path / "mine.py").write_text(text)
@@ -124,11 +150,18 @@ def test_a_forest_is_saved_so_that_it_can_be_read_without_trusting_it(tmp_path: 
     forest: Learner = live_member.lyon(SEEDS)
     path = save_model(forest, SEEDS, tmp_path)
     again = skops.load(path, trusted=skops.get_untrusted_types(file=path))
-    assert np.array_equal(again.predict_proba(SEEDS.x).astype(np.float32), forest.posteriors(SEEDS.x))
+    assert np.array_equal(
+        again.predict_proba(SEEDS.x).astype(np.float32), forest.posteriors(SEEDS.x)
+    )
 
 
-@pytest.mark.parametrize(("rounds", "at"), [({}, -1), ({"b": 7}, 7), ({"b": 5, "c": 6, "d": 10**6}, 6), ({"b": 50, "c": 51, "d": 3}, 50)])
-def test_one_who_claims_to_be_far_ahead_takes_nobody_along(tmp_path: Path, free_port: int, rounds: dict[str, int], at: int) -> None:
+@pytest.mark.parametrize(
+    ("rounds", "at"),
+    [({}, -1), ({"b": 7}, 7), ({"b": 5, "c": 6, "d": 10**6}, 6), ({"b": 50, "c": 51, "d": 3}, 50)],
+)
+def test_one_who_claims_to_be_far_ahead_takes_nobody_along(
+    tmp_path: Path, free_port: int, rounds: dict[str, int], at: int
+) -> None:
     from fedh2l.exchange.zenoh_p2p import ZenohP2P
     from fedh2l.live.identity import make_identity
     from fedh2l.live.invite import admit, answer, read_answer
@@ -137,8 +170,14 @@ def test_one_who_claims_to_be_far_ahead_takes_nobody_along(tmp_path: Path, free_
 
     terms = read_terms(convened(tmp_path / "keys", free_port))
     others = {n: make_identity(tmp_path / n, n) for n in "bcd"}
-    terms = admit(terms, open_identity(tmp_path / "keys"), [read_answer(answer(terms, o, "", relay=False)) for o in others.values()])
+    terms = admit(
+        terms,
+        open_identity(tmp_path / "keys"),
+        [read_answer(answer(terms, o, "", relay=False)) for o in others.values()],
+    )
     exchange = ZenohP2P(terms, open_identity(tmp_path / "keys"), tmp_path / "run", since={})
     for name, t in rounds.items():
-        exchange._register.take(name, OwnPosts(tmp_path / name, terms.federation, others[name]).say(t, b"frame").data)  # pyright: ignore[reportPrivateUsage]
+        exchange._register.take(
+            name, OwnPosts(tmp_path / name, terms.federation, others[name]).say(t, b"frame").data
+        )  # pyright: ignore[reportPrivateUsage]
     assert exchange.newest() == at

@@ -17,7 +17,9 @@ def walks(rows: int, classes: int, rounds: int, seed: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
     logits, frames = np.zeros((rows, classes)), []
     for _ in range(rounds):
-        logits = logits * rng.uniform(0.8, 1.3) + rng.normal(size=logits.shape) * rng.uniform(0.5, 2)
+        logits = logits * rng.uniform(0.8, 1.3) + rng.normal(size=logits.shape) * rng.uniform(
+            0.5, 2
+        )
         shares = np.exp(logits - logits.max(1, keepdims=True))
         frames.append((shares / shares.sum(1, keepdims=True)).astype(np.float32))
     return frames
@@ -31,7 +33,9 @@ def walks(rows: int, classes: int, rounds: int, seed: int) -> list[np.ndarray]:
     st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=60)
-def test_both_ends_hold_the_same_after_every_frame(name: str, rows: int, classes: int, rounds: int, seed: int) -> None:
+def test_both_ends_hold_the_same_after_every_frame(
+    name: str, rows: int, classes: int, rounds: int, seed: int
+) -> None:
     codec, said, heard = codec_of(name), None, None
     for probs in walks(rows, classes, rounds, seed):
         body, said = codec.encode(probs, said)
@@ -50,7 +54,8 @@ def test_what_is_held_follows_the_posteriors_and_never_moves_away(name: str) -> 
         _, held = codec.encode(probs, held)
         after = (held["counts"].astype(np.float64) / ROW - probs) ** 2
         assert (after.sum(1) <= before.sum(1) + 1e-6).all()
-        if (signal := np.square(probs - 0.1).sum(1).mean()) > 0.2:  # flatter rows are told only as far as they say something
+        # Flatter rows are told only as far as they say something.
+        if (signal := np.square(probs - 0.1).sum(1).mean()) > 0.2:
             assert after.sum(1).mean() < 0.15 * signal
 
 
@@ -104,13 +109,17 @@ def test_the_sooner_a_view_passes_the_less_is_said_about_it(name: str) -> None:
 
 @pytest.mark.parametrize("lead", [0.0, 0.5])
 def test_the_best_move_is_the_best_of_all_moves(lead: float) -> None:
-    probs, counts = walks(50, 6, 3, 3)[-1], np.random.default_rng(0).multinomial(ROW, np.full(6, 1 / 6), 50).astype(np.uint16)
+    probs, counts = (
+        walks(50, 6, 3, 3)[-1],
+        np.random.default_rng(0).multinomial(ROW, np.full(6, 1 / 6), 50).astype(np.uint16),
+    )
     classes, share, gain = best_moves(probs, counts, SHARES, lead)
     held, corners = counts / ROW, np.eye(6)
     before = ((probs - held) ** 2).sum(1)
     steps = 0.5 ** np.arange(1, SHARES + 1)
     moved = held[:, None, None] * (1 - steps[:, None]) + corners[:, None] * steps[:, None]
-    gains = before[:, None, None] - ((probs[:, None, None] - moved) ** 2).sum(-1)  # rows, classes, shares
+    # Rows, classes, shares.
+    gains = before[:, None, None] - ((probs[:, None, None] - moved) ** 2).sum(-1)
     np.testing.assert_allclose(gain, gains[np.arange(50), classes, share], atol=1e-5)
     ahead = probs + lead * (probs - held)  # the way to it is longer by the lead
     farther = -((ahead[:, None] - moved[np.arange(50), classes]) ** 2).sum(-1)
@@ -121,7 +130,10 @@ def test_the_best_move_is_the_best_of_all_moves(lead: float) -> None:
 @settings(max_examples=80)
 def test_symbols_come_back_as_they_went(n: int, seed: int, lanes: int) -> None:
     rng = np.random.default_rng(seed)
-    tables = tables_of(rng.integers(1, 10_000, (4, 7)) ** rng.integers(1, 3), rng.permutation([True] * 5 + [False] * 2))
+    tables = tables_of(
+        rng.integers(1, 10_000, (4, 7)) ** rng.integers(1, 3),
+        rng.permutation([True] * 5 + [False] * 2),
+    )
     contexts, of = rng.integers(4, size=n), int(rng.integers(1, 200))
     possible = np.flatnonzero(np.diff(tables[0]))
     symbols, numbers, one = rng.choice(possible, n), rng.integers(of, size=n), np.zeros(n, np.int64)

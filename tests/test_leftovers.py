@@ -1,4 +1,6 @@
-"""The check after every test is itself checked: a suite whose tests leave things fails where they do, and only there."""
+"""The check after every test is itself checked: a suite whose tests leave things fails where they
+do, and only there.
+"""
 
 import os
 import subprocess
@@ -22,7 +24,8 @@ def test_nothing():
     with tempfile.TemporaryFile(), socket.create_server(("127.0.0.1", 0)):
         thread = threading.Thread(target=print)
         thread.start()
-        subprocess.run([sys.executable, "-c", "import tempfile; tempfile.TemporaryFile()"], check=True)
+        made = "import tempfile; tempfile.TemporaryFile()"
+        subprocess.run([sys.executable, "-c", made], check=True)
 
 def test_process():
     held.append(subprocess.Popen(["sleep", "60"]))
@@ -52,16 +55,41 @@ def test_end():
     held[2].close()
 """
 EXPECTED = {
-    "test_process": "process", "test_ended_but_not_waited_for": "(not waited for)", "test_port": "port", "test_thread": "thread of-test",
-    "test_handler": "handler of SIGTERM", "test_file": "file", "test_file_of_a_process": "file",
-}  # fmt: skip
+    "test_process": "process",
+    "test_ended_but_not_waited_for": "(not waited for)",
+    "test_port": "port",
+    "test_thread": "thread of-test",
+    "test_handler": "handler of SIGTERM",
+    "test_file": "file",
+    "test_file_of_a_process": "file",
+}
 
 
 def test_what_a_test_leaves_fails_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("leaving")
     (folder / "test_leaving.py").write_text(LEAVING)
-    line = [sys.executable, "-m", "pytest", "-p", "leftovers", "-c", "/dev/null", "--rootdir", ".", "--basetemp", "made", "-rEf", "--tb=no"]
-    told = subprocess.run(line, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False).stdout
-    failed = {row.split("::")[1].split(" ")[0]: row for row in told.splitlines() if row.startswith(("ERROR", "FAILED"))}
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "leftovers",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        ".",
+        "--basetemp",
+        "made",
+        "-rEf",
+        "--tb=no",
+    ]
+    told = subprocess.run(
+        line, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+    ).stdout
+    failed = {
+        row.split("::")[1].split(" ")[0]: row
+        for row in told.splitlines()
+        if row.startswith(("ERROR", "FAILED"))
+    }
     assert failed.keys() == EXPECTED.keys(), told
     assert all("left behind" in row and EXPECTED[name] in row for name, row in failed.items()), told

@@ -1,4 +1,6 @@
-"""A sender and several receivers, with frames lost, repeated, reordered and late, and with receivers that restart or begin anew."""
+"""A sender and several receivers, with frames lost, repeated, reordered and late, and with
+receivers that restart or begin anew.
+"""
 
 import numpy as np
 from hypothesis import settings
@@ -52,10 +54,14 @@ class SenderAndReceivers(RuleBasedStateMachine):
         lines = self.lines[name]
         before = lines.state_dict()
         try:
-            heard = decode(data, Posteriors(self.round, np.zeros(SHAPE, np.float32)), self.session, "a", lines)
+            heard = decode(
+                data, Posteriors(self.round, np.zeros(SHAPE, np.float32)), self.session, "a", lines
+            )
         except Unreadable:
             assert not is_key(data)
-            assert {k: v.tolist() for k, v in lines.state_dict().items()} == {k: v.tolist() for k, v in before.items()}
+            assert {k: v.tolist() for k, v in lines.state_dict().items()} == {
+                k: v.tolist() for k, v in before.items()
+            }
             lines.lost.add("a")
         else:
             assert isinstance(heard, Posteriors)
@@ -96,7 +102,13 @@ class SenderAndReceivers(RuleBasedStateMachine):
             hurt[flip // 8 % len(hurt)] ^= 1 << flip % 8
             before = {k: v.tolist() for k, v in self.lines[name].state_dict().items()}
             try:
-                decode(bytes(hurt), Posteriors(t, np.zeros(SHAPE, np.float32)), self.session, "a", self.lines[name])
+                decode(
+                    bytes(hurt),
+                    Posteriors(t, np.zeros(SHAPE, np.float32)),
+                    self.session,
+                    "a",
+                    self.lines[name],
+                )
             except WireError:
                 assert {k: v.tolist() for k, v in self.lines[name].state_dict().items()} == before
             else:
@@ -123,7 +135,9 @@ def test_a_receiver_that_missed_some_rounds_asks_and_reads_the_next_frame() -> N
         raise AssertionError("changes of a frame that was not heard were accepted")
     except Unreadable:
         receiver.lost.add("a")
-    decode(encode(Posteriors(3, probs), session, receiver), Posteriors(3, probs), session, "b", sender)
+    decode(
+        encode(Posteriors(3, probs), session, receiver), Posteriors(3, probs), session, "b", sender
+    )
     assert sender.wanted
     after = encode(Posteriors(4, probs), session, sender)
     assert is_key(after)

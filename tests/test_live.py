@@ -1,4 +1,6 @@
-"""Four organisations with unlike models, by the documented commands: the result is the simulated one, whoever is killed."""
+"""Four organisations with unlike models, by the documented commands: the result is the simulated
+one, whoever is killed.
+"""
 
 import random
 import signal
@@ -34,12 +36,16 @@ def simulated(town: Town) -> dict[str, dict[str, np.ndarray]]:
 
 
 def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    return a.keys() == b.keys() and all(a[k].dtype == b[k].dtype and a[k].tobytes() == b[k].tobytes() for k in a)
+    return a.keys() == b.keys() and all(
+        a[k].dtype == b[k].dtype and a[k].tobytes() == b[k].tobytes() for k in a
+    )
 
 
 def all_heard_once(town: Town, name: str) -> bool:
     lines = town.rounds(name)
-    return [x["round"] for x in lines] == list(range(ROUNDS)) and not any(x["missing"] or x["refused"] for x in lines)
+    return [x["round"] for x in lines] == list(range(ROUNDS)) and not any(
+        x["missing"] or x["refused"] for x in lines
+    )
 
 
 def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(town: Town) -> None:
@@ -52,17 +58,24 @@ def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(town: Town) 
     for name in MEMBERS:
         assert all_heard_once(town, name) and same(town.state(name), expected[name]), name
     model = load_file(town.folder / "rome" / "model.safetensors")
-    assert all(np.array_equal(v, expected["rome"][f"learner.model.{k}"]) for k, v in model.items()) and model
-    assert (town.folder / "lyon" / ("model.skops" if find_spec("skops") else "model.safetensors")).stat().st_size > 0
+    assert (
+        all(np.array_equal(v, expected["rome"][f"learner.model.{k}"]) for k, v in model.items())
+        and model
+    )
+    assert (
+        town.folder / "lyon" / ("model.skops" if find_spec("skops") else "model.safetensors")
+    ).stat().st_size > 0
     assert "state: finished" in town.command("status", "rome")
 
 
 def harmed(town: Town, times: int, rng: random.Random) -> list[str]:
     """The members whose result is not the simulated one, or that did not hear every round once.
 
-    Each kill hits a member that runs, at an instant within a drawn round or within its start, before the federation ends.
+    Each kill hits a member that runs, at an instant within a drawn round or within its start,
+    before the federation ends.
     """
-    found(town, rounds=ROUNDS, deadline=600.0, more=f"--warmup {WARMUP}")  # no start takes that long
+    # No start takes that long.
+    found(town, rounds=ROUNDS, deadline=600.0, more=f"--warmup {WARMUP}")
     for name in MEMBERS:
         town.join(name)
     kills: list[tuple[str, int]] = []
@@ -82,11 +95,17 @@ def harmed(town: Town, times: int, rng: random.Random) -> list[str]:
     town.wait()
     assert not list(town.folder.rglob("*.partial")), "half a file is left of a kill"
     expected = simulated(town)
-    return [name for name in MEMBERS if not (all_heard_once(town, name) and same(town.state(name), expected[name]))]
+    return [
+        name
+        for name in MEMBERS
+        if not (all_heard_once(town, name) and same(town.state(name), expected[name]))
+    ]
 
 
 @pytest.mark.parametrize("seed", [0])
-def test_members_killed_at_any_instant_go_on_and_the_result_is_the_same(town: Town, seed: int) -> None:
+def test_members_killed_at_any_instant_go_on_and_the_result_is_the_same(
+    town: Town, seed: int
+) -> None:
     assert not harmed(town, 3, random.Random(seed))
 
 

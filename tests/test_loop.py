@@ -26,7 +26,9 @@ def beliefs(peers: list[Peer]) -> np.ndarray:
 
 
 def test_peers_teach_each_other() -> None:
-    """A peer that never saw class 2 learns it from the posteriors of one that did: the seeds have no labels."""
+    """A peer that never saw class 2 learns it from the posteriors of one that did: the seeds have
+    no labels.
+    """
     peers = torch_peers("ab", labelled=False)
     x, y = blobs(120, seed=4)
     peers[0].learner = torch_learner(7)
@@ -43,7 +45,10 @@ def test_the_order_of_arrival_does_not_matter() -> None:
     shuffle = random.Random(0)
 
     def reordering(t: int, outbox: Outbox) -> Inboxes:
-        return {me: dict(shuffle.sample(sorted(posts.items()), len(posts))) for me, posts in everyone(outbox).items()}
+        return {
+            me: dict(shuffle.sample(sorted(posts.items()), len(posts)))
+            for me, posts in everyone(outbox).items()
+        }
 
     straight, shuffled = torch_peers("abcd"), torch_peers("abcd")
     for _ in run(FedH2L(steps=2), straight, rounds=3):
@@ -91,7 +96,12 @@ def test_a_stranger_is_not_believed() -> None:
 def test_a_network_that_is_silent_leaves_everybody_learning_alone() -> None:
     peers = torch_peers(labelled=False)
     before = beliefs(peers)
-    for r in run(FedH2L(steps=2), peers, lambda t, outbox: {n: dict.fromkeys(set(outbox) - {n}, ()) for n in outbox}, rounds=2):
+    for r in run(
+        FedH2L(steps=2),
+        peers,
+        lambda t, outbox: {n: dict.fromkeys(set(outbox) - {n}, ()) for n in outbox},
+        rounds=2,
+    ):
         assert all(len(m) == 2 for m in r.missing.values())
     assert (beliefs(peers) != before).any()
 
@@ -104,7 +114,9 @@ def test_a_warm_up_is_local_learning_without_a_word() -> None:
         pass
     np.testing.assert_array_equal(beliefs(peers), beliefs(alone))
     last = next(rounds)
-    assert set(last.said) == {p.name for p in peers} and all(len(h) == len(peers) - 1 for h in last.heard.values())
+    assert set(last.said) == {p.name for p in peers} and all(
+        len(h) == len(peers) - 1 for h in last.heard.values()
+    )
 
 
 def test_who_says_nothing_hears_nothing_and_the_others_go_on() -> None:
@@ -128,7 +140,13 @@ def test_peers_must_agree() -> None:
     x = b.seed_set.x.copy()
     x[0, 0] += 1e-6
     with pytest.raises(FedH2LError, match="is not the one of a"):
-        list(run(FedH2L(), [a, Peer("b", b.learner, SeedSet(x, b.seed_set.classes, b.seed_set.labels))], rounds=1))
+        list(
+            run(
+                FedH2L(),
+                [a, Peer("b", b.learner, SeedSet(x, b.seed_set.classes, b.seed_set.labels))],
+                rounds=1,
+            )
+        )
     renamed = SeedSet(b.seed_set.x, ("x", "y", "z"), b.seed_set.labels)
     with pytest.raises(FedH2LError, match=r"classes \['x', 'y', 'z'\], but a has"):
         list(run(FedH2L(), [a, Peer("b", b.learner, renamed)], rounds=1))

@@ -7,7 +7,9 @@ from fedh2l.models import NETWORKS
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
-def test_every_network_takes_small_and_large_images_and_learns(name: str, shape: tuple[int, ...]) -> None:
+def test_every_network_takes_small_and_large_images_and_learns(
+    name: str, shape: tuple[int, ...]
+) -> None:
     torch.manual_seed(0)
     model = NETWORKS[name](shape, 7)
     assert model.training

@@ -24,9 +24,16 @@ def pooled(peer: Peer, t: int, inbox: dict[str, Posteriors]) -> np.ndarray:
 
 def test_a_voice_fades_towards_ones_own_and_a_new_one_counts_in_full() -> None:
     peer = Peer("a", torch_learner(), seed_set(labelled=False))
-    for t, inbox, left in ((0, {"b": Posteriors(7, of(1))}, 1.0), (4, {}, 0.5), (8, {}, 0.25), (9, {"b": Posteriors(8, of(1))}, 1.0)):
+    for t, inbox, left in (
+        (0, {"b": Posteriors(7, of(1))}, 1.0),
+        (4, {}, 0.5),
+        (8, {}, 0.25),
+        (9, {"b": Posteriors(8, of(1))}, 1.0),
+    ):
         peer.memory["own"] = of(0)
-        np.testing.assert_allclose(pooled(peer, t, inbox), left * of(1) + (1 - left) * of(0), atol=1e-6)
+        np.testing.assert_allclose(
+            pooled(peer, t, inbox), left * of(1) + (1 - left) * of(0), atol=1e-6
+        )
 
 
 def test_who_is_silent_for_long_is_forgotten_and_a_saved_peer_remembers_the_others() -> None:
@@ -42,19 +49,25 @@ def test_who_is_silent_for_long_is_forgotten_and_a_saved_peer_remembers_the_othe
 
 
 class Slow:
-    """Every third round of the fast peer, the slow one's frame of a much later or earlier round comes."""
+    """Every third round of the fast peer, the slow one's frame of a much later or earlier round
+    comes.
+    """
 
     def __init__(self, frames: list[bytes]) -> None:
         self.frames = frames
 
-    def __call__(self, t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
+    def __call__(
+        self, t: int, outbox: Mapping[str, bytes]
+    ) -> dict[str, dict[str, tuple[bytes, ...]]]:
         return {"a": {"b": tuple(self.frames[t // 3 * 2 : t // 3 * 2 + 2]) if t % 3 == 0 else ()}}
 
 
 @pytest.mark.parametrize("barrier", [True, False])
 def test_the_newest_of_any_round_is_heard_only_without_a_barrier(barrier: bool) -> None:
     seeds = seed_set()
-    frames = [r.said["b"] for r in run(FedH2L(steps=1), [Peer("b", torch_learner(1), seeds)], rounds=6)]
+    frames = [
+        r.said["b"] for r in run(FedH2L(steps=1), [Peer("b", torch_learner(1), seeds)], rounds=6)
+    ]
     peer = Peer("a", torch_learner(), seeds)
     told = list(run(Newest(FedH2L(steps=1)), [peer], Slow(frames), rounds=7, barrier=barrier))
     assert any(r.refused["a"] for r in told) == barrier  # round 1 came in round 0

@@ -53,7 +53,9 @@ def test_a_post_holds_in_one_federation_under_one_name_and_size_only(rome: Ident
         open_post(data, FEDERATION, "rome", rome.public, 4)
 
 
-def test_an_epoch_is_later_than_any_before_though_the_clock_was_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_epoch_is_later_than_any_before_though_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = next_epoch(tmp_path / "epoch")
     monkeypatch.setattr("time.time_ns", lambda: first - 86_400 * 10**9)
     assert next_epoch(tmp_path / "epoch") == first + 1
@@ -83,14 +85,20 @@ def test_an_identity_that_others_may_read_or_that_is_not_there_is_refused(tmp_pa
         make_identity(tmp_path / "x", "../x")
 
 
-def test_the_authority_certifies_the_key_that_asked_under_its_name_only(rome: Identity, tmp_path: Path) -> None:
+def test_the_authority_certifies_the_key_that_asked_under_its_name_only(
+    rome: Identity, tmp_path: Path
+) -> None:
     authority = make_authority(tmp_path)
     request = rome.request(["rome.example", "10.0.0.1"])
     pem = authority.issue(request, "rome", ["rome.example", "10.0.0.1"], 30)
     certificate = x509.load_pem_x509_certificate(pem.encode())
-    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate.encode()))
+    certificate.verify_directly_issued_by(
+        x509.load_pem_x509_certificate(authority.certificate.encode())
+    )
     assert certificate.public_key() == x509.load_pem_x509_csr(request.encode()).public_key()
-    assert certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < datetime.timedelta(days=31)
+    assert certificate.not_valid_after_utc - datetime.datetime.now(
+        datetime.UTC
+    ) < datetime.timedelta(days=31)
     assert make_authority(tmp_path).certificate == authority.certificate
     with pytest.raises(FedH2LError, match="expected CN=paris"):
         authority.issue(request, "paris", [], 30)

@@ -17,7 +17,9 @@ def rome(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     return make_identity(tmp_path_factory.mktemp("rome") / "identity", "rome")
 
 
-def post(rome: Identity, t: int, payload: bytes = b"x", epoch: int = 1, seq: int | None = None) -> bytes:
+def post(
+    rome: Identity, t: int, payload: bytes = b"x", epoch: int = 1, seq: int | None = None
+) -> bytes:
     return seal(rome.sign, FEDERATION, "rome", epoch, t if seq is None else seq, t, payload).data
 
 
@@ -69,8 +71,17 @@ def test_a_stranger_has_no_place_in_it(rome: Identity) -> None:
         Register(FEDERATION, {"paris": rome.public}).take("paris", post(rome, 0))
 
 
-@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 4), st.integers(0, 20), st.sampled_from([b"a", b"b"])), max_size=40))
-def test_whatever_comes_the_order_holds_and_a_round_once_said_stays(rome: Identity, told: list[tuple[int, int, int, bytes]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 8), st.integers(0, 4), st.integers(0, 20), st.sampled_from([b"a", b"b"])
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_comes_the_order_holds_and_a_round_once_said_stays(
+    rome: Identity, told: list[tuple[int, int, int, bytes]]
+) -> None:
     held, said = register(rome), dict[int, bytes]()
     newest = (-1, -1)
     for t, epoch, seq, payload in told:
@@ -94,7 +105,10 @@ def test_a_bundle_holds_the_first_posts_that_fit(rome: Identity) -> None:
     for t in range(4):
         held.take("rome", post(rome, t, bytes(100)))
     size = 4 + len(post(rome, 0, bytes(100)))
-    assert list(unbundle(bundle(held.since("rome", -1), 2 * size + 5))) == [p.data for p in held.since("rome", -1)][:2]
+    assert (
+        list(unbundle(bundle(held.since("rome", -1), 2 * size + 5)))
+        == [p.data for p in held.since("rome", -1)][:2]
+    )
 
 
 @given(st.binary(max_size=200))
@@ -111,4 +125,8 @@ def bundle_of(data: bytes) -> list[bytes] | None:
 
 
 def test_nothing_is_left_on_disk(rome: Identity) -> None:
-    assert sorted(p.name for p in Path(rome.folder).iterdir()) == ["identity.json", "link.key", "posts.key"]
+    assert sorted(p.name for p in Path(rome.folder).iterdir()) == [
+        "identity.json",
+        "link.key",
+        "posts.key",
+    ]

@@ -1,4 +1,7 @@
-"""Members behind NAT with a relay, by the documented commands: `fedh2l relay` carries, and may be killed and started again."""
+"""Members behind NAT with a relay, by the documented commands:
+
+`fedh2l relay` carries, and may be killed and started again.
+"""
 
 import time
 
@@ -11,7 +14,9 @@ TWO, ROUNDS = MEMBERS[:2], 60
 
 
 def behind_nat(town: Town, rounds: int) -> None:
-    """Two members without an address that federate through the relay, and wait for it where it comes later than they."""
+    """Two members without an address that federate through the relay, and wait for it where it
+    comes later than they.
+    """
     found(town, TWO, relay=True, rounds=rounds)
     for name in TWO:
         town.join(name, model="oslo")
@@ -30,18 +35,24 @@ def test_members_behind_a_relay_that_is_killed_go_on_once_it_is_started_again(to
     time.sleep(0.5)
     before = [len(town.rounds(name)) for name in TWO]
     time.sleep(2.0)
-    assert [len(town.rounds(name)) for name in TWO] == before and max(before) < ROUNDS, "they do not need the relay"
+    assert [len(town.rounds(name)) for name in TWO] == before and max(before) < ROUNDS, (
+        "they do not need the relay"
+    )
     town.relay()
     town.wait(*TWO)
     for name in TWO:
         lines = town.rounds(name)
-        assert [x["round"] for x in lines] == list(range(ROUNDS)) and not any(x["missing"] or x["refused"] for x in lines)
+        assert [x["round"] for x in lines] == list(range(ROUNDS)) and not any(
+            x["missing"] or x["refused"] for x in lines
+        )
     town.stop(RELAY)
     assert "connected: kiev, lyon" in town.said(RELAY) and "relay stopped" in town.said(RELAY)
 
 
 @pytest.mark.slow
-def test_a_second_process_with_the_keys_of_one_that_runs_is_refused_by_the_command(town: Town) -> None:
+def test_a_second_process_with_the_keys_of_one_that_runs_is_refused_by_the_command(
+    town: Town,
+) -> None:
     behind_nat(town, rounds=10_000)  # more than can end meanwhile
     told = town.command(*town.joining("kiev", model="oslo", out="a second folder"), code=2)
     assert "kiev: a member of this name is running already; stop that one first" in told

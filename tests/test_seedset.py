@@ -31,10 +31,16 @@ def test_everything_that_peers_must_agree_on_is_in_the_digest() -> None:
     seeds = labelled_images()
     assert seeds.labels is not None
     others = [
-        seeds.unlabelled(), replace(seeds, classes=("b", "a")), replace(seeds, labels=1 - seeds.labels), replace(seeds, view="shift"),
-        replace(seeds, every=2), replace(seeds, mixtures=True), replace(seeds, x=seeds.x.astype(np.float64)),
-        replace(seeds, owners=np.array(["p"] * 10)), replace(seeds, x=seeds.x.reshape(10, 1, 6, 24)),
-    ]  # fmt: skip
+        seeds.unlabelled(),
+        replace(seeds, classes=("b", "a")),
+        replace(seeds, labels=1 - seeds.labels),
+        replace(seeds, view="shift"),
+        replace(seeds, every=2),
+        replace(seeds, mixtures=True),
+        replace(seeds, x=seeds.x.astype(np.float64)),
+        replace(seeds, owners=np.array(["p"] * 10)),
+        replace(seeds, x=seeds.x.reshape(10, 1, 6, 24)),
+    ]
     assert len({s.digest for s in [seeds, *others]}) == len(others) + 1
 
 
@@ -59,7 +65,15 @@ def test_two_peers_see_the_same_fresh_view_with_nothing_sent(mixtures: bool) -> 
 
 
 def test_a_view_is_kept_for_as_many_rounds_as_agreed() -> None:
-    assert [replace(labelled_images(view="shift"), every=3).view_index(t) for t in range(7)] == [0, 0, 0, 1, 1, 1, 2]
+    assert [replace(labelled_images(view="shift"), every=3).view_index(t) for t in range(7)] == [
+        0,
+        0,
+        0,
+        1,
+        1,
+        1,
+        2,
+    ]
     assert labelled_images().view_index(5) == 0  # no views: for ever the same question
 
 
@@ -69,7 +83,8 @@ def test_mixtures_are_labelled_by_area() -> None:
     for view in range(4):
         soft = seeds.soft_labels(view)
         assert soft is not None
-        np.testing.assert_allclose(seeds.rows(view).mean((1, 2, 3)), soft[:, 1], atol=1e-6)  # brightness is the share of "light"
+        # Brightness is the share of "light".
+        np.testing.assert_allclose(seeds.rows(view).mean((1, 2, 3)), soft[:, 1], atol=1e-6)
         np.testing.assert_allclose(soft.sum(1), 1, atol=1e-6)
     assert seeds.unlabelled().soft_labels(0) is None
 

@@ -1,4 +1,6 @@
-"""The record of what left: it is what was sent, a changed one is found out, and a resumed run's equals a straight one's."""
+"""The record of what left: it is what was sent, a changed one is found out, and a resumed run's
+equals a straight one's.
+"""
 
 import json
 from dataclasses import replace
@@ -21,7 +23,15 @@ from fedh2l.peer import Peer
 from fedh2l.sent import RECORD, TCP_IP, TLS, audit, decoded, on_wire
 from fedh2l.simulate import simulate
 
-SMALL = Experiment(peers=("mlp", "forest"), domains=3, rounds=4, steps=2, evaluate=2, references=False, participation=0.7)
+SMALL = Experiment(
+    peers=("mlp", "forest"),
+    domains=3,
+    rounds=4,
+    steps=2,
+    evaluate=2,
+    references=False,
+    participation=0.7,
+)
 
 
 def finished(config: Experiment, folder: Path, workers: int = 1, most: int = 99) -> Path:
@@ -35,7 +45,9 @@ def finished(config: Experiment, folder: Path, workers: int = 1, most: int = 99)
 
 
 @pytest.mark.parametrize("codec", sorted(CODECS))
-def test_what_is_decoded_from_the_record_is_what_the_receivers_read(codec: str, tmp_path: Path) -> None:
+def test_what_is_decoded_from_the_record_is_what_the_receivers_read(
+    codec: str, tmp_path: Path
+) -> None:
     config = replace(SMALL, codec=codec, participation=1.0).resolved()
     folder = finished(config, tmp_path / "run")
     peers = peers_of(config, data_of(replace(config, algorithm="", references=None)), config.names)
@@ -46,7 +58,9 @@ def test_what_is_decoded_from_the_record_is_what_the_receivers_read(codec: str, 
             return algorithm.speak(peer, t)
 
         def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-            heard.update({(name, t): m.probs for name, m in inbox.items() if isinstance(m, Posteriors)})
+            heard.update(
+                {(name, t): m.probs for name, m in inbox.items() if isinstance(m, Posteriors)}
+            )
             return algorithm.listen(peer, t, inbox)
 
     algorithm = algorithm_of(config)
@@ -86,7 +100,9 @@ def test_two_workers_and_a_resumed_run_leave_the_same_record(tmp_path: Path) -> 
     for event in simulate(again.config, cut):
         again.take(event)
     for name in ("sent.jsonl", "sent.bin"):
-        assert (straight / name).read_bytes() == (two / name).read_bytes() == (cut / name).read_bytes()
+        assert (
+            (straight / name).read_bytes() == (two / name).read_bytes() == (cut / name).read_bytes()
+        )
 
 
 def test_a_changed_record_is_found_out(tmp_path: Path) -> None:
@@ -111,5 +127,9 @@ def test_weights_are_listed_and_not_kept(tmp_path: Path) -> None:
 
 @given(st.integers(1, 10**7))
 def test_on_the_wire_a_message_is_larger_by_its_heads(payload: int) -> None:
-    assert payload + TLS + TCP_IP <= on_wire(payload) <= 1.04 * payload + (TLS + TCP_IP) * (2 + payload // RECORD)
+    assert (
+        payload + TLS + TCP_IP
+        <= on_wire(payload)
+        <= 1.04 * payload + (TLS + TCP_IP) * (2 + payload // RECORD)
+    )
     assert on_wire(0) == 0

@@ -20,7 +20,15 @@ from fedh2l.experiment import Experiment
 from fedh2l.report import write_report
 from fedh2l.simulate import Evaluation, simulate
 
-SMALL = Experiment(peers=("mlp", "batchnorm-cnn", "forest"), rounds=6, steps=3, evaluate=1, references=False, loss=0.1, mixtures=True)
+SMALL = Experiment(
+    peers=("mlp", "batchnorm-cnn", "forest"),
+    rounds=6,
+    steps=3,
+    evaluate=1,
+    references=False,
+    loss=0.1,
+    mixtures=True,
+)
 
 
 def finished(config: Experiment, folder: Path, workers: int = 1) -> dict[str, Any]:
@@ -43,7 +51,9 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_equal_seeds_give_equal_bytes_and_two_workers_equal_one(straight: Path, tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_bytes_and_two_workers_equal_one(
+    straight: Path, tmp_path: Path
+) -> None:
     finished(SMALL, tmp_path / "two", workers=2)
     assert lines(tmp_path / "two") == lines(straight)
     for peer in (straight / "checkpoints/000006").iterdir():
@@ -55,19 +65,30 @@ def test_another_seed_gives_another_run(straight: Path, tmp_path: Path) -> None:
     assert lines(tmp_path / "other")[0] != lines(straight)[0]
 
 
-def test_a_run_killed_at_random_and_resumed_equals_the_straight_run(straight: Path, tmp_path: Path) -> None:
+def test_a_run_killed_at_random_and_resumed_equals_the_straight_run(
+    straight: Path, tmp_path: Path
+) -> None:
     folder, rng = tmp_path / "killed", random.Random(os.getpid())
     (tmp_path / "config.toml").write_text(run_folder.to_toml(SMALL))
     command = [sys.executable, "-m", "fedh2l", "run", "--workers", "2"]
     flags = ["--config", str(tmp_path / "config.toml"), "--out", str(folder)]
     for killed_after in (1, 3):
-        process = subprocess.Popen([*command, *flags], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*command, *flags],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         deadline = time.monotonic() + 120
-        while not ((folder / "rounds.jsonl").exists() and len((folder / "rounds.jsonl").read_bytes().splitlines()) >= killed_after):
+        while not (
+            (folder / "rounds.jsonl").exists()
+            and len((folder / "rounds.jsonl").read_bytes().splitlines()) >= killed_after
+        ):
             assert process.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.1))  # anywhere in the next round, or while something is being written
+        # Anywhere in the next round, or while something is being written.
+        time.sleep(rng.uniform(0, 0.1))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert not (folder / "summary.json").exists()
@@ -75,7 +96,9 @@ def test_a_run_killed_at_random_and_resumed_equals_the_straight_run(straight: Pa
     done = subprocess.run([*command, *flags, "--json"], capture_output=True, check=True)
     assert lines(folder) == lines(straight)
     ours, theirs = (json.loads((f / "summary.json").read_text()) for f in (folder, straight))
-    assert {k: v for k, v in ours.items() if k != "seconds"} == {k: v for k, v in theirs.items() if k != "seconds"}
+    assert {k: v for k, v in ours.items() if k != "seconds"} == {
+        k: v for k, v in theirs.items() if k != "seconds"
+    }
     assert json.loads(done.stdout)["mean"] == theirs["mean"]
 
 
@@ -101,7 +124,9 @@ def test_the_summary_has_the_keys_that_others_read(straight: Path) -> None:
     assert list(summary["peers"]) == ["rot00", "rot38", "rot75"]
     for peer in summary["peers"].values():
         accuracies = {"own_accuracy", "all_domain_accuracy", "worst_domain_accuracy"}
-        traffic = {f"{kind}_bytes_{way}" for kind in ("payload", "wire") for way in ("sent", "received")}
+        traffic = {
+            f"{kind}_bytes_{way}" for kind in ("payload", "wire") for way in ("sent", "received")
+        }
         assert set(peer) == {"model", "weights_bytes"} | accuracies | traffic
         assert 0 <= peer["worst_domain_accuracy"] <= peer["all_domain_accuracy"] <= 1
     assert summary["missing"] > 0  # --loss 0.1
@@ -130,7 +155,9 @@ def test_references_are_run_beside_it(tmp_path: Path) -> None:
     assert list(unlabelled["references"]) == ["alone", "pooled"]
 
 
-def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     config = replace(SMALL, peers=("mlp",), domains=2, rounds=2, evaluate=2).resolved()
     last = [e for e in simulate(config) if isinstance(e, Evaluation)][-1]
@@ -163,7 +190,9 @@ def test_a_truncated_checkpoint_is_refused_by_name(straight: Path, tmp_path: Pat
         list(simulate(run.config, folder))
 
 
-def test_a_folder_that_holds_a_run_is_not_written_over_unless_asked(straight: Path, tmp_path: Path) -> None:
+def test_a_folder_that_holds_a_run_is_not_written_over_unless_asked(
+    straight: Path, tmp_path: Path
+) -> None:
     folder, config = copy(straight, tmp_path), SMALL.resolved()
     with pytest.raises(FedH2LError, match="already holds a run"):
         run_folder.open_new(folder, config, overwrite=False)

@@ -21,7 +21,9 @@ def test_a_forest_learns_a_class_that_it_never_had_from_posteriors_alone() -> No
     tx, ty = blobs(60, seed=3)
     assert (learner.posteriors(tx)[:, 2] == 0).all()
     sx, sy = blobs(30, seed=4)
-    learner.learn(Lesson(sx, np.eye(3, dtype=np.float32)[sy] * 0.8 + np.float32(0.2 / 3), weight=3.0), 10)
+    learner.learn(
+        Lesson(sx, np.eye(3, dtype=np.float32)[sy] * 0.8 + np.float32(0.2 / 3), weight=3.0), 10
+    )
     assert (learner.posteriors(tx).argmax(1) == ty).mean() > 0.85
 
 
@@ -38,7 +40,9 @@ def test_soft_labels_are_matched_and_not_only_their_winner() -> None:
 def test_a_restored_learner_is_the_same_forest() -> None:
     x, y = blobs(60)
     one, other = (SklearnLearner(forest(), (x, y), 3, seed=5) for _ in range(2))
-    one.learn(Lesson(blobs(30, seed=4)[0], labels=np.eye(3, dtype=np.float32)[blobs(30, seed=4)[1]]), 1)
+    one.learn(
+        Lesson(blobs(30, seed=4)[0], labels=np.eye(3, dtype=np.float32)[blobs(30, seed=4)[1]]), 1
+    )
     other.load_state_dict(one.state_dict())
     test = blobs(50, seed=9)[0]
     np.testing.assert_array_equal(one.posteriors(test), other.posteriors(test))

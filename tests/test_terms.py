@@ -1,4 +1,4 @@
-"""The terms: what is signed is believed, what was changed is not, and no stranger's file does harm."""
+"""The terms: what is signed is believed, what was changed is not, no stranger's file does harm."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,18 @@ SEEDS = seed_set()
 
 
 def convened(folder: Path) -> bytes:
-    return convene(folder, "rome", "10.0.0.1:7447", SEEDS, FedH2L(), "lattice", rounds=5, quorum=2, grace=1.0, deadline=9.0)
+    return convene(
+        folder,
+        "rome",
+        "10.0.0.1:7447",
+        SEEDS,
+        FedH2L(),
+        "lattice",
+        rounds=5,
+        quorum=2,
+        grace=1.0,
+        deadline=9.0,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,24 +47,38 @@ def rome(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Identity]:
 
 def with_oslo(invite: bytes, rome: Identity, folder: Path, address: str = "") -> Terms:
     terms = read_terms(invite)
-    return admit(terms, rome, [read_answer(answer(terms, make_identity(folder / "oslo", "oslo"), address, relay=False))])
+    return admit(
+        terms,
+        rome,
+        [read_answer(answer(terms, make_identity(folder / "oslo", "oslo"), address, relay=False))],
+    )
 
 
 def test_terms_survive_the_file(rome: tuple[bytes, Identity]) -> None:
     terms = read_terms(rome[0])
-    assert terms.seed_set == SEEDS.digest and terms.method == FedH2L() and [m.name for m in terms.members] == ["rome"]
+    assert (
+        terms.seed_set == SEEDS.digest
+        and terms.method == FedH2L()
+        and [m.name for m in terms.members] == ["rome"]
+    )
     assert read_terms(signed(terms, rome[1])) == terms
 
 
-def test_a_member_is_added_by_its_answer_and_removed_by_its_name(rome: tuple[bytes, Identity], tmp_path: Path) -> None:
+def test_a_member_is_added_by_its_answer_and_removed_by_its_name(
+    rome: tuple[bytes, Identity], tmp_path: Path
+) -> None:
     terms = with_oslo(*rome, tmp_path)
-    assert read_terms(signed(terms, rome[1]), before=read_terms(rome[0])).member("oslo").address == ""
+    assert (
+        read_terms(signed(terms, rome[1]), before=read_terms(rome[0])).member("oslo").address == ""
+    )
     assert [m.name for m in without(terms, "oslo").members] == ["rome"]
     with pytest.raises(TermsError, match="no member 'lyon'"):
         terms.member("lyon")
 
 
-def test_an_old_version_and_another_conveners_are_refused(rome: tuple[bytes, Identity], tmp_path: Path) -> None:
+def test_an_old_version_and_another_conveners_are_refused(
+    rome: tuple[bytes, Identity], tmp_path: Path
+) -> None:
     later = with_oslo(*rome, tmp_path)
     with pytest.raises(TermsError, match="an old one changes nothing"):
         read_terms(rome[0], before=later)
@@ -64,24 +89,40 @@ def test_an_old_version_and_another_conveners_are_refused(rome: tuple[bytes, Ide
 
 
 @pytest.mark.parametrize("key", sorted(RULES))
-def test_terms_with_any_entry_changed_are_not_believed(rome: tuple[bytes, Identity], key: str) -> None:
+def test_terms_with_any_entry_changed_are_not_believed(
+    rome: tuple[bytes, Identity], key: str
+) -> None:
     told = json.loads(rome[0])
-    other: dict[str, Any] = {"members": [], "relays": [told["terms"]["members"][0]], "asynchronous": True, "classes": ["b", "a", "c"],
-                             "codec": "uint8", "algorithm": "fedavg", "parameters": {"weight": 5.0}, "authority": "x"}  # fmt: skip
+    other: dict[str, Any] = {
+        "members": [],
+        "relays": [told["terms"]["members"][0]],
+        "asynchronous": True,
+        "classes": ["b", "a", "c"],
+        "codec": "uint8",
+        "algorithm": "fedavg",
+        "parameters": {"weight": 5.0},
+        "authority": "x",
+    }
     value = told["terms"][key]
-    told["terms"][key] = other.get(key, value + 1 if isinstance(value, int | float) else "0" * len(value))
+    told["terms"][key] = other.get(
+        key, value + 1 if isinstance(value, int | float) else "0" * len(value)
+    )
     with pytest.raises(TermsError):
         read_terms(json.dumps(told).encode())
 
 
 BAD: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("path in a name", lambda t: t["members"][0].update(name="../rome")),
-    ("escape in a class", lambda t: t.update(classes=["a", "\x1b[2J", "c"])), ("huge number", lambda t: t.update(rounds=10**30)),
+    ("escape in a class", lambda t: t.update(classes=["a", "\x1b[2J", "c"])),
+    ("huge number", lambda t: t.update(rounds=10**30)),
     ("not a number", lambda t: t.update(grace=float("nan"))),
-    ("truth for a number", lambda t: t.update(quorum=True)), ("unknown parameter", lambda t: t["parameters"].update(evil=1)),
-    ("string for a number", lambda t: t["parameters"].update(steps="10")), ("extra entry", lambda t: t.update(more=1)),
-    ("port", lambda t: t["members"][0].update(address="rome:99999")), ("two of one name", lambda t: t["members"].append(t["members"][0])),
-]  # fmt: skip
+    ("truth for a number", lambda t: t.update(quorum=True)),
+    ("unknown parameter", lambda t: t["parameters"].update(evil=1)),
+    ("string for a number", lambda t: t["parameters"].update(steps="10")),
+    ("extra entry", lambda t: t.update(more=1)),
+    ("port", lambda t: t["members"][0].update(address="rome:99999")),
+    ("two of one name", lambda t: t["members"].append(t["members"][0])),
+]
 
 
 @pytest.mark.parametrize("change", [c for _, c in BAD], ids=[n for n, _ in BAD])
@@ -96,20 +137,28 @@ def test_terms_that_no_honest_convener_writes_are_refused_though_signed(
         read_terms(json.dumps({"terms": told, "signature": signature}).encode())
 
 
-def test_an_answer_for_another_key_or_federation_is_refused(rome: tuple[bytes, Identity], tmp_path: Path) -> None:
+def test_an_answer_for_another_key_or_federation_is_refused(
+    rome: tuple[bytes, Identity], tmp_path: Path
+) -> None:
     terms = with_oslo(*rome, tmp_path)
     impostor = make_identity(tmp_path / "impostor", "oslo")
     with pytest.raises(TermsError, match="another key"):
         admit(terms, rome[1], [read_answer(answer(terms, impostor, "", relay=False))])
     with pytest.raises(TermsError, match="another federation"):
-        admit(terms, rome[1], [read_answer(answer(replace(terms, federation="0" * 16), impostor, "", relay=False))])
+        admit(
+            terms,
+            rome[1],
+            [read_answer(answer(replace(terms, federation="0" * 16), impostor, "", relay=False))],
+        )
     told = json.loads(answer(terms, impostor, "", relay=False))
     told["answer"]["key"] = terms.member("oslo").key
     with pytest.raises(TermsError, match="not signed by the key in it"):
         read_answer(json.dumps(told).encode())
 
 
-def test_a_relay_signs_nothing_and_needs_an_address(rome: tuple[bytes, Identity], tmp_path: Path) -> None:
+def test_a_relay_signs_nothing_and_needs_an_address(
+    rome: tuple[bytes, Identity], tmp_path: Path
+) -> None:
     terms, relay = read_terms(rome[0]), make_identity(tmp_path / "relay", "relay")
     with pytest.raises(TermsError, match="needs an --address"):
         answer(terms, relay, "", relay=True)
@@ -118,8 +167,16 @@ def test_a_relay_signs_nothing_and_needs_an_address(rome: tuple[bytes, Identity]
 
 
 @settings(max_examples=200)
-@given(st.binary(max_size=300) | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda v: st.lists(v) | st.dictionaries(
-    st.sampled_from(["terms", "answer", "signature", "members"]), v)).map(lambda v: json.dumps(v).encode()))  # fmt: skip
+@given(
+    st.binary(max_size=300)
+    | st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda v: (
+            st.lists(v)
+            | st.dictionaries(st.sampled_from(["terms", "answer", "signature", "members"]), v)
+        ),
+    ).map(lambda v: json.dumps(v).encode())
+)
 def test_no_strangers_bytes_do_anything_but_be_refused(data: bytes) -> None:
     for read in (read_terms, read_answer):
         with pytest.raises(TermsError):
@@ -127,12 +184,17 @@ def test_no_strangers_bytes_do_anything_but_be_refused(data: bytes) -> None:
 
 
 def test_what_is_signed_does_not_depend_on_the_order_of_entries() -> None:
-    assert canonical({"b": 1, "a": [1.0]}) == canonical({"a": [1.0], "b": 1}) == b'{"a":[1.0],"b":1}'
+    assert (
+        canonical({"b": 1, "a": [1.0]}) == canonical({"a": [1.0], "b": 1}) == b'{"a":[1.0],"b":1}'
+    )
 
 
 @pytest.mark.parametrize("reply", ["no", "", "nein", EOFError(), KeyboardInterrupt()])
 def test_who_does_not_say_yes_to_the_fingerprint_has_accepted_nothing(
-    rome: tuple[bytes, Identity], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: str | BaseException
+    rome: tuple[bytes, Identity],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reply: str | BaseException,
 ) -> None:
     asked = _asked(monkeypatch, reply)
     (tmp_path / "invite.json").write_bytes(rome[0])

@@ -23,10 +23,14 @@ def test_a_lesson_has_the_gradient_of_ce_plus_mean_kl(temperature: float) -> Non
     teachers, hot = distributions(3, 7, 4), distributions(7, 4)
     weight = 2.5
     softened = teachers ** (1 / temperature) / (teachers ** (1 / temperature)).sum(-1, keepdim=True)
-    (ours,) = torch.autograd.grad(seed_loss(logits, softened.mean(0), hot, weight, temperature), logits)
+    (ours,) = torch.autograd.grad(
+        seed_loss(logits, softened.mean(0), hot, weight, temperature), logits
+    )
     q = log_softmax(logits / temperature, 1)
     kl = torch.stack([kl_div(q, p, reduction="none").sum(1).mean() for p in softened]).mean()
-    (theirs,) = torch.autograd.grad(cross_entropy(logits, hot) + weight * temperature**2 * kl, logits)
+    (theirs,) = torch.autograd.grad(
+        cross_entropy(logits, hot) + weight * temperature**2 * kl, logits
+    )
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
 
 
@@ -35,16 +39,24 @@ def test_labels_and_targets_merge_into_one_distribution_with_the_same_gradient()
     targets, hot = distributions(7, 4), distributions(7, 4)
     lesson = Lesson(np.zeros((7, 1)), targets.numpy(), hot.numpy(), weight=3.0)
     merged, weight = lesson.merged()
-    (apart,) = torch.autograd.grad(seed_loss(logits, targets, hot, 3.0, 1.0), logits, retain_graph=True)
-    (together,) = torch.autograd.grad(weight * cross_entropy(logits, torch.from_numpy(merged)), logits)
+    (apart,) = torch.autograd.grad(
+        seed_loss(logits, targets, hot, 3.0, 1.0), logits, retain_graph=True
+    )
+    (together,) = torch.autograd.grad(
+        weight * cross_entropy(logits, torch.from_numpy(merged)), logits
+    )
     torch.testing.assert_close(apart, together, rtol=0, atol=1e-10)
 
 
 def sgd_learner(seed: int = 3) -> TorchLearner:
-    """Plain SGD at rate 1 in float64, private rows and lesson each taken whole: a step is the gradient."""
+    """Plain SGD at rate 1 in float64, private rows and lesson each taken whole: a step is the
+    gradient.
+    """
     model = mlp(seed=seed).double()
     x, y = blobs(10, seed=5)
-    return TorchLearner(model, torch.optim.SGD(model.parameters(), 1.0), (x.astype(np.float64), y), batch=10, seed=1)
+    return TorchLearner(
+        model, torch.optim.SGD(model.parameters(), 1.0), (x.astype(np.float64), y), batch=10, seed=1
+    )
 
 
 def gradients(model: nn.Module, lesson: Lesson) -> tuple[list[Tensor], list[Tensor]]:
@@ -57,12 +69,20 @@ def gradients(model: nn.Module, lesson: Lesson) -> tuple[list[Tensor], list[Tens
     seed = -(torch.from_numpy(lesson.labels) * q).sum(1).mean() + lesson.weight * kl_div(
         q, torch.from_numpy(lesson.targets), reduction="batchmean"
     )
-    return tuple(list(torch.autograd.grad(loss, list(model.parameters()))) for loss in (private, seed))  # type: ignore[return-value]
+    return tuple(
+        list(torch.autograd.grad(loss, list(model.parameters()))) for loss in (private, seed)
+    )  # type: ignore[return-value]
 
 
 def a_lesson(conflict: str = "none") -> Lesson:
     x, _ = blobs(6, seed=8)
-    return Lesson(x.astype(np.float64), distributions(6, 3).numpy(), distributions(6, 3).numpy(), 2.0, conflict=conflict)  # type: ignore[arg-type]
+    return Lesson(
+        x.astype(np.float64),
+        distributions(6, 3).numpy(),
+        distributions(6, 3).numpy(),
+        2.0,
+        conflict=conflict,
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("conflict", ["none", "private", "seed", "both"])
@@ -71,7 +91,12 @@ def test_one_step_moves_the_model_by_the_reconciled_gradient(conflict: str) -> N
     before = [p.detach().clone() for p in learner.model.parameters()]
     private, seed = gradients(learner.model, lesson)
     rate = learner.learn(lesson, 1)
-    step = torch.cat([(b - p.detach()).flatten() for b, p in zip(before, learner.model.parameters(), strict=True)])
+    step = torch.cat(
+        [
+            (b - p.detach()).flatten()
+            for b, p in zip(before, learner.model.parameters(), strict=True)
+        ]
+    )
     p, s = (torch.cat([g.flatten() for g in gs]) for gs in (private, seed))
     dot = p @ s
     p_kept = p - dot / (s @ s) * s if dot < 0 and conflict in ("seed", "both") else p
@@ -116,7 +141,9 @@ def test_dropout_depends_on_the_learner_and_not_on_its_neighbours() -> None:
         with torch.no_grad():
             for p in model.parameters():
                 p.fill_(0.1)
-        return TorchLearner(model, torch.optim.SGD(model.parameters(), 0.1), blobs(60), batch=8, seed=4)
+        return TorchLearner(
+            model, torch.optim.SGD(model.parameters(), 0.1), blobs(60), batch=8, seed=4
+        )
 
     one, other = learner(), learner()
     one.learn(None, 5)
@@ -139,7 +166,9 @@ def test_saying_what_it_believes_leaves_batchnorm_alone() -> None:
 
 def test_the_users_own_dataloader() -> None:
     x, y = blobs(64)
-    loader = DataLoader(TensorDataset(torch.from_numpy(x), torch.from_numpy(y)), batch_size=16, shuffle=True)
+    loader = DataLoader(
+        TensorDataset(torch.from_numpy(x), torch.from_numpy(y)), batch_size=16, shuffle=True
+    )
     model = mlp()
     learner = TorchLearner(model, torch.optim.Adam(model.parameters(), 1e-2), loader)
     learner.learn(None, 60)  # several epochs
@@ -150,7 +179,9 @@ def test_the_users_own_dataloader() -> None:
 def test_refusals_name_the_fix() -> None:
     model = mlp(batchnorm=True)
     adam = torch.optim.Adam(model.parameters())
-    one_row = DataLoader(TensorDataset(torch.zeros(1, 6), torch.zeros(1, dtype=torch.int64)), batch_size=1)
+    one_row = DataLoader(
+        TensorDataset(torch.zeros(1, 6), torch.zeros(1, dtype=torch.int64)), batch_size=1
+    )
     with pytest.raises(FedH2LError, match="drop_last=True"):
         TorchLearner(model, adam, one_row).learn(None, 1)
     with pytest.raises(FedH2LError, match="yields no batch"):
@@ -171,7 +202,9 @@ def test_refusals_name_the_fix() -> None:
 
 def test_a_single_row_is_enough_for_batchnorm_when_seed_rows_come_with_it() -> None:
     model = mlp(batchnorm=True)
-    one_row = DataLoader(TensorDataset(torch.zeros(4, 6), torch.zeros(4, dtype=torch.int64)), batch_size=1)
+    one_row = DataLoader(
+        TensorDataset(torch.zeros(4, 6), torch.zeros(4, dtype=torch.int64)), batch_size=1
+    )
     learner = TorchLearner(model, torch.optim.Adam(model.parameters()), one_row)
     learner.learn(Lesson(blobs(6)[0], distributions(6, 3).float().numpy()), 2)
     assert np.isfinite(learner.posteriors(blobs(6)[0])).all()
@@ -194,7 +227,13 @@ def test_weights_and_the_proximal_pull() -> None:
 def test_a_schedule_is_stepped_and_restored() -> None:
     model = mlp()
     adam = torch.optim.Adam(model.parameters(), 1e-2)
-    learner = TorchLearner(model, adam, blobs(60), batch=8, schedule=torch.optim.lr_scheduler.CosineAnnealingLR(adam, 10))
+    learner = TorchLearner(
+        model,
+        adam,
+        blobs(60),
+        batch=8,
+        schedule=torch.optim.lr_scheduler.CosineAnnealingLR(adam, 10),
+    )
     learner.learn(None, 5)
     state = learner.state_dict()
     assert adam.param_groups[0]["lr"] == pytest.approx(5e-3)

@@ -1,4 +1,7 @@
-"""The committed frames decode to the last bit, whatever machine, numpy or byte order of buffers. Needs numpy and jaxtyping only."""
+"""The committed frames decode to the last bit, whatever machine, numpy or byte order of buffers.
+
+Needs numpy and jaxtyping only.
+"""
 
 import json
 import sys
@@ -17,7 +20,9 @@ VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.json"))
 
 @pytest.mark.parametrize("order", ["little", "big"])
 @pytest.mark.parametrize("path", VECTORS, ids=lambda p: p.stem)
-def test_a_committed_frame_decodes_to_the_committed_rows(path: Path, order: Literal["little", "big"]) -> None:
+def test_a_committed_frame_decodes_to_the_committed_rows(
+    path: Path, order: Literal["little", "big"]
+) -> None:
     told = json.loads(path.read_text())
     session, lines = Session(codec_of(told["codec"]), told["seed_set"]), Lines("reader")
     shape = told["rows"], told["classes"]
@@ -32,7 +37,13 @@ def test_a_committed_frame_decodes_to_the_committed_rows(path: Path, order: Lite
 
 
 def test_there_are_vectors_of_every_codec() -> None:
-    assert {p.stem.split("-")[0] for p in VECTORS} == {"float32", "float16", "uint8", "lattice", "adaptive"}
+    assert {p.stem.split("-")[0] for p in VECTORS} == {
+        "float32",
+        "float16",
+        "uint8",
+        "lattice",
+        "adaptive",
+    }
 
 
 if __name__ == "__main__":

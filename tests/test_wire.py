@@ -14,8 +14,15 @@ from fedh2l.wire import HEADER, Lines, Session, WireError, decode, encode, is_ke
 PLAIN = Session(codec_of("float32"), "digest")
 
 
-def posteriors(t: int = 3, rows: int = 5, classes: int = 4, seed: int = 0, sharpness: float = 1.0) -> Posteriors:
-    return Posteriors(t, np.random.default_rng(seed).dirichlet(np.full(classes, 1 / sharpness), rows).astype(np.float32))
+def posteriors(
+    t: int = 3, rows: int = 5, classes: int = 4, seed: int = 0, sharpness: float = 1.0
+) -> Posteriors:
+    return Posteriors(
+        t,
+        np.random.default_rng(seed)
+        .dirichlet(np.full(classes, 1 / sharpness), rows)
+        .astype(np.float32),
+    )
 
 
 def frame(message: Posteriors | Weights | None = None, session: Session = PLAIN) -> bytes:
@@ -34,8 +41,16 @@ def tampered(**changes: object) -> bytes:
     return HEADER.pack(*(fields | changes).values()) + frame()[HEADER.size :]
 
 
-@given(st.sampled_from(sorted(CODECS)), st.integers(0, 2**32 - 1), st.integers(1, 20), st.integers(2, 9), st.integers(0, 99))
-def test_what_is_decoded_is_near_what_was_encoded(codec: str, t: int, rows: int, classes: int, seed: int) -> None:
+@given(
+    st.sampled_from(sorted(CODECS)),
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 20),
+    st.integers(2, 9),
+    st.integers(0, 99),
+)
+def test_what_is_decoded_is_near_what_was_encoded(
+    codec: str, t: int, rows: int, classes: int, seed: int
+) -> None:
     said, session = posteriors(t, rows, classes, seed), Session(codec_of(codec), "digest")
     heard = decode(frame(said, session), posteriors(t, rows, classes, 1), session, "x", Lines("me"))
     assert isinstance(heard, Posteriors)
@@ -46,7 +61,9 @@ def test_what_is_decoded_is_near_what_was_encoded(codec: str, t: int, rows: int,
 
 
 def test_weights_come_back_in_their_shapes() -> None:
-    said = Weights(2, 77, {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([1.5], np.float32)})
+    said = Weights(
+        2, 77, {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([1.5], np.float32)}
+    )
     heard = decode(frame(said), said, PLAIN, "x", Lines("me"))
     assert isinstance(heard, Weights)
     assert heard.rows == 77
@@ -70,7 +87,10 @@ def test_weights_come_back_in_their_shapes() -> None:
         (checked(frame()[:-1]), "expected 80"),
         (frame() + b"\0" * 1_000_000, "more than any frame"),
         (checked(frame()[: HEADER.size] + struct.pack("<20f", *[float("nan")] * 20)), "NaN"),
-        (checked(frame()[: HEADER.size] + struct.pack("<20f", *[-1.0, 2.0, 0.0, 0.0] * 5)), "least value -1"),
+        (
+            checked(frame()[: HEADER.size] + struct.pack("<20f", *[-1.0, 2.0, 0.0, 0.0] * 5)),
+            "least value -1",
+        ),
         (checked(frame()[: HEADER.size] + bytes(80)), "row sums 0"),
     ],
 )
@@ -87,7 +107,13 @@ def test_a_codec_is_named_right_or_refused() -> None:
 def test_weights_with_nan_or_of_another_model_are_refused() -> None:
     mine = Weights(0, 1, {"a": np.zeros(3, np.float32)})
     with pytest.raises(WireError, match="diverged"):
-        decode(frame(Weights(0, 1, {"a": np.array([1, np.nan, 1], np.float32)})), mine, PLAIN, "x", Lines("me"))
+        decode(
+            frame(Weights(0, 1, {"a": np.array([1, np.nan, 1], np.float32)})),
+            mine,
+            PLAIN,
+            "x",
+            Lines("me"),
+        )
     with pytest.raises(WireError, match="another model"):
         decode(frame(Weights(0, 1, {"a": np.zeros(4, np.float32)})), mine, PLAIN, "x", Lines("me"))
 

@@ -31,7 +31,10 @@ def together(*work: Callable[[], object]) -> list[object]:
 
 
 def rounds(exchange: ZenohP2P, start: int, end: int) -> list[dict[str, tuple[bytes, ...]]]:
-    return [exchange(t, {exchange.me: f"{exchange.me}{t}".encode()})[exchange.me] for t in range(start, end)]
+    return [
+        exchange(t, {exchange.me: f"{exchange.me}{t}".encode()})[exchange.me]
+        for t in range(start, end)
+    ]
 
 
 def expected(me: str, names: str, start: int, end: int) -> list[dict[str, tuple[bytes, ...]]]:
@@ -49,7 +52,9 @@ def test_three_members_hear_all_of_each_other_in_every_round(tmp_path: Path) -> 
         assert all(t.sent > 1000 and t.received > 1000 for t in a.wire_bytes.values())
 
 
-def test_a_small_post_comes_with_its_announcement_and_nobody_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_post_comes_with_its_announcement_and_nobody_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     terms = local_terms(tmp_path, "abc")
     asked = what_is_asked(monkeypatch)
     with ExitStack() as stack:
@@ -60,7 +65,9 @@ def test_a_small_post_comes_with_its_announcement_and_nobody_asks_for_it(tmp_pat
         assert asked == []
 
 
-def test_who_has_spoken_before_is_not_asked_at_once_however_long_ago_that_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_spoken_before_is_not_asked_at_once_however_long_ago_that_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(zenoh_pull, "QUIET", 1.0)
     terms = local_terms(tmp_path, "ab")
     asked = what_is_asked(monkeypatch)
@@ -97,7 +104,9 @@ def test_a_killed_member_says_the_same_again_and_hears_what_it_missed(tmp_path: 
         assert [e for e in a.events() if e.kind in ("refused", "equivocation")] == []
 
 
-def test_a_round_closes_without_those_who_say_nothing_and_tells_who_is_alone(tmp_path: Path) -> None:
+def test_a_round_closes_without_those_who_say_nothing_and_tells_who_is_alone(
+    tmp_path: Path,
+) -> None:
     terms = replace(local_terms(tmp_path, "abc"), quorum=2, deadline=0.5)
     with member(tmp_path, terms, "a") as a:
         assert a(0, {"a": b"a0"}) == {"a": {"b": (), "c": ()}}
@@ -128,11 +137,23 @@ def test_an_asynchronous_member_waits_for_nobody(tmp_path: Path) -> None:
 
 def test_a_second_process_under_a_name_is_refused_and_told(tmp_path: Path) -> None:
     terms = local_terms(tmp_path, "abc")
-    moved = replace(terms, members=tuple(replace(m, address=f"127.0.0.1:{free_port()}") if m.name == "a" else m for m in terms.members))
+    moved = replace(
+        terms,
+        members=tuple(
+            replace(m, address=f"127.0.0.1:{free_port()}") if m.name == "a" else m
+            for m in terms.members
+        ),
+    )
     with member(tmp_path, terms, "a") as a, member(tmp_path, terms, "b") as b:
-        together(lambda: (setattr(a, "terms", replace(terms, quorum=2)), rounds(a, 0, 1)), lambda: member_says(b, 0, terms))
+        together(
+            lambda: (setattr(a, "terms", replace(terms, quorum=2)), rounds(a, 0, 1)),
+            lambda: member_says(b, 0, terms),
+        )
         second = ZenohP2P(moved, identity_of(tmp_path, "a"), tmp_path / "elsewhere", since={})
-        with pytest.raises(FedH2LError, match="a: a member of this name is running already"), second:
+        with (
+            pytest.raises(FedH2LError, match="a: a member of this name is running already"),
+            second,
+        ):
             pass
 
 
@@ -143,13 +164,18 @@ def test_a_member_that_is_added_is_taken_up_between_rounds(tmp_path: Path) -> No
     with member(tmp_path, terms, "a") as a, member(tmp_path, terms, "b") as b:
         together(lambda: rounds(a, 0, 1), lambda: rounds(b, 0, 1))
         a.update(later, file)
-        together(lambda: (setattr(a, "terms", replace(later, quorum=2)), rounds(a, 1, 2)), lambda: rounds(b, 1, 2))
+        together(
+            lambda: (setattr(a, "terms", replace(later, quorum=2)), rounds(a, 1, 2)),
+            lambda: rounds(b, 1, 2),
+        )
         while b.newer_invite is None:
             b(1, {})
         assert b.newer_invite == file
         b.update(later, file)
         a.terms = later
-        with ZenohP2P(later, identity_of(tmp_path, "c"), tmp_path / "c" / "run", since={"a": 1, "b": 1}) as c:
+        with ZenohP2P(
+            later, identity_of(tmp_path, "c"), tmp_path / "c" / "run", since={"a": 1, "b": 1}
+        ) as c:
             told = together(*(lambda m=m: rounds(m, 2, 4) for m in (a, b, c)))
             assert told == [expected(n, "abc", 2, 4) for n in "abc"]
 
@@ -160,10 +186,19 @@ def test_members_behind_nat_need_a_relay(tmp_path: Path) -> None:
         pass
 
 
-def test_who_waits_for_its_relay_is_stopped_by_ctrl_c_and_let_in_when_the_relay_comes(tmp_path: Path) -> None:
+def test_who_waits_for_its_relay_is_stopped_by_ctrl_c_and_let_in_when_the_relay_comes(
+    tmp_path: Path,
+) -> None:
     terms = make_terms(tmp_path, {"a": ""}, {"r": f"127.0.0.1:{free_port()}"})
     (tmp_path / "invite.json").write_bytes(signed(terms, identity_of(tmp_path, CONVENER)))
-    waiting = [sys.executable, str(Path(__file__).parent / "network" / "member.py"), str(tmp_path), "a", "1", "{}"]
+    waiting = [
+        sys.executable,
+        str(Path(__file__).parent / "network" / "member.py"),
+        str(tmp_path),
+        "a",
+        "1",
+        "{}",
+    ]
     with subprocess.Popen(waiting, stderr=subprocess.PIPE) as process:
         while not (tmp_path / "a" / "run" / "link" / "link.pem").exists():
             time.sleep(0.1)

@@ -1,4 +1,6 @@
-"""A federation in one folder, by the documented commands: its members' folders, and the processes that run."""
+"""A federation in one folder, by the documented commands: its members' folders, and the processes
+that run.
+"""
 
 import io
 import json
@@ -37,25 +39,50 @@ class Town:
     def command(self, *arguments: str | Path, code: int = 0) -> str:
         if not self.separate and arguments[0] != "join":  # which sets signal handlers
             return self._called([str(a) for a in arguments], code)
-        done = subprocess.run([*FEDH2L, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [*FEDH2L, *map(str, arguments)],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def _called(self, arguments: list[str], code: int) -> str:
         out = io.StringIO()
-        with chdir(self.folder), redirect_stdout(out), redirect_stderr(out), pytest.raises(SystemExit, match=str(code)):
+        with (
+            chdir(self.folder),
+            redirect_stdout(out),
+            redirect_stderr(out),
+            pytest.raises(SystemExit, match=str(code)),
+        ):
             main(arguments)
         return out.getvalue()
 
     def start(self, name: str, *words: str) -> None:
         with (self.folder / f"{name}.out").open("a") as out:
-            self.running[name] = subprocess.Popen((*FEDH2L, *words), cwd=self.folder, stdout=out, stderr=out, text=True)
+            self.running[name] = subprocess.Popen(
+                (*FEDH2L, *words), cwd=self.folder, stdout=out, stderr=out, text=True
+            )
 
     def join(self, name: str, invite: str = "invite.json", model: str = "") -> None:
         self.start(name, *self.joining(name, invite, model))
 
-    def joining(self, name: str, invite: str = "invite.json", model: str = "", out: str = "") -> list[str]:
-        return ["join", invite, "--model", f"{MODEL}:{model or name}", "--identity", f"keys-{name}", "--out", out or name]
+    def joining(
+        self, name: str, invite: str = "invite.json", model: str = "", out: str = ""
+    ) -> list[str]:
+        return [
+            "join",
+            invite,
+            "--model",
+            f"{MODEL}:{model or name}",
+            "--identity",
+            f"keys-{name}",
+            "--out",
+            out or name,
+        ]
 
     def relay(self) -> None:
         self.start(RELAY, "relay", "invite.json", "--identity", f"keys-{RELAY}", "--out", RELAY)
@@ -63,7 +90,9 @@ class Town:
     def wait(self, *names: str, seconds: float = 300) -> None:
         """Until these members, or all, have ended as they should."""
         for name in names or self.running:
-            assert self.running[name].wait(seconds) == 0, f"{name}: {self.running[name].returncode}\n{self.said(name)}"
+            assert self.running[name].wait(seconds) == 0, (
+                f"{name}: {self.running[name].returncode}\n{self.said(name)}"
+            )
 
     def stop(self, name: str) -> None:
         """By Ctrl-C."""
@@ -82,7 +111,11 @@ class Town:
 
     def rounds(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / name / "rounds.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")] if path.exists() else []
+        return (
+            [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+            if path.exists()
+            else []
+        )
 
     def state(self, name: str) -> dict[str, np.ndarray]:
         return load_file(next((self.folder / name / "checkpoints").glob("*/*.safetensors")))
@@ -116,21 +149,59 @@ def found(
     deadline: float = 60.0,
     more: str = "",
 ) -> None:
-    """From the seed set to an invite with these members. With a relay they are behind NAT. The quorum is all of them, if none is given."""
+    """From the seed set to an invite with these members.
+
+    With a relay they are behind NAT. The quorum is all of them, if none is given.
+    """
     x, y = live_member.rows(99, 12)
     np.savez(town.folder / "ours.npz", x=x, y=y)
     town.command("seedset", "build", "ours.npz")
-    addresses = {name: ("--address", f"127.0.0.1:{port}") for name, port in zip((*members, RELAY), ports(len(members) + 1), strict=True)}
+    addresses = {
+        name: ("--address", f"127.0.0.1:{port}")
+        for name, port in zip((*members, RELAY), ports(len(members) + 1), strict=True)
+    }
 
     def place(name: str) -> tuple[str, ...]:
-        return "--name", name, "--identity", f"keys-{name}", *(addresses[name] if name == RELAY or not relay else ())
+        return (
+            "--name",
+            name,
+            "--identity",
+            f"keys-{name}",
+            *(addresses[name] if name == RELAY or not relay else ()),
+        )
 
-    times = ("--rounds", str(rounds), "--quorum", str(quorum or len(members)), "--grace", str(grace), "--deadline", str(deadline))
-    told = town.command("invite", "new", "invite.json", "--seeds", "seeds.safetensors", *place(members[0]), *times, *more.split())
+    times = (
+        "--rounds",
+        str(rounds),
+        "--quorum",
+        str(quorum or len(members)),
+        "--grace",
+        str(grace),
+        "--deadline",
+        str(deadline),
+    )
+    told = town.command(
+        "invite",
+        "new",
+        "invite.json",
+        "--seeds",
+        "seeds.safetensors",
+        *place(members[0]),
+        *times,
+        *more.split(),
+    )
     match = re.search(r"^fingerprint: (.*)$", told, re.MULTILINE)
     assert match
     for name in members[1:]:
-        town.command("accept", "invite.json", "--seeds", "seeds.safetensors", *place(name), "--fingerprint", match[1])
+        town.command(
+            "accept",
+            "invite.json",
+            "--seeds",
+            "seeds.safetensors",
+            *place(name),
+            "--fingerprint",
+            match[1],
+        )
     if relay:
         town.command("accept", "invite.json", "--relay", *place(RELAY), "--fingerprint", match[1])
     answers = [f"{name}.answer.json" for name in (*members[1:], *((RELAY,) if relay else ()))]

@@ -1,6 +1,8 @@
-"""Federated learning between unlike models on unlike data: peers exchange posteriors on a shared seed set, and nothing else.
+"""Federated learning between unlike models on unlike data: peers exchange posteriors on a shared
+seed set, and nothing else.
 
-    for r in run(FedH2L(), [Peer("paris", learner, seed_set), Peer("rome", other, seed_set)], rounds=30):
+    for r in run(FedH2L(), [Peer("paris", learner, seed_set), Peer("rome", other, seed_set)],
+    rounds=30):
         print(r.t, r.sent)
 
 Learners are imported from their own files, so that nobody loads a framework that is not used:
@@ -24,15 +26,39 @@ if TYPE_CHECKING:
     from fedh2l.seedset import SeedSet
 
 __all__ = [
-    "Algorithm", "Alone", "Exchange", "FedAvg", "FedH2L", "FedH2LError", "InProcess", "Learner", "Lesson", "Peer", "Posteriors",
-    "Round", "SeedOnly", "SeedSet", "Weighted", "Weights", "accuracy", "run",
-]  # fmt: skip
+    "Algorithm",
+    "Alone",
+    "Exchange",
+    "FedAvg",
+    "FedH2L",
+    "FedH2LError",
+    "InProcess",
+    "Learner",
+    "Lesson",
+    "Peer",
+    "Posteriors",
+    "Round",
+    "SeedOnly",
+    "SeedSet",
+    "Weighted",
+    "Weights",
+    "accuracy",
+    "run",
+]
 
 _HOME = {
-    "algorithms.fedavg": ["FedAvg"], "algorithms.fedh2l": ["FedH2L"], "algorithms.local": ["Alone", "SeedOnly"], "error": ["FedH2LError"],
-    "exchange.in_process": ["InProcess"], "learner": ["Learner", "Lesson", "Weighted"], "loop": ["Algorithm", "Exchange", "Round", "run"],
-    "message": ["Posteriors", "Weights"], "metrics": ["accuracy"], "peer": ["Peer"], "seedset": ["SeedSet"],
-}  # fmt: skip
+    "algorithms.fedavg": ["FedAvg"],
+    "algorithms.fedh2l": ["FedH2L"],
+    "algorithms.local": ["Alone", "SeedOnly"],
+    "error": ["FedH2LError"],
+    "exchange.in_process": ["InProcess"],
+    "learner": ["Learner", "Lesson", "Weighted"],
+    "loop": ["Algorithm", "Exchange", "Round", "run"],
+    "message": ["Posteriors", "Weights"],
+    "metrics": ["accuracy"],
+    "peer": ["Peer"],
+    "seedset": ["SeedSet"],
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,7 @@
-"""Checkpoints: a safetensors file per peer and a JSON file that names the last complete set. Nothing is ever unpickled."""
+"""Checkpoints: a safetensors file per peer and a JSON file that names the last complete set.
+
+Nothing is ever unpickled.
+"""
 
 import json
 import os
@@ -51,7 +54,9 @@ def latest(folder: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text())
         return found | {"rounds": int(found["rounds"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise FedH2LError(f"{path}: corrupt ({error}); start the run again with --overwrite") from error
+        raise FedH2LError(
+            f"{path}: corrupt ({error}); start the run again with --overwrite"
+        ) from error
 
 
 def load_peers(folder: Path, done: int, peers: Sequence[Peer]) -> None:
@@ -60,8 +65,14 @@ def load_peers(folder: Path, done: int, peers: Sequence[Peer]) -> None:
         try:
             state = load(path.read_bytes())
         except (OSError, SafetensorError) as error:
-            raise FedH2LError(f"{path}: missing, truncated or corrupt ({error}); start the run again with --overwrite") from error
+            raise FedH2LError(
+                f"{path}: missing, truncated or corrupt ({error}); start the run again with "
+                "--overwrite"
+            ) from error
         try:
             p.load_state_dict(state)
         except (KeyError, ValueError) as error:
-            raise FedH2LError(f"{path}: not a checkpoint of this peer ({error}); start the run again with --overwrite") from error
+            raise FedH2LError(
+                f"{path}: not a checkpoint of this peer ({error}); start the run again with "
+                "--overwrite"
+            ) from error

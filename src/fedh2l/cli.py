@@ -11,35 +11,100 @@ from fedh2l.error import FedH2LError
 
 app = App(
     name="fedh2l",
-    help="Federated learning between unlike models on unlike data: peers exchange posteriors on a shared seed set, and nothing else.",
+    help="Federated learning between unlike models on unlike data: peers exchange posteriors on "
+    "a shared seed set, and nothing else.",
     help_format="plaintext",  # rich text would cost a sixth of a second to import
-    help_epilogue="First steps: fedh2l run trains five unlike peers on handwritten digits and compares them with no exchange at all.",
+    help_epilogue="First steps: fedh2l run trains five unlike peers on handwritten digits and "
+    "compares them with no exchange at all.",
 )
-app.command("fedh2l.commands:run", name="run", help="Simulate a federation and compare it with the honest rows.")
+app.command(
+    "fedh2l.commands:run",
+    name="run",
+    help="Simulate a federation and compare it with the honest rows.",
+)
 app.command("fedh2l.commands:report", name="report", help="Write a run's report.html anew.")
-app.command("fedh2l.commands:audit", name="audit", help="List every message that left this machine, and what was in it.")
-seedset = App(name="seedset", help="The seed set of a live federation: make it, check it, compare it.", help_format="plaintext")
-seedset.command("fedh2l.live.seedset_commands:build", name="build", help="Make a seed set from .npz, .parquet or images.")
-seedset.command("fedh2l.live.seedset_commands:hash_", name="hash", help="Its digest, and a fingerprint to read out.")
-seedset.command("fedh2l.live.seedset_commands:check", name="check", help="Is it whole and balanced, and are rows of mine in it?")
-seedset.command("fedh2l.live.seedset_commands:diff", name="diff", help="In what two seed sets differ.")
+app.command(
+    "fedh2l.commands:audit",
+    name="audit",
+    help="List every message that left this machine, and what was in it.",
+)
+seedset = App(
+    name="seedset",
+    help="The seed set of a live federation: make it, check it, compare it.",
+    help_format="plaintext",
+)
+seedset.command(
+    "fedh2l.live.seedset_commands:build",
+    name="build",
+    help="Make a seed set from .npz, .parquet or images.",
+)
+seedset.command(
+    "fedh2l.live.seedset_commands:hash_",
+    name="hash",
+    help="Its digest, and a fingerprint to read out.",
+)
+seedset.command(
+    "fedh2l.live.seedset_commands:check",
+    name="check",
+    help="Is it whole and balanced, and are rows of mine in it?",
+)
+seedset.command(
+    "fedh2l.live.seedset_commands:diff", name="diff", help="In what two seed sets differ."
+)
 app.command(seedset)
-invite = App(name="invite", help="Convene a live federation: who, on which terms.", help_format="plaintext")
-invite.command("fedh2l.live.invite_commands:new", name="new", help="Write an invite with yourself as first member.")
-invite.command("fedh2l.live.invite_commands:add", name="add", help="Take in those who answered: a new version.")
-invite.command("fedh2l.live.invite_commands:remove", name="remove", help="Take one out: a new version.")
+invite = App(
+    name="invite", help="Convene a live federation: who, on which terms.", help_format="plaintext"
+)
+invite.command(
+    "fedh2l.live.invite_commands:new",
+    name="new",
+    help="Write an invite with yourself as first member.",
+)
+invite.command(
+    "fedh2l.live.invite_commands:add", name="add", help="Take in those who answered: a new version."
+)
+invite.command(
+    "fedh2l.live.invite_commands:remove", name="remove", help="Take one out: a new version."
+)
 invite.command("fedh2l.live.invite_commands:show", name="show", help="The terms of an invite.")
 app.command(invite)
-app.command("fedh2l.live.accept_command:accept", name="accept", help="Accept an invite: see its terms, make keys, answer.")
-app.command("fedh2l.live.side_commands:doctor", name="doctor", help="Will joining work? Each failure with its fix.")
-app.command("fedh2l.live.commands:join", name="join", help="Take part in a live federation, or go on with it.")
-app.command("fedh2l.live.commands:status", name="status", help="How far a member is, and who was missing.")
-app.command("fedh2l.live.commands:leave", name="leave", help="End taking part after the present round, with the model saved.")
-app.command("fedh2l.live.side_commands:relay", name="relay", help="Carry posts between members behind NAT.")
+app.command(
+    "fedh2l.live.accept_command:accept",
+    name="accept",
+    help="Accept an invite: see its terms, make keys, answer.",
+)
+app.command(
+    "fedh2l.live.side_commands:doctor",
+    name="doctor",
+    help="Will joining work? Each failure with its fix.",
+)
+app.command(
+    "fedh2l.live.commands:join",
+    name="join",
+    help="Take part in a live federation, or go on with it.",
+)
+app.command(
+    "fedh2l.live.commands:status", name="status", help="How far a member is, and who was missing."
+)
+app.command(
+    "fedh2l.live.commands:leave",
+    name="leave",
+    help="End taking part after the present round, with the model saved.",
+)
+app.command(
+    "fedh2l.live.side_commands:relay", name="relay", help="Carry posts between members behind NAT."
+)
 app.command("fedh2l.live.side_commands:watch", name="watch", help="A local page with what happens.")
 
 
-EXTRAS = {"torch": "torch", "sklearn": "sklearn", "zenoh": "zenoh", "cryptography": "zenoh", "pooch": "data"}  # module: what installs it
+# Module: what installs it.
+EXTRAS = {
+    "torch": "torch",
+    "sklearn": "sklearn",
+    "zenoh": "zenoh",
+    "cryptography": "zenoh",
+    "pooch": "data",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -69,6 +134,10 @@ def _refuse(why: str) -> None:
 
 def _configured(tokens: list[str]) -> list[Toml]:
     """The file named by --config, read before the flags so that these win over it."""
-    flat = [part for token in tokens for part in (token.split("=", 1) if token.startswith("--config=") else [token])]
+    flat = [
+        part
+        for token in tokens
+        for part in (token.split("=", 1) if token.startswith("--config=") else [token])
+    ]
     paths = [path for flag, path in pairwise(flat) if flag == "--config"]
     return [Toml(Path(path), must_exist=True, use_commands_as_keys=False) for path in paths[-1:]]

@@ -1,4 +1,6 @@
-"""`fedh2l run`, `fedh2l report` and `fedh2l audit`: from flags to a run folder, with a table that moves and an answer a script can read."""
+"""`fedh2l run`, `fedh2l report` and `fedh2l audit`: from flags to a run folder, with a table that
+moves and an answer a script can read.
+"""
 
 import json
 import os
@@ -35,7 +37,8 @@ def run(
 ) -> None:
     """Simulate a federation and compare it with the honest rows.
 
-    Every flag may stand in a TOML file (--config) under its own name, or in the environment (FEDH2L_RUN_ROUNDS=10); flags win.
+    Every flag may stand in a TOML file (--config) under its own name, or in the environment
+    (FEDH2L_RUN_ROUNDS=10); flags win.
 
     Parameters
     ----------
@@ -54,7 +57,10 @@ def run(
     """
     if resume is not None:
         if replace(experiment, data_dir=None) != Experiment():
-            raise FedH2LError("--resume goes on with the configuration in the folder; leave the other flags out, or start a new run")
+            raise FedH2LError(
+                "--resume goes on with the configuration in the folder; leave the other flags "
+                "out, or start a new run"
+            )
         folder = run_folder.open_again(resume)
     else:
         found = experiment.resolved()
@@ -72,7 +78,9 @@ def run(
         print()
         return
     console.print(final_table(summary))
-    console.print(f"[dim]everything lies in[/] {folder.path}   [dim]look at[/] {folder.path / 'report.html'}")
+    console.print(
+        f"[dim]everything lies in[/] {folder.path}   [dim]look at[/] {folder.path / 'report.html'}"
+    )
 
 
 def report(folder: Path) -> None:
@@ -93,7 +101,8 @@ def audit(
     decode: int | None = None,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
-    """List every message that left this machine: round, from, copies, shape, codec, bytes and SHA-256, each checked against what was kept.
+    """List every message that left this machine: round, from, copies, shape, codec, bytes and
+    SHA-256, each checked against what was kept.
 
     To whom each copy went, and the whole SHA-256, is in --json.
 
@@ -112,7 +121,11 @@ def audit(
         if peer is None:
             raise FedH2LError("--decode shows one message; say whose, with --peer NAME")
         rows = sent.decoded(folder, peer, decode)
-        print(json.dumps(rows.tolist()) if as_json else np.array2string(rows, precision=3, suppress_small=True))
+        print(
+            json.dumps(rows.tolist())
+            if as_json
+            else np.array2string(rows, precision=3, suppress_small=True)
+        )
         return
     found = [told for told in sent.audit(folder) if peer in (None, told["author"])]
     if as_json:
@@ -121,16 +134,32 @@ def audit(
         return
     table = Table(title=f"what left this machine: {folder}", title_justify="left")
     for heading in ("round", "from", "copies", "posteriors", "codec", "bytes", "SHA-256"):
-        table.add_column(heading, justify="right" if heading in ("round", "copies", "bytes") else "left", no_wrap=True)
+        table.add_column(
+            heading,
+            justify="right" if heading in ("round", "copies", "bytes") else "left",
+            no_wrap=True,
+        )
     for told in found:
         what = "weights" if told["at"] is None else f"{told['shape'][0]}×{told['shape'][1]}"
-        words = (told["author"], len(told["receivers"]), what, told.get("codec", "float32"), told["bytes"], told["sha256"][:16])
+        words = (
+            told["author"],
+            len(told["receivers"]),
+            what,
+            told.get("codec", "float32"),
+            told["bytes"],
+            told["sha256"][:16],
+        )
         table.add_row(str(told["round"]), *map(str, words))
     console = Console()
     console.print(table)
     copies = sum(told["bytes"] * len(told["receivers"]) for told in found)
-    console.print(f"{len(found)} messages, {copies} bytes in all copies; every frame is what its SHA-256 says")
+    console.print(
+        f"{len(found)} messages, {copies} bytes in all copies; every frame is what its SHA-256 says"
+    )
 
 
 def _new_folder(config: Experiment) -> Path:
-    return Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S}-{config.data}-{config.algorithm}-{config.seed}"
+    return (
+        Path("runs")
+        / f"{datetime.now():%Y-%m-%d-%H%M%S}-{config.data}-{config.algorithm}-{config.seed}"
+    )

@@ -1,4 +1,6 @@
-"""The mathematics of learning from others: pools of opinions, temperatures, and gradients that disagree. Pure functions."""
+"""The mathematics of learning from others: pools of opinions, temperatures, and gradients that
+disagree. Pure functions.
+"""
 
 from typing import Any, Literal
 
@@ -14,20 +16,29 @@ OWNER = 6.0  # weight of the peer that contributed a row, against 1 for the othe
 def linear_pool(
     probs: Float[np.ndarray, "peers rows classes"], weights: Float[np.ndarray, "peers rows"]
 ) -> Float[np.ndarray, "rows classes"]:
-    """The weighted mean of the peers' posteriors, row by row. Matching it is minimising the mean forward KL to them."""
+    """The weighted mean of the peers' posteriors, row by row.
+
+    Matching it is minimising the mean forward KL to them.
+    """
     share = weights / weights.sum(0)
     return np.einsum("prc,pr->rc", probs, share)
 
 
-def uniform_weights(probs: Float[np.ndarray, "peers rows classes"]) -> Float[np.ndarray, "peers rows"]:
+def uniform_weights(
+    probs: Float[np.ndarray, "peers rows classes"],
+) -> Float[np.ndarray, "peers rows"]:
     return np.ones(probs.shape[:2], probs.dtype)
 
 
 def label_weights(
     probs: Float[np.ndarray, "peers rows classes"], labels: Float[np.ndarray, "rows classes"]
 ) -> Float[np.ndarray, "peers rows"]:
-    """p(label)²: on each row, believe those who know the answer. Under label skew a peer that never saw a class is not asked."""
-    return np.einsum("prc,rc->pr", probs, labels) ** 2 + np.float32(1e-8)  # nobody knows: a uniform mean rather than 0/0
+    """p(label)²: on each row, believe those who know the answer.
+
+    Under label skew a peer that never saw a class is not asked.
+    """
+    # Nobody knows: a uniform mean rather than 0/0.
+    return np.einsum("prc,rc->pr", probs, labels) ** 2 + np.float32(1e-8)
 
 
 def owner_weights(owned: Bool[np.ndarray, "peers rows"]) -> Float[np.ndarray, "peers rows"]:
@@ -35,10 +46,14 @@ def owner_weights(owned: Bool[np.ndarray, "peers rows"]) -> Float[np.ndarray, "p
     return np.where(owned, np.float32(OWNER), np.float32(1))
 
 
-def likeliest(probs: Float[np.ndarray, "... classes"], top: int) -> Float[np.ndarray, "... classes"]:
-    """Each row's `top` likeliest classes, renormalised; the tail of many classes is more noise than knowledge.
+def likeliest(
+    probs: Float[np.ndarray, "... classes"], top: int
+) -> Float[np.ndarray, "... classes"]:
+    """Each row's `top` likeliest classes, renormalised; the tail of many classes is more noise than
+    knowledge.
 
-    Of those that are equal to the next one none is kept, such as all that a coarse codec has not told; a row of nothing else stays.
+    Of those that are equal to the next one none is kept, such as all that a coarse codec has not
+    told; a row of nothing else stays.
     """
     if probs.shape[-1] <= top:
         return probs
@@ -48,7 +63,9 @@ def likeliest(probs: Float[np.ndarray, "... classes"], top: int) -> Float[np.nda
     return np.where(sums > 0, kept / np.where(sums > 0, sums, 1), probs)
 
 
-def temper(probs: Float[np.ndarray, "... classes"], temperature: float) -> Float[np.ndarray, "... classes"]:
+def temper(
+    probs: Float[np.ndarray, "... classes"], temperature: float
+) -> Float[np.ndarray, "... classes"]:
     """softmax(logits / T) from softmax(logits): p^(1/T), normalised."""
     if temperature == 1:
         return probs
@@ -57,7 +74,8 @@ def temper(probs: Float[np.ndarray, "... classes"], temperature: float) -> Float
 
 
 def project(gradient: Any, protected: Any) -> Any:
-    """The closest vector to `gradient` that does not point against `protected`: min ‖g̃ − g‖² subject to ⟨g̃, h⟩ ≥ 0.
+    """The closest vector to `gradient` that does not point against `protected`: min ‖g̃ − g‖²
+    subject to ⟨g̃, h⟩ ≥ 0.
 
     One constraint, so the quadratic programme has a closed form. Vectors of numpy or torch alike.
     """
@@ -66,6 +84,10 @@ def project(gradient: Any, protected: Any) -> Any:
 
 
 def reconcile(private: Any, seed: Any, rule: Conflict) -> Any:
-    """The step's gradient from the private and the seed gradient; the rule names whose direction is protected."""
+    """The step's gradient from the private and the seed gradient; the rule names whose direction is
+    protected.
+    """
     keep_private, keep_seed = rule in ("private", "both"), rule in ("seed", "both")
-    return (project(private, seed) if keep_seed else private) + (project(seed, private) if keep_private else seed)
+    return (project(private, seed) if keep_seed else private) + (
+        project(seed, private) if keep_private else seed
+    )

@@ -1,11 +1,16 @@
-"""Refusals: every clear "no" of the package, each one line that says who, what was found, and what to do."""
+"""Refusals: every clear "no" of the package, each one line that says who, what was found, and what
+to do.
+"""
 
 import difflib
 from collections.abc import Iterable
 
 
 class FedH2LError(ValueError):
-    """Bad input, refused before anything was written. The command line prints it as one line and exits with 2."""
+    """Bad input, refused before anything was written.
+
+    The command line prints it as one line and exits with 2.
+    """
 
 
 def choose(kind: str, name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,6 @@
-"""An experiment: everything that decides its outcome, as one dataclass, and the peers, data and method that it describes."""
+"""An experiment: everything that decides its outcome, as one dataclass, and the peers, data and
+method that it describes.
+"""
 
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -16,7 +18,8 @@ from fedh2l.exchange.graph import graph
 from fedh2l.learner import Conflict
 
 NETWORKS = ("mlp", "lenet", "wide-cnn", "resnet", "batchnorm-cnn", "deep-mlp")
-# model -> milliseconds of a step on one core, measured once at 28×28: only to share the peers out evenly among processes
+# model -> milliseconds of a step on one core, measured once at 28×28: only to share the peers out
+# evenly among processes
 COST = dict(zip(NETWORKS, (3, 14, 18, 14, 12, 4), strict=True)) | {"forest": 30, "logistic": 5}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {
@@ -26,26 +29,41 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "mixtures": False,
         "references": True,
     },
-    "rotated-mnist": {"peers": NETWORKS, "rounds": 150, "seed_share": 0.05, "mixtures": True, "references": False},
-    "skewed-mnist": {"peers": NETWORKS, "rounds": 150, "seed_share": 0.05, "mixtures": True, "references": False},
+    "rotated-mnist": {
+        "peers": NETWORKS,
+        "rounds": 150,
+        "seed_share": 0.05,
+        "mixtures": True,
+        "references": False,
+    },
+    "skewed-mnist": {
+        "peers": NETWORKS,
+        "rounds": 150,
+        "seed_share": 0.05,
+        "mixtures": True,
+        "references": False,
+    },
 }
 ALGORITHMS = ("fedh2l", "alone", "seed-only", "pooled", "fedavg", "fedprox")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """What is run. Two experiments that are equal give equal results; None stands for the default of the data set.
+    """What is run. Two experiments that are equal give equal results; None stands for the default
+    of the data set.
 
     Parameters
     ----------
     data
-        digits (comes with the package), rotated-mnist (15° more for each peer) or skewed-mnist (labels by Dirichlet).
+        digits (comes with the package), rotated-mnist (15° more for each peer) or skewed-mnist
+        (labels by Dirichlet).
     data_dir
         Folder of MNIST's four IDX files; without it they are fetched once.
     algorithm
         fedh2l, alone, seed-only, pooled, fedavg or fedprox.
     peers
-        Models, dealt out to the domains in turn: mlp, lenet, wide-cnn, resnet, batchnorm-cnn, deep-mlp, forest, logistic.
+        Models, dealt out to the domains in turn: mlp, lenet, wide-cnn, resnet, batchnorm-cnn,
+        deep-mlp, forest, logistic.
     domains
         How many peers, each on a domain of its own; by default as many as models.
     rows
@@ -71,7 +89,8 @@ class Experiment:
     views
         Augment private rows, and ask about a fresh agreed view of the seed set each round.
     view
-        What a view does: shift (±7 % of the side) or geometry (shift, rotation ±12°, scale, shear, elastic).
+        What a view does: shift (±7 % of the side) or geometry (shift, rotation ±12°, scale, shear,
+        elastic).
     every
         Rounds for which a view is kept.
     mixtures
@@ -79,23 +98,29 @@ class Experiment:
     reuse
         How many of the last views' answers are learnt from.
     weight
-        λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private rows.
+        λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private
+        rows.
     exchange
-        Posteriors on the whole seed set, or on one batch of it (the original form: --exchange batch --steps 1).
+        Posteriors on the whole seed set, or on one batch of it (the original form: --exchange batch
+        --steps 1).
     codec
-        Posteriors as bytes: lattice (3 to 4 bits per row of ten classes), adaptive (fewer), uint8, float16 or float32.
+        Posteriors as bytes: lattice (3 to 4 bits per row of ten classes), adaptive (fewer), uint8,
+        float16 or float32.
     conflict
-        Whose gradient is protected when the private and the seed gradient disagree: none, private, seed or both.
+        Whose gradient is protected when the private and the seed gradient disagree: none, private,
+        seed or both.
     temperature
         Softens teacher and pupil alike.
     teachers
-        Who is believed on a row: uniform, owner (who contributed it, six times), or label (by p(label)², where there are labels).
+        Who is believed on a row: uniform, owner (who contributed it, six times), or label (by
+        p(label)², where there are labels).
     own
         One's own posteriors are part of the average.
     top
         How many of a teacher's likeliest classes count on a row.
     warmup
-        Rounds of local learning before the first exchange; with many classes it is better to say nothing at first.
+        Rounds of local learning before the first exchange; with many classes it is better to say
+        nothing at first.
     proximal
         μ of fedprox.
     graph
@@ -154,29 +179,60 @@ class Experiment:
         choose("data", self.data, DEFAULTS)
         choose("algorithm", self.algorithm, ALGORITHMS)
         choose("codec", self.codec, CODECS)
-        found = replace(self, **{k: v for k, v in DEFAULTS[self.data].items() if getattr(self, k) is None})
+        found = replace(
+            self, **{k: v for k, v in DEFAULTS[self.data].items() if getattr(self, k) is None}
+        )
         assert found.peers is not None and found.rounds is not None
         if not found.peers:
             raise FedH2LError("no peers: name at least one model")
         for model in found.peers:
             choose("model", model, COST)
-        domains = found.domains or (len(found.peers) if len(found.peers) > 1 else len(DEFAULTS[self.data]["peers"]))
-        found = replace(found, domains=domains, evaluate=found.evaluate or max(1, found.rounds // 10))
+        domains = found.domains or (
+            len(found.peers) if len(found.peers) > 1 else len(DEFAULTS[self.data]["peers"])
+        )
+        found = replace(
+            found, domains=domains, evaluate=found.evaluate or max(1, found.rounds // 10)
+        )
         found._check()
         return found
 
     def _check(self) -> None:
-        counts = ("rounds", "steps", "domains", "rows", "batch", "seed_batch", "every", "reuse", "evaluate", "top")
+        counts = (
+            "rounds",
+            "steps",
+            "domains",
+            "rows",
+            "batch",
+            "seed_batch",
+            "every",
+            "reuse",
+            "evaluate",
+            "top",
+        )
         for name in (*counts, "rate", "temperature"):
             if getattr(self, name) <= 0:
-                raise FedH2LError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0")
-        if self.seed_share is None or not 0 < self.seed_share < 1 or min(self.weight, self.seed, self.warmup) < 0:
-            raise FedH2LError("--seed-share must be between 0 and 1, --weight, --seed and --warmup not negative")
+                raise FedH2LError(
+                    f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0"
+                )
+        if (
+            self.seed_share is None
+            or not 0 < self.seed_share < 1
+            or min(self.weight, self.seed, self.warmup) < 0
+        ):
+            raise FedH2LError(
+                "--seed-share must be between 0 and 1, --weight, --seed and --warmup not negative"
+            )
         if self.unlabelled and self.algorithm == "seed-only":
-            raise FedH2LError("seed-only learns from the seed labels, which --unlabelled withholds; use --algorithm alone")
+            raise FedH2LError(
+                "seed-only learns from the seed labels, which --unlabelled withholds; use "
+                "--algorithm alone"
+            )
         if self.algorithm in ("fedavg", "fedprox") and len(set(self.models)) > 1:
-            raise FedH2LError(f"{self.algorithm} averages weights, so every peer needs the same model; use --peers {self.models[0]}, "
-                              "or --algorithm fedh2l for unlike ones")  # fmt: skip
+            raise FedH2LError(
+                f"{self.algorithm} averages weights, so every peer needs the same model; use "
+                f"--peers {self.models[0]}, "
+                "or --algorithm fedh2l for unlike ones"
+            )
         graph(self.graph, self.names, degree=self.degree, seed=self.seed)
 
     @property
@@ -193,10 +249,15 @@ class Experiment:
             from fedh2l.data.digits import angles
 
             return [f"rot{a:02.0f}" for a in angles(self.domains)]
-        return [f"rot{15 * i:02d}" if self.data == "rotated-mnist" else f"skew{i}" for i in range(self.domains)]
+        return [
+            f"rot{15 * i:02d}" if self.data == "rotated-mnist" else f"skew{i}"
+            for i in range(self.domains)
+        ]
 
     @property
     def digest(self) -> str:
-        """Names the outcome: the same for the same results, wherever the data lie and whatever is measured beside them."""
+        """Names the outcome: the same for the same results, wherever the data lie and whatever is
+        measured beside them.
+        """
         told = {k: v for k, v in asdict(self).items() if k not in ("data_dir", "references")}
         return sha256(dumps(told, sort_keys=True).encode()).hexdigest()[:16]

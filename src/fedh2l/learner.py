@@ -11,24 +11,30 @@ State = Mapping[str, Shaped[np.ndarray, "..."]]
 
 
 class Lesson(NamedTuple):
-    """What a peer is asked to learn besides its own data: match `targets` on `x`, and the `labels` where there are any.
+    """What a peer is asked to learn besides its own data: match `targets` on `x`, and the `labels`
+    where there are any.
 
     Added to the private loss, in means over the rows of a batch (q is the learner's p(class | x)):
         CE(labels, q) + weight · temperature² · CE(targets, q^(1/temperature))
-    With the mean of the teachers, softened by the temperature, as targets this has the gradient of the mean of KL(p_j ‖ q).
+    With the mean of the teachers, softened by the temperature, as targets this has the gradient of
+    the mean of KL(p_j ‖ q).
     """
 
     x: Shaped[np.ndarray, "rows ..."]
     targets: Float[np.ndarray, "rows classes"] | None = None
     labels: Float[np.ndarray, "rows classes"] | None = None  # as distributions
-    weight: float = 1.0  # λ: of matching the targets, against 1 for the labels and 1 for the private rows
+    # Λ: of matching the targets, against 1 for the labels and 1 for the private rows.
+    weight: float = 1.0
     temperature: float = 1.0
     batch: int = 64  # seed rows per step
-    conflict: Conflict = "none"  # whose gradient is protected when the private and the seed gradient disagree
+    # Whose gradient is protected when the private and the seed gradient disagree.
+    conflict: Conflict = "none"
     watch: bool = False  # measure the conflict on the first step, though no rule needs it
 
     def merged(self) -> tuple[Float[np.ndarray, "rows classes"], float]:
-        """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and its weight: the same gradient at T = 1."""
+        """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and its weight: the
+        same gradient at T = 1.
+        """
         if self.targets is None:
             assert self.labels is not None, "a lesson has targets, labels or both"
             return self.labels, 1.0
@@ -39,7 +45,10 @@ class Lesson(NamedTuple):
 
 @runtime_checkable
 class Learner(Protocol):
-    """One participant's model, its private rows and how it trains. It keeps its data; nothing else ever holds a row."""
+    """One participant's model, its private rows and how it trains.
+
+    It keeps its data; nothing else ever holds a row.
+    """
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
         """p(class | x): non-negative rows that sum to one."""
@@ -48,7 +57,8 @@ class Learner(Protocol):
     def learn(self, lesson: Lesson | None, steps: int) -> float | None:
         """`steps` mini-batches of private rows, each with rows of the lesson.
 
-        Returns the share of measured steps on which the private and the seed gradient pointed against each other, or None.
+        Returns the share of measured steps on which the private and the seed gradient pointed
+        against each other, or None.
         """
         ...
 
@@ -61,12 +71,16 @@ class Learner(Protocol):
 
 @runtime_checkable
 class Weighted(Learner, Protocol):
-    """A learner whose parameters can be averaged with those of its like: what FedAvg asks for, and FedH2L does not."""
+    """A learner whose parameters can be averaged with those of its like: what FedAvg asks for, and
+    FedH2L does not.
+    """
 
     rows: int  # private rows: the weight of its parameters in the average
 
     def weights(self) -> State: ...
 
     def load_weights(self, weights: State, proximal: float = 0.0) -> None:
-        """Take these parameters; from now on be pulled back to them by proximal/2·‖w − weights‖² (FedProx, arXiv:1812.06127)."""
+        """Take these parameters; from now on be pulled back to them by proximal/2·‖w − weights‖²
+        (FedProx, arXiv:1812.06127).
+        """
         ...

@@ -12,8 +12,10 @@ from fedh2l.message import Inbox, Message
 from fedh2l.peer import Peer
 from fedh2l.wire import Session, Unreadable, WireError, decode, encode
 
-# Outboxes of the peers hosted here -> their inboxes: for each sender that was expected, his frames that are new here, oldest first.
-# None arrived: an empty sequence. More than one: those of earlier rounds that came late, or were fetched to read the last one.
+# Outboxes of the peers hosted here -> their inboxes: for each sender that was expected, his frames
+# that are new here, oldest first.
+# None arrived: an empty sequence. More than one: those of earlier rounds that came late, or were
+# fetched to read the last one.
 Exchange = Callable[[int, Mapping[str, bytes]], Mapping[str, Mapping[str, Sequence[bytes]]]]
 
 
@@ -22,12 +24,18 @@ LAST_ROUND = 2**32 - 1  # that a frame can name
 
 @runtime_checkable
 class Algorithm(Protocol):
-    """A method: a frozen dataclass of hyper-parameters with two verbs. What must last between them lies in `peer.memory`."""
+    """A method: a frozen dataclass of hyper-parameters with two verbs.
+
+    What must last between them lies in `peer.memory`.
+    """
 
     def speak(self, peer: Peer, t: int) -> Message | None: ...
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        """Learn. Returns the measured conflict rate of the private and the seed gradient, or None."""
+        """Learn.
+
+        Returns the measured conflict rate of the private and the seed gradient, or None.
+        """
         ...
 
 
@@ -60,31 +68,45 @@ def run(
 ) -> Iterator[Round]:
     """Rounds `start` to `rounds` − 1 of a federation, each yielded when its peers have learnt.
 
-    The peers are changed in place; the caller's loop evaluates, saves, plots or stops. The default exchange is a full
-    graph in this process; an exchange over a network hosts only some of the members here. Without a `barrier` every peer counts
-    its rounds by itself, and the newest of each sender is heard, whatever its round.
+    The peers are changed in place; the caller's loop evaluates, saves, plots or stops. The default
+    exchange is a full graph in this process; an exchange over a network hosts only some of the
+    members here. Without a `barrier` every peer counts its rounds by itself, and the newest of each
+    sender is heard, whatever its round.
 
-    Raises FedH2LError when the peers do not agree on the seed set, or a model's own posteriors are not distributions.
+    Raises FedH2LError when the peers do not agree on the seed set, or a model's own posteriors are
+    not distributions.
     """
     check_agreement(peers)
     carry = exchange or InProcess()
-    session = Session(codec_of(codec) if isinstance(codec, str) else codec, peers[0].seed_set.digest)
+    session = Session(
+        codec_of(codec) if isinstance(codec, str) else codec, peers[0].seed_set.digest
+    )
     for t in range(start, rounds):
         yield _round(algorithm, peers, carry, session, t, barrier)
 
 
-def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, session: Session, t: int, barrier: bool) -> Round:
+def _round(
+    algorithm: Algorithm,
+    peers: Sequence[Peer],
+    exchange: Exchange,
+    session: Session,
+    t: int,
+    barrier: bool,
+) -> Round:
     said = {p.name: m for p in peers if (m := algorithm.speak(p, t)) is not None}
     outbox = {p.name: encode(said[p.name], session, p.lines) for p in peers if p.name in said}
     arrived = exchange(t, outbox)  # also with nothing to say: other processes may be waiting
     heard, missing, refused, conflicts = {}, {}, {}, {}
     for p in peers:
-        posts = arrived.get(p.name, {}) if p.name in said else {}  # who says nothing has nothing to compare with
+        # Who says nothing has nothing to compare with.
+        posts = arrived.get(p.name, {}) if p.name in said else {}
         inbox: dict[str, Message] = {}
         reasons: dict[str, str] = {}
         for sender, frames in sorted(posts.items()):
             try:
-                if (message := _read(frames, said[p.name], session, sender, p, barrier)) is not None:
+                if (
+                    message := _read(frames, said[p.name], session, sender, p, barrier)
+                ) is not None:
                     inbox[sender] = message
             except WireError as error:
                 reasons[sender] = str(error)
@@ -96,8 +118,13 @@ def _round(algorithm: Algorithm, peers: Sequence[Peer], exchange: Exchange, sess
     return Round(t, outbox, heard, missing, refused, conflicts)
 
 
-def _read(frames: Sequence[bytes], mine: Message, session: Session, sender: str, peer: Peer, barrier: bool) -> Message | None:
-    """What the sender says in this round, or its newest without a barrier. Earlier frames are read for the sake of later ones."""
+def _read(
+    frames: Sequence[bytes], mine: Message, session: Session, sender: str, peer: Peer, barrier: bool
+) -> Message | None:
+    """What the sender says in this round, or its newest without a barrier.
+
+    Earlier frames are read for the sake of later ones.
+    """
     newest = None
     like = mine if barrier else replace(mine, round=LAST_ROUND)
     for data in frames:
@@ -117,12 +144,15 @@ def check_agreement(peers: Sequence[Peer]) -> None:
     if not peers:
         raise FedH2LError("no peers: a federation needs at least one")
     if len({p.name for p in peers}) < len(peers):
-        raise FedH2LError(f"two peers of one name among {[p.name for p in peers]}; every peer needs its own")
+        raise FedH2LError(
+            f"two peers of one name among {[p.name for p in peers]}; every peer needs its own"
+        )
     first = peers[0]
     for p in peers[1:]:
         if p.seed_set.classes != first.seed_set.classes:
             raise FedH2LError(
-                f"{p.name}: classes {list(p.seed_set.classes)}, but {first.name} has {list(first.seed_set.classes)}; "
+                f"{p.name}: classes {list(p.seed_set.classes)}, but {first.name} has "
+                f"{list(first.seed_set.classes)}; "
                 "agree on one list in one order"
             )
         if p.seed_set.digest != first.seed_set.digest:

@@ -1,4 +1,7 @@
-"""What peers say to each other: posteriors on the seed set. Parameters are carried only for methods that average them."""
+"""What peers say to each other: posteriors on the seed set.
+
+Parameters are carried only for methods that average them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +12,25 @@ from jaxtyping import Float, Shaped
 
 @dataclass(frozen=True)
 class Posteriors:
-    """p(class | seed example) of one peer in one round. There is no field that could hold weights or data."""
+    """p(class | seed example) of one peer in one round.
+
+    There is no field that could hold weights or data.
+    """
 
     round: int
     probs: Float[np.ndarray, "rows classes"]
-    fresh: bool = False  # about other seed examples than the round before: nothing to be told as a change
-    lasts: int | None = None  # rounds, this one included, that ask about the same view of them; None: all that come
+    # About other seed examples than the round before: nothing to be told as a change.
+    fresh: bool = False
+    # Rounds, this one included, that ask about the same view of them; None: all that come.
+    lasts: int | None = None
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A model's parameters and the number of rows behind them, for FedAvg (arXiv:1602.05629). FedH2L never sends it."""
+    """A model's parameters and the number of rows behind them, for FedAvg (arXiv:1602.05629).
+
+    FedH2L never sends it.
+    """
 
     round: int
     rows: int
@@ -27,4 +38,5 @@ class Weights:
 
 
 Message = Posteriors | Weights
-Inbox = Mapping[str, Message]  # sorted by sender: float sums must not depend on the order of arrival
+# Sorted by sender: float sums must not depend on the order of arrival.
+Inbox = Mapping[str, Message]

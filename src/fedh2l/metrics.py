@@ -22,10 +22,18 @@ def accuracy(probs: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, "
     return float((probs.argmax(1) == labels).mean())
 
 
-def scores(learner: Learner, own: str, tests: Mapping[str, tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]]) -> Scores:
+def scores(
+    learner: Learner,
+    own: str,
+    tests: Mapping[str, tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]],
+) -> Scores:
     by_domain = {name: accuracy(learner.posteriors(x), y) for name, (x, y) in tests.items()}
     every = list(by_domain.values())
-    return Scores(own_accuracy=by_domain[own], all_domain_accuracy=sum(every) / len(every), worst_domain_accuracy=min(every))
+    return Scores(
+        own_accuracy=by_domain[own],
+        all_domain_accuracy=sum(every) / len(every),
+        worst_domain_accuracy=min(every),
+    )
 
 
 def mean_scores(rows: Mapping[str, Scores]) -> Scores:

@@ -1,4 +1,7 @@
-"""Six unlike small image classifiers, a function each: (shape of an image, number of classes) -> torch module."""
+"""Six unlike small image classifiers, a function each:
+
+(shape of an image, number of classes) -> torch module.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +14,9 @@ Shape = tuple[int, ...]  # channels, height, width
 
 def mlp(shape: Shape, classes: int) -> nn.Module:
     """One hidden layer."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(_size(shape), 256), nn.ReLU(), nn.Linear(256, classes))
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(_size(shape), 256), nn.ReLU(), nn.Linear(256, classes)
+    )
 
 
 def deep_mlp(shape: Shape, classes: int) -> nn.Module:
@@ -29,7 +34,9 @@ def deep_mlp(shape: Shape, classes: int) -> nn.Module:
 
 
 def lenet(shape: Shape, classes: int) -> nn.Module:
-    """LeNet-5 (LeCun et al., 1998) with max pooling and ReLU; 3×3 kernels for images below 20 pixels."""
+    """LeNet-5 (LeCun et al., 1998) with max pooling and ReLU; 3×3 kernels for images below 20
+    pixels.
+    """
     kernel, padding = (5, 0) if min(shape[1:]) >= 20 else (3, 1)
     body = [
         nn.Conv2d(shape[0], 6, kernel, padding=padding),
@@ -45,8 +52,17 @@ def lenet(shape: Shape, classes: int) -> nn.Module:
 
 def wide_cnn(shape: Shape, classes: int) -> nn.Module:
     """Two convolutions of 64 channels."""
-    first = nn.Conv2d(shape[0], 64, 7, stride=3, padding=2) if min(shape[1:]) >= 20 else nn.Conv2d(shape[0], 64, 3, padding=1)
-    return _headed([first, nn.ReLU(), nn.Conv2d(64, 64, 3, stride=2), nn.ReLU(), nn.Flatten()], shape, [], classes)
+    first = (
+        nn.Conv2d(shape[0], 64, 7, stride=3, padding=2)
+        if min(shape[1:]) >= 20
+        else nn.Conv2d(shape[0], 64, 3, padding=1)
+    )
+    return _headed(
+        [first, nn.ReLU(), nn.Conv2d(64, 64, 3, stride=2), nn.ReLU(), nn.Flatten()],
+        shape,
+        [],
+        classes,
+    )
 
 
 def batchnorm_cnn(shape: Shape, classes: int) -> nn.Module:
@@ -82,8 +98,12 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(channels, out, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(out))
-        self.second = nn.Sequential(nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out))
+        self.first = nn.Sequential(
+            nn.Conv2d(channels, out, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(out)
+        )
+        self.second = nn.Sequential(
+            nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out)
+        )
         self.shortcut = nn.Conv2d(channels, out, 1, stride=2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

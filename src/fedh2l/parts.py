@@ -22,10 +22,16 @@ from fedh2l.views import VIEWS
 
 def algorithm_of(config: Experiment) -> Algorithm:
     kinds: dict[str, type[FedH2L | Alone | SeedOnly | FedAvg]] = {
-        "fedh2l": FedH2L, "alone": Alone, "pooled": Alone, "seed-only": SeedOnly, "fedavg": FedAvg, "fedprox": FedAvg,
-    }  # fmt: skip
+        "fedh2l": FedH2L,
+        "alone": Alone,
+        "pooled": Alone,
+        "seed-only": SeedOnly,
+        "fedavg": FedAvg,
+        "fedprox": FedAvg,
+    }
     kind = kinds[config.algorithm]
-    settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}  # the flags are named after the hyper-parameters
+    # The flags are named after the hyper-parameters.
+    settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}
     if config.algorithm == "fedavg":
         settings["proximal"] = 0.0
     return kind(**settings)
@@ -39,7 +45,11 @@ def exchange_of(config: Experiment) -> InProcess:
 @cache
 def data_of(config: Experiment) -> FederatedData:
     assert config.domains is not None and config.seed_share is not None
-    split: dict[str, Any] = {"domains": config.domains, "seed": config.seed, "seed_share": config.seed_share}
+    split: dict[str, Any] = {
+        "domains": config.domains,
+        "seed": config.seed,
+        "seed_share": config.seed_share,
+    }
     if config.data == "digits":
         from fedh2l.data.digits import digits
 
@@ -49,19 +59,29 @@ def data_of(config: Experiment) -> FederatedData:
 
         split |= {"rows": config.rows}
         rotate = config.data == "rotated-mnist"
-        data = rotated_mnist(config.data_dir, **split) if rotate else skewed_mnist(config.data_dir, alpha=config.alpha, **split)
+        data = (
+            rotated_mnist(config.data_dir, **split)
+            if rotate
+            else skewed_mnist(config.data_dir, alpha=config.alpha, **split)
+        )
     if not config.views:
         return data
-    return replace(data, seed_set=replace(data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures)))
+    return replace(
+        data,
+        seed_set=replace(
+            data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures)
+        ),
+    )
 
 
 def peers_of(config: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:
-    """The peers that live in this process, each with its own network, private rows and generator."""
+    """The peers hosted in this process, each with its own network, private rows and generator."""
     seeds = data.seed_set.unlabelled() if config.unlabelled else data.seed_set
     return [
         Peer(name, _named(name, lambda i=i, name=name: _learner(config, data, i, name)), seeds)
-        for i, name in enumerate(config.names) if name in hosted
-    ]  # fmt: skip
+        for i, name in enumerate(config.names)
+        if name in hosted
+    ]
 
 
 def _named(name: str, build: Callable[[], Learner]) -> Learner:
@@ -83,14 +103,19 @@ def _learner(config: Experiment, data: FederatedData, i: int, name: str) -> Lear
     from fedh2l.learners.torch import TorchLearner
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1000 * config.seed if config.algorithm in ("fedavg", "fedprox") else seed)  # FedAvg starts from one model
+        # FedAvg starts from one model.
+        torch.manual_seed(1000 * config.seed if config.algorithm in ("fedavg", "fedprox") else seed)
         network = models.NETWORKS[model](rows[0].shape[1:], data.classes)
     assert config.rounds is not None
-    optimizer = torch.optim.Adam(network.parameters(), config.rate, foreach=True)  # the same bits as a tensor at a time, sooner
+    # The same bits as a tensor at a time, sooner.
+    optimizer = torch.optim.Adam(network.parameters(), config.rate, foreach=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.rounds * config.steps)
-    batch = config.batch + config.seed_batch if pooled else config.batch  # as many rows per step as with the seed rows
+    # As many rows per step as with the seed rows.
+    batch = config.batch + config.seed_batch if pooled else config.batch
     augment = VIEWS[config.view] if config.views else None
-    return TorchLearner(network, optimizer, rows, batch=batch, augment=augment, schedule=schedule, seed=seed)
+    return TorchLearner(
+        network, optimizer, rows, batch=batch, augment=augment, schedule=schedule, seed=seed
+    )
 
 
 def _classic(model: str, rows: Rows, classes: int, seed: int) -> Learner:
@@ -99,5 +124,7 @@ def _classic(model: str, rows: Rows, classes: int, seed: int) -> Learner:
 
     from fedh2l.learners.sklearn import SklearnLearner
 
-    estimator = RandomForestClassifier(50) if model == "forest" else LogisticRegression(max_iter=1000)
+    estimator = (
+        RandomForestClassifier(50) if model == "forest" else LogisticRegression(max_iter=1000)
+    )
     return SklearnLearner(estimator, rows, classes, seed=seed)

@@ -1,4 +1,6 @@
-"""A participant: a name, a learner, the seed set that all agreed on, and what an algorithm remembers between rounds."""
+"""A participant: a name, a learner, the seed set that all agreed on, and what an algorithm
+remembers between rounds.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -20,7 +22,8 @@ class Peer:
     name: str
     learner: Learner
     seed_set: SeedSet
-    memory: dict[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])  # the algorithm's
+    # The algorithm's.
+    memory: dict[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])
     lines: Lines = field(init=False)  # the wire's
 
     def __post_init__(self) -> None:
@@ -29,7 +32,9 @@ class Peer:
         self.lines = Lines(self.name)
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
-        """The learner's posteriors, refused here when they are not distributions over the agreed classes."""
+        """The learner's posteriors, refused here when they are not distributions over the agreed
+        classes.
+        """
         probs = self.learner.posteriors(x)
         check_posteriors(probs, (len(x), len(self.seed_set.classes)), self.name)
         return probs

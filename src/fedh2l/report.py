@@ -1,4 +1,6 @@
-"""report.html: what a run reached, on one page in one file, with its curves, its configuration and where the bytes went."""
+"""report.html: what a run reached, on one page in one file, with its curves, its configuration and
+where the bytes went.
+"""
 
 import io
 import json
@@ -18,15 +20,28 @@ from fedh2l.table import percent, size, worth
 def write_report(folder: Path) -> Path:
     """From summary.json, rounds.jsonl and config.toml of a finished run."""
     if not (folder / "summary.json").is_file():
-        raise FedH2LError(f"{folder}: no summary.json, so no finished run; go on with fedh2l run --resume {folder}")
+        raise FedH2LError(
+            f"{folder}: no summary.json, so no finished run; go on with fedh2l run --resume "
+            f"{folder}"
+        )
     summary = json.loads((folder / "summary.json").read_text())
-    rows = {summary["algorithm"]: folder} | {r: folder / "references" / r for r in summary["references"]}
+    rows = {summary["algorithm"]: folder} | {
+        r: folder / "references" / r for r in summary["references"]
+    }
     lines = {row: _lines(place / "rounds.jsonl") for row, place in rows.items()}
-    template = Environment(autoescape=True).from_string(files("fedh2l").joinpath("report.html.j2").read_text())
+    template = Environment(autoescape=True).from_string(
+        files("fedh2l").joinpath("report.html.j2").read_text()
+    )
     page = template.render(
-        summary=summary, worth=worth(summary), config=(folder / "config.toml").read_text(), figure=_curves(summary, lines),
-        percent=percent, size=size, command=command(folder), folder=folder,
-    )  # fmt: skip
+        summary=summary,
+        worth=worth(summary),
+        config=(folder / "config.toml").read_text(),
+        figure=_curves(summary, lines),
+        percent=percent,
+        size=size,
+        command=command(folder),
+        folder=folder,
+    )
     path = folder / "report.html"
     write(path, page.encode())
     return path
@@ -42,9 +57,18 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _curves(summary: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> str:
-    """Validation accuracy on all domains by round: every peer, and the mean of every row. Inline SVG."""
+    """Validation accuracy on all domains by round: every peer, and the mean of every row.
+
+    Inline SVG.
+    """
     with mpl.rc_context(
-        {"svg.hashsalt": "fedh2l", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+        {
+            "svg.hashsalt": "fedh2l",
+            "svg.fonttype": "none",
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+        }
     ):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         peers, means = figure.subplots(1, 2, sharey=True)
@@ -54,8 +78,17 @@ def _curves(summary: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> 
             peers.plot([line["round"] for line in main], series, label=f"{name} {peer['model']}")
         for row, its in lines.items():
             style = "-" if row == summary["algorithm"] else "--"
-            means.plot([line["round"] for line in its], [100 * line["mean"]["all_domain_accuracy"] for line in its], style, label=row)
-        peers.set(title=f"each peer, {summary['algorithm']}", xlabel="round", ylabel="all-domain accuracy, % (validation)")
+            means.plot(
+                [line["round"] for line in its],
+                [100 * line["mean"]["all_domain_accuracy"] for line in its],
+                style,
+                label=row,
+            )
+        peers.set(
+            title=f"each peer, {summary['algorithm']}",
+            xlabel="round",
+            ylabel="all-domain accuracy, % (validation)",
+        )
         means.set(title="mean over peers, each row", xlabel="round")
         for axes in (peers, means):
             axes.legend(fontsize=8, frameon=False)

@@ -1,4 +1,6 @@
-"""The folder of a run: config.toml, rounds.jsonl, summary.json, report.html and checkpoints; each file whole or absent."""
+"""The folder of a run: config.toml, rounds.jsonl, summary.json, report.html and checkpoints; each
+file whole or absent.
+"""
 
 import json
 import shutil
@@ -21,16 +23,22 @@ TIMINGS = "seconds"  # the one key of a line that differs between equal runs
 
 
 class RunFolder:
-    """Writes what `simulate` yields; `summary` is complete when every row has had its last evaluation."""
+    """Writes what `simulate` yields; `summary` is complete when every row has had its last
+    evaluation.
+    """
 
     def __init__(self, path: Path, config: Experiment, *, replaces: bool = False) -> None:
         self.path, self.config, self.replaces = path, config, replaces
-        self.clock = time.perf_counter()  # set back by the seconds of the sessions before a resumed one
+        # Set back by the seconds of the sessions before a resumed one.
+        self.clock = time.perf_counter()
         self.finals: dict[str, Evaluation] = {}
         self.seed_set: dict[str, Any] = {}
 
     def take(self, event: Start | Evaluation) -> None:
-        """Write down what happened. Nothing exists in the folder before the peers of the first row were built and checked."""
+        """Write down what happened.
+
+        Nothing exists in the folder before the peers of the first row were built and checked.
+        """
         place = folder_of(self.path, event.row, self.config.algorithm)
         lines = place / "rounds.jsonl"
         if isinstance(event, Start):
@@ -45,13 +53,25 @@ class RunFolder:
         with lines.open("a") as file:
             file.write(json.dumps(_line(event)) + "\n")
         if event.sent:
-            append(place, event.sent, {"shape": self._shape(), "codec": self.config.codec, "seed_set": self.seed_set["digest"]})
+            append(
+                place,
+                event.sent,
+                {
+                    "shape": self._shape(),
+                    "codec": self.config.codec,
+                    "seed_set": self.seed_set["digest"],
+                },
+            )
         peers = {n: asdict(p) for n, p in event.peers.items()}
         about = {
-            "digest": self.digest(event.row), "seed_set": self.seed_set["digest"], "bytes": lines.stat().st_size, "sent": sizes(place),
+            "digest": self.digest(event.row),
+            "seed_set": self.seed_set["digest"],
+            "bytes": lines.stat().st_size,
+            "sent": sizes(place),
             "peers": peers,
-            "train_seconds": event.train_seconds, "total_seconds": time.perf_counter() - self.clock,
-        }  # fmt: skip
+            "train_seconds": event.train_seconds,
+            "total_seconds": time.perf_counter() - self.clock,
+        }
         checkpoint.commit(place / "checkpoints", event.done, about)
 
     def _open(self, place: Path, lines: Path) -> None:
@@ -63,9 +83,13 @@ class RunFolder:
             checkpoint.write(self.path / "config.toml", to_toml(self.config).encode())
         saved = checkpoint.latest(place / "checkpoints")
         if saved and saved.get("seed_set") != self.seed_set["digest"]:
-            raise FedH2LError(f"{place}: the data are not those that this run began with; give it the same --data-dir, or start anew")
+            raise FedH2LError(
+                f"{place}: the data are not those that this run began with; give it the same "
+                "--data-dir, or start anew"
+            )
         with lines.open("ab") as file:
-            file.truncate(saved["bytes"] if saved else 0)  # what a killed run wrote after its last checkpoint comes again
+            # What a killed run wrote after its last checkpoint comes again.
+            file.truncate(saved["bytes"] if saved else 0)
         cut(place, saved.get("sent", (0, 0)) if saved else (0, 0))
 
     def _shape(self) -> list[int]:
@@ -86,27 +110,36 @@ class RunFolder:
                 continue
             self.clock = min(self.clock, time.perf_counter() - saved.get("total_seconds", 0.0))
             if saved.get("digest") != self.digest(row.algorithm):
-                raise FedH2LError(f"{place}: a checkpoint of another configuration; restore config.toml, or start again with --overwrite")
+                raise FedH2LError(
+                    f"{place}: a checkpoint of another configuration; restore config.toml, or "
+                    "start again with --overwrite"
+                )
 
     def finish(self) -> dict[str, Any]:
         """summary.json, written and returned. Accuracies are on the test sets, in [0, 1]."""
         config, main = self.config, self.finals[self.config.algorithm]
         rates = [p.conflict_rate for p in main.peers.values() if p.conflict_rate is not None]
         summary = {
-            "algorithm": config.algorithm, "data": config.data, "seed": config.seed, "rounds": config.rounds, "steps": config.steps,
+            "algorithm": config.algorithm,
+            "data": config.data,
+            "seed": config.seed,
+            "rounds": config.rounds,
+            "steps": config.steps,
             "seed_set": self.seed_set | {"labelled": not config.unlabelled},
             "peers": {
                 n: {"model": m, **(main.peers[n].test or {}), **_bytes(main.peers[n])}
                 for n, m in zip(config.names, config.models, strict=True)
             },
             "mean": _mean(main),
-            "references": {row: _mean(e) for row, e in self.finals.items() if row != config.algorithm},
+            "references": {
+                row: _mean(e) for row, e in self.finals.items() if row != config.algorithm
+            },
             "conflict_rate": sum(rates) / len(rates) if rates else None,
             "missing": sum(sum(p.missing.values()) for p in main.peers.values()),
             "refused": sum(sum(p.refused.values()) for p in main.peers.values()),
             "seconds": {"total": time.perf_counter() - self.clock, "train": main.train_seconds},
             "versions": versions(),
-        }  # fmt: skip
+        }
         checkpoint.write(self.path / "summary.json", json.dumps(summary, indent=1).encode())
         return summary
 
@@ -117,7 +150,8 @@ def open_new(path: Path, config: Experiment, *, overwrite: bool) -> RunFolder:
             raise FedH2LError(f"{path}: not empty, and not a run; choose another --out")
         if not overwrite:
             raise FedH2LError(
-                f"{path}: already holds a run; go on with --resume {path}, replace it with --overwrite, or choose another --out"
+                f"{path}: already holds a run; go on with --resume {path}, replace it with "
+                "--overwrite, or choose another --out"
             )
         return RunFolder(path, config, replaces=True)
     return RunFolder(path, config)
@@ -130,13 +164,17 @@ def open_again(path: Path) -> RunFolder:
     try:
         folder = RunFolder(path, from_toml((path / "config.toml").read_text()).resolved())
     except (tomllib.TOMLDecodeError, TypeError) as error:
-        raise FedH2LError(f"{path / 'config.toml'}: not a configuration of this release ({error})") from error
+        raise FedH2LError(
+            f"{path / 'config.toml'}: not a configuration of this release ({error})"
+        ) from error
     folder.check()
     return folder
 
 
 def to_toml(config: Experiment) -> str:
-    told = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if v is not None}
+    told = {
+        k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if v is not None
+    }
     return tomli_w.dumps({k: list(v) if isinstance(v, tuple) else v for k, v in told.items()})
 
 
@@ -154,7 +192,13 @@ def _mean(event: Evaluation) -> dict[str, Any]:
 
 
 def _bytes(p: Progress) -> dict[str, int | None]:
-    names = ("payload_bytes_sent", "payload_bytes_received", "wire_bytes_sent", "wire_bytes_received", "weights_bytes")
+    names = (
+        "payload_bytes_sent",
+        "payload_bytes_received",
+        "wire_bytes_sent",
+        "wire_bytes_received",
+        "weights_bytes",
+    )
     return {name: getattr(p, name) for name in names}
 
 
@@ -162,8 +206,17 @@ def _line(event: Evaluation) -> dict[str, Any]:
     peers = {}
     for name, p in event.peers.items():
         peers[name] = dict(p.validation or {}) | {
-            **_bytes(p), "sent": p.sent, "received": p.received,
-            "conflict_rate": p.conflict_rate, "missing": p.missing, "refused": p.refused,
-        }  # fmt: skip
+            **_bytes(p),
+            "sent": p.sent,
+            "received": p.received,
+            "conflict_rate": p.conflict_rate,
+            "missing": p.missing,
+            "refused": p.refused,
+        }
     validation = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
-    return {"round": event.done, "peers": peers, "mean": dict(mean_scores(validation)), TIMINGS: {"train": event.train_seconds}}
+    return {
+        "round": event.done,
+        "peers": peers,
+        "mean": dict(mean_scores(validation)),
+        TIMINGS: {"train": event.train_seconds},
+    }

@@ -1,4 +1,6 @@
-"""Running an experiment: its rounds, evaluations and checkpoints, and the honest rows beside it, in as many processes as asked."""
+"""Running an experiment: its rounds, evaluations and checkpoints, and the honest rows beside it, in
+as many processes as asked.
+"""
 
 import sys
 import time
@@ -26,17 +28,24 @@ from fedh2l.wire import HEADER
 
 @dataclass
 class Progress:
-    """What has become of one peer so far. Counts are of the whole run; accuracies of its last evaluation."""
+    """What has become of one peer so far.
+
+    Counts are of the whole run; accuracies of its last evaluation.
+    """
 
     payload_bytes_sent: int = 0
     payload_bytes_received: int = 0
     wire_bytes_sent: int = 0  # with TLS, TCP and IP, estimated (sent.on_wire)
     wire_bytes_received: int = 0
-    weights_bytes: int | None = None  # what as many messages with this model's weights would have been; None: it has no weights
-    sent: list[int] = field(default_factory=list[int])  # payload bytes in each round since the evaluation before
+    # What as many messages with this model's weights would have been; None: it has no weights.
+    weights_bytes: int | None = None
+    # Payload bytes in each round since the evaluation before.
+    sent: list[int] = field(default_factory=list[int])
     received: list[int] = field(default_factory=list[int])
-    missing: dict[str, int] = field(default_factory=dict[str, int])  # by sender: messages expected that did not arrive
-    refused: dict[str, int] = field(default_factory=dict[str, int])  # by sender: messages that arrived and were not believed
+    # By sender: messages expected that did not arrive.
+    missing: dict[str, int] = field(default_factory=dict[str, int])
+    # By sender: messages that arrived and were not believed.
+    refused: dict[str, int] = field(default_factory=dict[str, int])
     conflict_rate: float | None = None  # mean over the rounds in which it was measured
     conflict_rounds: int = 0
     validation: Scores | None = None
@@ -45,7 +54,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Start:
-    """A row is about to run; every peer of it has been built and checked. Its checkpoint is read after this was yielded."""
+    """A row is about to run; every peer of it has been built and checked.
+
+    Its checkpoint is read after this was yielded.
+    """
 
     row: str
     seed_set: dict[str, Any]
@@ -62,7 +74,9 @@ class Evaluation:
 
 
 def rows_of(config: Experiment) -> list[Experiment]:
-    """The experiment and, if asked for, its references, in the order in which they are run: alone first, to compare with."""
+    """The experiment and, if asked for, its references, in the order in which they are run: alone
+    first, to compare with.
+    """
     if not config.references:
         return [config]
     labelled = [] if config.unlabelled else ["seed-only"]
@@ -74,8 +88,11 @@ def folder_of(folder: Path, row: str, main: str) -> Path:
     return folder if row == main else folder / "references" / row
 
 
-def simulate(config: Experiment, folder: Path | None = None, *, workers: int = 1) -> Iterator[Start | Evaluation]:
-    """Every row of an experiment. With a folder, checkpoints are kept in it and a run that was cut short goes on from them.
+def simulate(
+    config: Experiment, folder: Path | None = None, *, workers: int = 1
+) -> Iterator[Start | Evaluation]:
+    """Every row of an experiment. With a folder, checkpoints are kept in it and a run that was cut
+    short goes on from them.
 
     The results do not depend on `workers`, to the last bit.
     """
@@ -94,28 +111,54 @@ def _merged(config: Experiment, items: Sequence[Any]) -> Start | Evaluation:
     peers = {name: p for item in items for name, p in item.peers.items()}
     seconds = max(item.train_seconds for item in items)
     sent = sorted((s for item in items for s in item.sent), key=lambda s: (s.round, s.author))
-    return replace(items[0], peers={n: peers[n] for n in config.names}, train_seconds=seconds, sent=tuple(sent))
+    return replace(
+        items[0], peers={n: peers[n] for n in config.names}, train_seconds=seconds, sent=tuple(sent)
+    )
 
 
-def _hosted(config: Experiment, folder: Path | None, hosted: Sequence[str], exchange: Exchange) -> Iterator[Start | Evaluation]:
+def _hosted(
+    config: Experiment, folder: Path | None, hosted: Sequence[str], exchange: Exchange
+) -> Iterator[Start | Evaluation]:
     """Every row, for the peers hosted in this process."""
     for row in rows_of(config):
         data = data_of(replace(config, algorithm="", references=None))
         peers = peers_of(row, data, hosted)
-        with threadpool_limits(1):  # one core per process: the same sums in the same order, whatever the machine
-            place = None if folder is None else folder_of(folder, row.algorithm, config.algorithm) / "checkpoints"
+        # One core per process: the same sums in the same order, whatever the machine.
+        with threadpool_limits(1):
+            place = (
+                None
+                if folder is None
+                else folder_of(folder, row.algorithm, config.algorithm) / "checkpoints"
+            )
             yield from _row(row, data, peers, exchange, place)
 
 
 def _row(
-    config: Experiment, data: FederatedData, peers: Sequence[Peer], exchange: Exchange, saved: Path | None
+    config: Experiment,
+    data: FederatedData,
+    peers: Sequence[Peer],
+    exchange: Exchange,
+    saved: Path | None,
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
     seeds = peers[0].seed_set
-    yield Start(config.algorithm, {"digest": seeds.digest, "rows": len(seeds), "asked": seeds.asked, "classes": list(seeds.classes)})
+    yield Start(
+        config.algorithm,
+        {
+            "digest": seeds.digest,
+            "rows": len(seeds),
+            "asked": seeds.asked,
+            "classes": list(seeds.classes),
+        },
+    )
     before = checkpoint.latest(saved) if saved else None
     done, seconds = (before["rounds"], before["train_seconds"]) if before else (0, 0.0)
-    progress = {p.name: Progress(**before["peers"][p.name] | {"sent": [], "received": []}) if before else Progress() for p in peers}
+    progress = {
+        p.name: Progress(**before["peers"][p.name] | {"sent": [], "received": []})
+        if before
+        else Progress()
+        for p in peers
+    }
     if saved and before:
         checkpoint.load_peers(saved, done, peers)
     if done == config.rounds:
@@ -125,10 +168,14 @@ def _row(
     weights = {p.name: _weights_bytes(p) for p in peers}
     sent: list[Sent] = []
     clock = time.perf_counter()
-    for r in run(algorithm_of(config), peers, exchange, rounds=config.rounds, start=done, codec=config.codec):
+    for r in run(
+        algorithm_of(config), peers, exchange, rounds=config.rounds, start=done, codec=config.codec
+    ):
         copies = receivers(r.t, config.names)
         _count(progress, r, copies, weights)
-        sent += [Sent(r.t, name, tuple(copies[name]), frame) for name, frame in sorted(r.said.items())]
+        sent += [
+            Sent(r.t, name, tuple(copies[name]), frame) for name, frame in sorted(r.said.items())
+        ]
         last = r.t + 1 == config.rounds
         if (r.t + 1) % config.evaluate and not last:
             continue
@@ -143,8 +190,12 @@ def _row(
         clock = time.perf_counter()
 
 
-def _evaluate(progress: dict[str, Progress], peers: Sequence[Peer], data: FederatedData, last: bool) -> None:
-    validation, test = ({n: getattr(d, part) for n, d in data.domains.items()} for part in ("validation", "test"))
+def _evaluate(
+    progress: dict[str, Progress], peers: Sequence[Peer], data: FederatedData, last: bool
+) -> None:
+    validation, test = (
+        {n: getattr(d, part) for n, d in data.domains.items()} for part in ("validation", "test")
+    )
     for p in peers:
         progress[p.name].validation = scores(p.learner, p.name, validation)
         if last:
@@ -155,10 +206,19 @@ def _weights_bytes(peer: Peer) -> int | None:
     """Bytes of one message with the model's parameters as float32, as FedAvg would send it."""
     if not isinstance(peer.learner, Weighted):
         return None
-    return HEADER.size + 4 + 4 * sum(a.size for a in peer.learner.weights().values() if a.dtype.kind == "f")
+    return (
+        HEADER.size
+        + 4
+        + 4 * sum(a.size for a in peer.learner.weights().values() if a.dtype.kind == "f")
+    )
 
 
-def _count(progress: dict[str, Progress], r: Round, receivers: dict[str, list[str]], weights: dict[str, int | None]) -> None:
+def _count(
+    progress: dict[str, Progress],
+    r: Round,
+    receivers: dict[str, list[str]],
+    weights: dict[str, int | None],
+) -> None:
     for name, p in progress.items():
         copies, heard = len(receivers[name]), r.heard[name].values()
         p.sent.append(r.sent.get(name, 0) * copies)
@@ -173,7 +233,9 @@ def _count(progress: dict[str, Progress], r: Round, receivers: dict[str, list[st
             for sender in senders:
                 tally[sender] = tally.get(sender, 0) + 1
         if (rate := r.conflict_rate.get(name)) is not None:
-            p.conflict_rate = ((p.conflict_rate or 0.0) * p.conflict_rounds + rate) / (p.conflict_rounds + 1)
+            p.conflict_rate = ((p.conflict_rate or 0.0) * p.conflict_rounds + rate) / (
+                p.conflict_rounds + 1
+            )
             p.conflict_rounds += 1
 
 

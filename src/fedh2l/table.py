@@ -34,7 +34,11 @@ class Display:
         self.latest: dict[str, Evaluation] = {}
         self.row = self.rows[0]
         self.clock = time.perf_counter()
-        self.live = Live(self._table(), console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self.live = (
+            Live(self._table(), console=console, refresh_per_second=4, transient=True)
+            if console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> "Display":
         if self.live:
@@ -57,22 +61,35 @@ class Display:
     def _line(self, event: Start | Evaluation) -> str:
         if isinstance(event, Start):
             return f"{event.row}: {self.config.rounds} rounds"
-        both = [[p.validation[k] for p in event.peers.values() if p.validation] for k in ("own_accuracy", "all_domain_accuracy")]
+        both = [
+            [p.validation[k] for p in event.peers.values() if p.validation]
+            for k in ("own_accuracy", "all_domain_accuracy")
+        ]
         own, everywhere = (percent(sum(v) / len(v)) if v else "·" for v in both)
-        return f"  {event.row} {event.done}/{self.config.rounds}  own {own}  all domains {everywhere}  (validation, mean over peers)"
+        return (
+            f"  {event.row} {event.done}/{self.config.rounds}  own {own}  all domains "
+            f"{everywhere}  (validation, mean over peers)"
+        )
 
     def _table(self) -> RenderableType:
         main, alone = self.latest.get(self.config.algorithm), self.latest.get("alone")
         table = Table(
-            title=f"{self.config.algorithm} on {self.config.data}, seed {self.config.seed}: validation accuracy, %", title_justify="left"
+            title=f"{self.config.algorithm} on {self.config.data}, seed {self.config.seed}: "
+            "validation accuracy, %",
+            title_justify="left",
         )
         for heading in ("peer", "model"):
             table.add_column(heading)
         for heading in ("own: alone → now", "all domains: alone → now", "sent"):
             table.add_column(heading, justify="right")
         for name, model in zip(self.config.names, self.config.models, strict=True):
-            cells = [f"{_of(alone, name, k)} → {_of(main, name, k)}" for k in ("own_accuracy", "all_domain_accuracy")]
-            table.add_row(name, model, *cells, size(main.peers[name].payload_bytes_sent) if main else "·")
+            cells = [
+                f"{_of(alone, name, k)} → {_of(main, name, k)}"
+                for k in ("own_accuracy", "all_domain_accuracy")
+            ]
+            table.add_row(
+                name, model, *cells, size(main.peers[name].payload_bytes_sent) if main else "·"
+            )
         return Group(table, self._progress())
 
     def _progress(self) -> Text:
@@ -90,17 +107,30 @@ def _of(event: Evaluation | None, name: str, key: str) -> str:
 
 
 def final_table(summary: dict[str, Any]) -> RenderableType:
-    """What each row reaches on the test sets, the peers of the main row, and what the exchange is worth."""
-    table = Table(title=f"test accuracy, %: {summary['data']}, seed {summary['seed']}", title_justify="left")
+    """What each row reaches on the test sets, the peers of the main row, and what the exchange is
+    worth.
+    """
+    table = Table(
+        title=f"test accuracy, %: {summary['data']}, seed {summary['seed']}", title_justify="left"
+    )
     table.add_column("")
     for heading in ("own", "all domains", "worst domain", "sent"):
         table.add_column(heading, justify="right")
     keys = ("own_accuracy", "all_domain_accuracy", "worst_domain_accuracy")
     for name, peer in summary["peers"].items():
-        table.add_row(f"{name} ({peer['model']})", *(percent(peer[k]) for k in keys), size(peer["payload_bytes_sent"]))
+        table.add_row(
+            f"{name} ({peer['model']})",
+            *(percent(peer[k]) for k in keys),
+            size(peer["payload_bytes_sent"]),
+        )
     table.add_section()
     sent = sum(p["payload_bytes_sent"] for p in summary["peers"].values()) / len(summary["peers"])
-    table.add_row(f"{summary['algorithm']}, mean", *(percent(summary["mean"][k]) for k in keys), size(sent), style="bold")
+    table.add_row(
+        f"{summary['algorithm']}, mean",
+        *(percent(summary["mean"][k]) for k in keys),
+        size(sent),
+        style="bold",
+    )
     for row, mean in summary["references"].items():
         moved = "all data" if row == "pooled" else size(0)
         table.add_row(f"{row}, mean", *(percent(mean[k]) for k in keys), moved, style="dim")
@@ -116,13 +146,20 @@ def worth(summary: dict[str, Any]) -> str:
     gain = 100 * (mean - references[against]["all_domain_accuracy"])
     missing = f"; {summary['missing']} messages were missing" if summary["missing"] else ""
     labels = "labelled" if summary["seed_set"]["labelled"] else "unlabelled"
-    return f"the exchange is worth {gain:+.1f} points on all domains against {against}, with {labels} seeds{missing}"
+    return (
+        f"the exchange is worth {gain:+.1f} points on all domains against {against}, with "
+        f"{labels} seeds{missing}"
+    )
 
 
 def traffic(summary: dict[str, Any]) -> str:
     """One sentence: what a peer sent, and what it would have sent of weights."""
     peers = list(summary["peers"].values())
-    sent, wire = (sum(p[k] for p in peers) / len(peers) for k in ("payload_bytes_sent", "wire_bytes_sent"))
+    sent, wire = (
+        sum(p[k] for p in peers) / len(peers) for k in ("payload_bytes_sent", "wire_bytes_sent")
+    )
     weights = [p["weights_bytes"] for p in peers if p["weights_bytes"] is not None]
-    instead = f"; weights would have been {size(sum(weights) / len(weights))}" if weights and sent else ""
+    instead = (
+        f"; weights would have been {size(sum(weights) / len(weights))}" if weights and sent else ""
+    )
     return f"sent per peer: {size(sent)}, about {size(wire)} with TLS and TCP{instead}"

@@ -1,6 +1,8 @@
-"""Augmentations of images: one function each, from images and a generator to images. Agreed on seeds, private on private rows.
+"""Augmentations of images: one function each, from images and a generator to images. Agreed on
+seeds, private on private rows.
 
-Amounts are fractions of the image's side, so that a view of an 8×8 digit is as moderate as one of a 28×28 digit.
+Amounts are fractions of the image's side, so that a view of an 8×8 digit is as moderate as one of a
+28×28 digit.
 """
 
 from collections.abc import Callable
@@ -20,26 +22,46 @@ def shift(x: Images, rng: np.random.Generator) -> Images:
     most = [max(1, round(side / 14)) for side in x.shape[2:]]
     dy, dx = (rng.integers(-m, m + 1, len(x))[:, None] for m in most)
     rows, columns = (np.arange(side)[None] for side in x.shape[2:])
-    return _gather(x, (rows - dy)[:, :, None].astype(np.float32), (columns - dx)[:, None, :].astype(np.float32))
+    return _gather(
+        x, (rows - dy)[:, :, None].astype(np.float32), (columns - dx)[:, None, :].astype(np.float32)
+    )
 
 
 def geometry(x: Images, rng: np.random.Generator) -> Images:
-    """Moderate geometry: shift ±7 %, rotation ±12°, scale ±12 %, shear ±0.1, elastic displacement of ±5 % of the side."""
+    """Moderate geometry: shift ±7 %, rotation ±12°, scale ±12 %, shear ±0.1, elastic displacement
+    of ±5 % of the side.
+    """
     n, _, h, w = x.shape
     u = rng.uniform(-1, 1, (5, n))
     angle, scale, shear = np.deg2rad(12) * u[0], 1 + 0.12 * u[1], 0.1 * u[2]
     cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
     # output pixel -> input pixel, about the centre: rotation/scale times shear, then the shift
     y, x_ = _from_centre(h, w)
-    a = np.stack([cos, cos * shear + sin, -sin, cos - sin * shear]).astype(np.float32)[:, :, None, None]
+    a = np.stack([cos, cos * shear + sin, -sin, cos - sin * shear]).astype(np.float32)[
+        :, :, None, None
+    ]
     wobble = _elastic(rng.uniform(-1, 1, (2, n, 5, 5)).astype(np.float32), h, w)
-    ys = a[0] * y + a[1] * x_ + wobble[0] * (0.05 * h) + ((h - 1) / 2 + 0.07 * h * u[3])[:, None, None].astype(np.float32)
-    xs = a[2] * y + a[3] * x_ + wobble[1] * (0.05 * w) + ((w - 1) / 2 + 0.07 * w * u[4])[:, None, None].astype(np.float32)
+    ys = (
+        a[0] * y
+        + a[1] * x_
+        + wobble[0] * (0.05 * h)
+        + ((h - 1) / 2 + 0.07 * h * u[3])[:, None, None].astype(np.float32)
+    )
+    xs = (
+        a[2] * y
+        + a[3] * x_
+        + wobble[1] * (0.05 * w)
+        + ((w - 1) / 2 + 0.07 * w * u[4])[:, None, None].astype(np.float32)
+    )
     return _gather(x, ys, xs)
 
 
-def cutmix(x: Images, rng: np.random.Generator) -> tuple[Images, Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """CutMix (arXiv:1905.04899): every image with a rectangle of another in it; which other, and the share that is left of the one."""
+def cutmix(
+    x: Images, rng: np.random.Generator
+) -> tuple[Images, Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """CutMix (arXiv:1905.04899): every image with a rectangle of another in it; which other, and
+    the share that is left of the one.
+    """
     n, _, h, w = x.shape
     other = rng.permutation(n)
     height, width = (rng.integers(max(1, side * 2 // 7), side * 3 // 4 + 1, n) for side in (h, w))
@@ -47,7 +69,11 @@ def cutmix(x: Images, rng: np.random.Generator) -> tuple[Images, Int[np.ndarray,
     rows, columns = np.arange(h)[None, :, None], np.arange(w)[None, None, :]
     inside = (rows >= top[:, None, None]) & (rows < (top + height)[:, None, None])
     inside = inside & (columns >= left[:, None, None]) & (columns < (left + width)[:, None, None])
-    return np.where(inside[:, None], x[other], x), other, (1 - height * width / (h * w)).astype(np.float32)
+    return (
+        np.where(inside[:, None], x[other], x),
+        other,
+        (1 - height * width / (h * w)).astype(np.float32),
+    )
 
 
 VIEWS: dict[ViewName, View] = {"none": lambda x, rng: x, "shift": shift, "geometry": geometry}
@@ -56,7 +82,10 @@ VIEWS: dict[ViewName, View] = {"none": lambda x, rng: x, "shift": shift, "geomet
 @cache
 def _from_centre(h: int, w: int) -> np.ndarray:
     """Each pixel's (y, x) from the centre of the image."""
-    return np.mgrid[:h, :w].astype(np.float32) - np.array([(h - 1) / 2, (w - 1) / 2], np.float32)[:, None, None]
+    return (
+        np.mgrid[:h, :w].astype(np.float32)
+        - np.array([(h - 1) / 2, (w - 1) / 2], np.float32)[:, None, None]
+    )
 
 
 @cache
@@ -73,8 +102,10 @@ def _elastic(knots: np.ndarray, h: int, w: int) -> np.ndarray:
 def _gather(x: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     """Bilinear samples at (ys, xs), zero outside."""
     n, c, h, w = x.shape
-    ys, xs = np.broadcast_arrays(np.clip(ys, -1, h) + 1, np.clip(xs, -1, w) + 1)  # + 1: a border of zeros
-    top, left = ys.astype(np.intp), xs.astype(np.intp)  # intp: what `take` would convert to, four times
+    # + 1: a border of zeros.
+    ys, xs = np.broadcast_arrays(np.clip(ys, -1, h) + 1, np.clip(xs, -1, w) + 1)
+    # Intp: what `take` would convert to, four times.
+    top, left = ys.astype(np.intp), xs.astype(np.intp)
     fy, fx = ys - top, xs - left
     corner = top * (w + 3) + left + (np.arange(n) * ((h + 3) * (w + 3)))[:, None, None]
     corners = [corner + beside for beside in (0, 1, w + 3, w + 4)]
@@ -82,7 +113,8 @@ def _gather(x: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
     out = np.empty((n, c, h, w), np.float32)
     for k in range(c):
         framed[:, 1:-2, 1:-2] = x[:, k]
-        upper, upper_right, lower, lower_right = (framed.take(at, mode="clip") for at in corners)  # clip: no check, none is needed
+        # Clip: no check, none is needed.
+        upper, upper_right, lower, lower_right = (framed.take(at, mode="clip") for at in corners)
         upper += fx * (upper_right - upper)
         lower += fx * (lower_right - lower)
         out[:, k] = upper + fy * (lower - upper)

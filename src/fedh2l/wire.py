@@ -1,7 +1,9 @@
-"""Messages as frames, and the door through which strangers come in: everything is checked before anything is allocated.
+"""Messages as frames, and the door through which strangers come in: everything is checked before
+anything is allocated.
 
-A frame is a 16-byte header and a body (docs/wire.md). It is a key frame, which can be read alone, or it says what has changed since an
-earlier frame of the same author, which it names. Sizes never come from a frame: the receiver knows them, because it has just said the like.
+A frame is a 16-byte header and a body (docs/wire.md). It is a key frame, which can be read alone,
+or it says what has changed since an earlier frame of the same author, which it names. Sizes never
+come from a frame: the receiver knows them, because it has just said the like.
 """
 
 import struct
@@ -56,22 +58,40 @@ class Lines:
 
     me: str
     sent: Frame | None = None
-    heard: dict[str, Frame] = field(default_factory=dict[str, Frame])  # the last readable frame of each author
-    lost: set[str] = field(default_factory=set[str])  # authors that cannot be read until they send a key frame: they are told
+    # The last readable frame of each author.
+    heard: dict[str, Frame] = field(default_factory=dict[str, Frame])
+    # Authors that cannot be read until they send a key frame: they are told.
+    lost: set[str] = field(default_factory=set[str])
     wanted: bool = False  # somebody cannot read me: my next frame is a key frame
 
     def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         frames = self.heard | ({self.me: self.sent} if self.sent else {})
         arrays = {f"{author}.{k}": v for author, f in frames.items() for k, v in f.held.items()}
-        places = {f"{author}:at": np.array([f.round, f.check, f.age], np.int64) for author, f in frames.items()}
-        flags = np.frombuffer("\n".join(["wanted" if self.wanted else "-", *sorted(self.lost)]).encode(), np.uint8)
+        places = {
+            f"{author}:at": np.array([f.round, f.check, f.age], np.int64)
+            for author, f in frames.items()
+        }
+        flags = np.frombuffer(
+            "\n".join(["wanted" if self.wanted else "-", *sorted(self.lost)]).encode(), np.uint8
+        )
         return arrays | places | {"flags": flags.copy()}
 
     def load_state_dict(self, state: State) -> None:
         frames: dict[str, Frame] = {}
-        for author, place in ((k.removesuffix(":at"), v) for k, v in state.items() if k.endswith(":at")):
+        for author, place in (
+            (k.removesuffix(":at"), v) for k, v in state.items() if k.endswith(":at")
+        ):
             t, check, age = (int(i) for i in place)
-            frames[author] = Frame(t, check, age, {k.removeprefix(f"{author}."): v for k, v in state.items() if k.startswith(f"{author}.")})
+            frames[author] = Frame(
+                t,
+                check,
+                age,
+                {
+                    k.removeprefix(f"{author}."): v
+                    for k, v in state.items()
+                    if k.startswith(f"{author}.")
+                },
+            )
         self.sent = frames.pop(self.me, None)
         self.heard = frames
         wanted, *lost = state["flags"].tobytes().decode().split("\n")
@@ -82,10 +102,22 @@ def encode(message: Message, session: Session, lines: Lines) -> bytes:
     """The frame that says this to everybody, and `lines` as they are after it was said."""
     if isinstance(message, Weights):
         arrays = (message.arrays[k].astype("<f4").tobytes() for k in sorted(message.arrays))
-        return _frame(WEIGHTS, 0, b"", session, message.round, 0, struct.pack("<I", message.rows) + b"".join(arrays))[0]
+        return _frame(
+            WEIGHTS,
+            0,
+            b"",
+            session,
+            message.round,
+            0,
+            struct.pack("<I", message.rows) + b"".join(arrays),
+        )[0]
     past = lines.sent
     if past and (
-        message.fresh or lines.wanted or not past.held or past.age + 1 >= KEY_EVERY or not 0 < message.round - past.round <= FARTHEST
+        message.fresh
+        or lines.wanted
+        or not past.held
+        or past.age + 1 >= KEY_EVERY
+        or not 0 < message.round - past.round <= FARTHEST
     ):
         past = None
     body, held = session.codec.encode(message.probs, past.held if past else None, message.lasts)
@@ -98,23 +130,36 @@ def encode(message: Message, session: Session, lines: Lines) -> bytes:
 
 
 def decode(data: bytes, like: Message, session: Session, sender: str, lines: Lines) -> Message:
-    """The message in a frame of the same kind and shape as `like`, the receiver's own of this round; `lines` then hold it.
+    """The message in a frame of the same kind and shape as `like`, the receiver's own of this
+    round; `lines` then hold it.
 
-    Older rounds are read too: later frames may need them. Raises WireError, and leaves `lines` as they were.
+    Older rounds are read too: later frames may need them. Raises WireError, and leaves `lines` as
+    they were.
     """
     kind, distance, lost, t, check = _header(data, session, sender)
     if kind != (session.codec.kind if isinstance(like, Posteriors) else WEIGHTS):
-        raise WireError(f"{sender}: a frame of kind {kind}, expected {type(like).__name__} as {session.codec.name}; "
-                        "all peers must run the same algorithm and codec")  # fmt: skip
+        raise WireError(
+            f"{sender}: a frame of kind {kind}, expected {type(like).__name__} as "
+            f"{session.codec.name}; "
+            "all peers must run the same algorithm and codec"
+        )
     if t > like.round:
         raise WireError(f"{sender}: round {t}, expected {like.round}")
     if len(data) > HEADER.size + lost + _most(like):
-        raise WireError(f"{sender}: {len(data)} bytes, more than any frame of this session: another model, seed set or number of classes")
+        raise WireError(
+            f"{sender}: {len(data)} bytes, more than any frame of this session: another model, "
+            "seed set or number of classes"
+        )
     past = lines.heard.get(sender) if distance else None
     if distance and (past is None or past.round != t - distance):
-        raise Unreadable(f"{sender}: says what changed since its round {t - distance}, which was not heard; it is asked for a key frame")
+        raise Unreadable(
+            f"{sender}: says what changed since its round {t - distance}, which was not heard; "
+            "it is asked for a key frame"
+        )
     if check != _check(data, session, past.check if past else 0):
-        raise (Unreadable if past else WireError)(f"{sender}: damaged on its way, or changes of something else than was heard")
+        raise (Unreadable if past else WireError)(
+            f"{sender}: damaged on its way, or changes of something else than was heard"
+        )
     body = data[HEADER.size + lost :]
     try:
         if isinstance(like, Weights):
@@ -125,14 +170,19 @@ def decode(data: bytes, like: Message, session: Session, sender: str, lines: Lin
     lines.heard[sender] = Frame(t, check, past.age + 1 if past else 0, held)
     lines.lost.discard(sender)
     asks = _short(lines.me) in data[HEADER.size : HEADER.size + lost]
-    if asks and not (lines.sent and lines.sent.age == 0 and lines.sent.round == t):  # else it asked before it could hear my key frame
+    # Else it asked before it could hear my key frame.
+    if asks and not (lines.sent and lines.sent.age == 0 and lines.sent.round == t):
         lines.wanted = True
     return Posteriors(t, probs)
 
 
 def _most(like: Message) -> int:
     """Bytes of the largest body: no codec needs more than float32."""
-    values = like.probs.size if isinstance(like, Posteriors) else 1 + sum(a.size for a in like.arrays.values())
+    values = (
+        like.probs.size
+        if isinstance(like, Posteriors)
+        else 1 + sum(a.size for a in like.arrays.values())
+    )
     return 4 * values + 64
 
 
@@ -152,21 +202,33 @@ def _header(data: bytes, session: Session, sender: str) -> tuple[int, int, int, 
         raise WireError(f"{sender}: {len(data)} bytes, shorter than a header")
     magic, version, kind, distance, lost, theirs, t, check = HEADER.unpack_from(data)
     if magic != MAGIC or version != VERSION:
-        raise WireError(f"{sender}: not a frame of version {VERSION} of this wire format; all peers must run the same release")
+        raise WireError(
+            f"{sender}: not a frame of version {VERSION} of this wire format; all peers must run "
+            "the same release"
+        )
     if theirs != session.id[:2]:
-        raise WireError(f"{sender}: speaks about another seed set or in another codec (session {theirs.hex()}, mine is "
-                        f"{session.id[:2].hex()}); compare digests and codecs")  # fmt: skip
+        raise WireError(
+            f"{sender}: speaks about another seed set or in another codec (session "
+            f"{theirs.hex()}, mine is "
+            f"{session.id[:2].hex()}); compare digests and codecs"
+        )
     return kind, distance, lost, t, check
 
 
-def _frame(kind: int, distance: int, lost: bytes, session: Session, t: int, before: int, body: bytes) -> tuple[bytes, int]:
-    unchecked = HEADER.pack(MAGIC, VERSION, kind, distance, len(lost), session.id[:2], t, 0) + lost + body
+def _frame(
+    kind: int, distance: int, lost: bytes, session: Session, t: int, before: int, body: bytes
+) -> tuple[bytes, int]:
+    unchecked = (
+        HEADER.pack(MAGIC, VERSION, kind, distance, len(lost), session.id[:2], t, 0) + lost + body
+    )
     check = _check(unchecked, session, before)
     return unchecked[:12] + struct.pack("<I", check) + unchecked[16:], check
 
 
 def _check(data: bytes, session: Session, before: int) -> int:
-    """CRC-32 over session, the check of the frame that this one is against, and the frame itself without its check."""
+    """CRC-32 over session, the check of the frame that this one is against, and the frame itself
+    without its check.
+    """
     return zlib.crc32(data[16:], zlib.crc32(session.id + struct.pack("<I", before) + data[:12]))
 
 

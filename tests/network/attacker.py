@@ -1,4 +1,6 @@
-"""What the attacks share: sessions with any files and rules, a victim and an attacker, and a control without the protection."""
+"""What the attacks share: sessions with any files and rules, a victim and an attacker, and a
+control without the protection.
+"""
 
 import json
 import time
@@ -15,19 +17,24 @@ from fedh2l.live.terms import Terms
 from members import local_terms
 
 OPEN: dict[str, Any] = {"enabled": False}
-# Each attack is made twice: against the protection, and in a control without it, in which the attack must succeed.
+# Each attack is made twice: against the protection, and in a control without it, in which the
+# attack must succeed.
 both = pytest.mark.parametrize("protected", [True, False], ids=["protected", "control"])
 
 
-def files(folder: Path, terms: Terms, name: str, *, certificate: str = "", authority: str = "") -> dict[str, Any]:
+def files(
+    folder: Path, terms: Terms, name: str, *, certificate: str = "", authority: str = ""
+) -> dict[str, Any]:
     place = folder / name
     (place / "ca.pem").write_text(authority or terms.authority)
     (place / "own.pem").write_text(certificate or terms.member(name).certificate)
     return {
         "root_ca_certificate": str(place / "ca.pem"),
-        "listen_certificate": str(place / "own.pem"), "listen_private_key": str(place / "link.key"),
-        "connect_certificate": str(place / "own.pem"), "connect_private_key": str(place / "link.key"),
-    }  # fmt: skip
+        "listen_certificate": str(place / "own.pem"),
+        "listen_private_key": str(place / "link.key"),
+        "connect_certificate": str(place / "own.pem"),
+        "connect_private_key": str(place / "link.key"),
+    }
 
 
 @contextmanager
@@ -56,7 +63,10 @@ def soon(holds: Callable[[], bool], seconds: float = 2.5) -> bool:
 
 @contextmanager
 def victim_and_attacker(folder: Path, *, protected: bool) -> Generator[tuple[Terms, Any, Any]]:
-    """The session of a, who listens, and of b with a valid certificate of its own. The control has no access control."""
+    """The session of a, who listens, and of b with a valid certificate of its own.
+
+    The control has no access control.
+    """
     terms = local_terms(folder, "abc")
     a, rules = terms.member("a"), access(terms) if protected else OPEN
     with (

@@ -1,4 +1,7 @@
-"""Members as processes, on hosts with their own addresses (network namespaces on a bridge). Nothing is left behind."""
+"""Members as processes, on hosts with their own addresses (network namespaces on a bridge).
+
+Nothing is left behind.
+"""
 
 import json
 import os
@@ -25,7 +28,9 @@ def needs_hosts() -> None:
     """Skips where this user may not make network namespaces."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("hosts with their own addresses need root and `ip` (iproute2)")
-    tried = subprocess.run(["ip", "netns", "add", "fedh2l-try"], check=False, capture_output=True, text=True)
+    tried = subprocess.run(
+        ["ip", "netns", "add", "fedh2l-try"], check=False, capture_output=True, text=True
+    )
     if tried.returncode:
         pytest.skip(f"no network namespaces here: {tried.stderr.strip()}")
     ip("netns", "del", "fedh2l-try")
@@ -33,7 +38,8 @@ def needs_hosts() -> None:
 
 @contextmanager
 def hosts(networks: dict[str, dict[str, str]]) -> Generator[dict[str, str]]:
-    """By network (a bridge in a namespace of its own) the hosts on it with their addresses: the namespace of each host.
+    """By network (a bridge in a namespace of its own) the hosts on it with their addresses: the
+    namespace of each host.
 
     A host may be on two networks. Two hosts that share no network have no route to each other.
     """
@@ -67,7 +73,16 @@ def hosts(networks: dict[str, dict[str, str]]) -> Generator[dict[str, str]]:
                     "netns",
                     names[host],
                 )
-                ip("-n", f"{tag}-net-{network}", "link", "set", f"to-{host}"[:15], "master", "bridge", "up")
+                ip(
+                    "-n",
+                    f"{tag}-net-{network}",
+                    "link",
+                    "set",
+                    f"to-{host}"[:15],
+                    "master",
+                    "bridge",
+                    "up",
+                )
                 ip("-n", names[host], "addr", "add", f"{address}/24", "dev", f"in-{network}"[:15])
                 ip("-n", names[host], "link", "set", f"in-{network}"[:15], "up")
         yield names | {network: f"{tag}-net-{network}" for network in networks}
@@ -96,16 +111,31 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, rounds: dict[str, int], where: dict[str, str] | None = None, **options: Any) -> Generator[dict[str, Running]]:
-    """Each name as a process, for so many rounds (a relay: −1); ended after the block, whatever happened in it."""
+def running(
+    folder: Path, rounds: dict[str, int], where: dict[str, str] | None = None, **options: Any
+) -> Generator[dict[str, Running]]:
+    """Each name as a process, for so many rounds (a relay: −1); ended after the block, whatever
+    happened in it.
+    """
     members: dict[str, Running] = {}
     try:
         for name, n in rounds.items():
-            command = [sys.executable, str(Path(__file__).parent / "member.py"), str(folder), name, str(n), json.dumps(options)]
+            command = [
+                sys.executable,
+                str(Path(__file__).parent / "member.py"),
+                str(folder),
+                name,
+                str(n),
+                json.dumps(options),
+            ]
             inside = ["ip", "netns", "exec", where[name]] if where else []
             threads = {"TOKIO_WORKER_THREADS": "1", "OMP_NUM_THREADS": "1"}
             process = subprocess.Popen(
-                [*inside, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads
+                [*inside, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=os.environ | threads,
             )
             members[name] = Running(name, process)
         yield members

@@ -1,4 +1,7 @@
-"""One member as a process of its own: a line of JSON for every round. Arguments: folder, name, rounds, and options as JSON."""
+"""One member as a process of its own: a line of JSON for every round.
+
+Arguments: folder, name, rounds, and options as JSON.
+"""
 
 import json
 import signal
@@ -15,8 +18,11 @@ from fedh2l.live.terms import open_invite
 
 
 def main(folder: Path, name: str, rounds: int, options: dict[str, Any]) -> None:
-    """Options: bytes (of a frame), pause (seconds after a round), and fields of the terms that are changed here."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background, which is deaf to it
+    """Options: bytes (of a frame), pause (seconds after a round), and fields of the terms that are
+    changed here.
+    """
+    # Also in a shell's background, which is deaf to it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     size, pause = options.pop("bytes", 100), options.pop("pause", 0.0)
     terms = replace(open_invite(folder / "invite.json"), **options)
     if rounds < 0:
@@ -26,8 +32,14 @@ def main(folder: Path, name: str, rounds: int, options: dict[str, Any]) -> None:
         for t in range(rounds):
             start = time.monotonic()
             heard = exchange(t, {name: f"{name}{t} ".encode().ljust(size, b".")})[name]
-            told: dict[str, Any] = {"t": t, "seconds": time.monotonic() - start, "events": exchange.events()}
-            told["heard"] = {n: [p.split()[0].decode() for p in posts] for n, posts in heard.items()}
+            told: dict[str, Any] = {
+                "t": t,
+                "seconds": time.monotonic() - start,
+                "events": exchange.events(),
+            }
+            told["heard"] = {
+                n: [p.split()[0].decode() for p in posts] for n, posts in heard.items()
+            }
             print(json.dumps(told | {"wire": exchange.wire_bytes, "rss": rss()}), flush=True)
             time.sleep(pause)
         sys.stdin.readline()  # others may still want to hear

@@ -14,7 +14,11 @@ class Softmax:
     """Linear softmax regression by gradient steps on all rows."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray, classes: int) -> None:
-        self.x, self.y, self.w = x, np.eye(classes, dtype=np.float32)[y], np.zeros((x.shape[1], classes), np.float32)
+        self.x, self.y, self.w = (
+            x,
+            np.eye(classes, dtype=np.float32)[y],
+            np.zeros((x.shape[1], classes), np.float32),
+        )
 
     def posteriors(self, x: np.ndarray) -> np.ndarray:
         e = np.exp(x @ self.w - (x @ self.w).max(1, keepdims=True))

@@ -1,6 +1,8 @@
-"""Attacks with what a member did say and sign: long ago, or in another federation; and a clock set back, which looks like one.
+"""Attacks with what a member did say and sign: long ago, or in another federation; and a clock set
+back, which looks like one.
 
-a hears it from b, a member that lies when it is asked what it holds of c. The controls lack just the one check.
+a hears it from b, a member that lies when it is asked what it holds of c. The controls lack just
+the one check.
 """
 
 import shutil
@@ -51,8 +53,13 @@ def rounds(members: list[ZenohP2P], start: int, end: int) -> list[list[tuple[byt
 def lying_mirror(folder: Path, terms: Terms, a: ZenohP2P, post: Post) -> Generator[None]:
     """b is here, and who asks what it holds of c gets this post."""
     address = terms.member("a").address
-    with session("peer", terms.member("b").address, [address], files(folder, terms, "b"), access(terms)) as b:
-        b.declare_queryable(f"{root(terms)}/b/mirror/c", lambda query: query.reply(query.key_expr, bundle([post], 1000)))
+    with session(
+        "peer", terms.member("b").address, [address], files(folder, terms, "b"), access(terms)
+    ) as b:
+        b.declare_queryable(
+            f"{root(terms)}/b/mirror/c",
+            lambda query: query.reply(query.key_expr, bundle([post], 1000)),
+        )
         token = b.liveliness().declare_token(f"{root(terms)}/b/alive/x")
         assert soon(lambda: "b" in a.present(), 5.0)
         yield
@@ -64,7 +71,9 @@ def refused(a: ZenohP2P, why: str) -> bool:
 
 
 @both
-def test_a_round_of_long_ago_takes_nobody_back(tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_of_long_ago_takes_nobody_back(
+    tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not protected:
         monkeypatch.setattr(Register, "take", in_any_order)
     terms = federation(tmp_path)
@@ -74,7 +83,9 @@ def test_a_round_of_long_ago_takes_nobody_back(tmp_path: Path, protected: bool, 
             data = (tmp_path / "c" / "run" / "posts" / f"{0:08d}.post").read_bytes()
             rounds([a, c], 1, KEPT + 1)
         assert a.newest() == KEPT
-        with lying_mirror(tmp_path, terms, a, open_post(data, terms.federation, "c", terms.member("c").key, 100)):
+        with lying_mirror(
+            tmp_path, terms, a, open_post(data, terms.federation, "c", terms.member("c").key, 100)
+        ):
             assert a(KEPT + 1, {"a": b"a"})["a"]["c"] == ()
             assert a.newest() == (KEPT if protected else 0)
             assert refused(a, "replayed, or late (from the mirror of b)") == protected
@@ -93,7 +104,9 @@ def in_any_order(held: Register, author: str, data: bytes) -> Post | None:
 
 
 @both
-def test_what_was_said_in_another_federation_is_not_believed(tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_said_in_another_federation_is_not_believed(
+    tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """c has one key in two federations, and b is a member of both."""
     if not protected:
         monkeypatch.setattr(register, "open_post", of_any_federation)
@@ -110,8 +123,12 @@ def of_any_federation(data: bytes, _: str, author: str, key: str, limit: int) ->
 
 
 @both
-def test_a_clock_set_back_by_a_day_silences_nobody(tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control takes the clock for its epoch. c's last posts, by which c itself would see the clock's fault, are lost from its disk."""
+def test_a_clock_set_back_by_a_day_silences_nobody(
+    tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control takes the clock for its epoch. c's last posts, by which c itself would see the
+    clock's fault, are lost from its disk.
+    """
     if not protected:
         monkeypatch.setattr(own_posts, "next_epoch", lambda _: time.time_ns())
     terms, now = federation(tmp_path), time.time_ns

@@ -1,4 +1,6 @@
-"""Two processes under one name, with its keys: the second is refused and told what to do, at its start or as soon as both are seen."""
+"""Two processes under one name, with its keys: the second is refused and told what to do, at its
+start or as soon as both are seen.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,18 +28,31 @@ def member(folder: Path, terms: Terms, name: str, run: str = "run") -> ZenohP2P:
 
 
 def elsewhere(terms: Terms) -> Terms:
-    """The same terms as the second process reads them: on another machine, so that a's port is free there."""
-    return replace(terms, members=tuple(replace(m, address=f"127.0.0.1:{free_port()}") if m.name == "a" else m for m in terms.members))
+    """The same terms as the second process reads them: on another machine, so that a's port is free
+    there.
+    """
+    return replace(
+        terms,
+        members=tuple(
+            replace(m, address=f"127.0.0.1:{free_port()}") if m.name == "a" else m
+            for m in terms.members
+        ),
+    )
 
 
 @both
-def test_a_second_process_is_refused_at_its_start(tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_process_is_refused_at_its_start(
+    tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The control does not ask whether it is the second."""
     terms = local_terms(tmp_path, "ab")
     with member(tmp_path, terms, "a"), member(tmp_path, terms, "b") as b, ExitStack() as stack:
         second = member(tmp_path, elsewhere(terms), "a", "again")
         if protected:
-            with pytest.raises(FedH2LError, match="a: a member of this name is running already; stop that one first"):
+            with pytest.raises(
+                FedH2LError,
+                match="a: a member of this name is running already; stop that one first",
+            ):
                 stack.enter_context(second)
         else:
             monkeypatch.setattr(ZenohP2P, "_refuse_a_second", lambda _: None)
@@ -46,8 +61,13 @@ def test_a_second_process_is_refused_at_its_start(tmp_path: Path, protected: boo
 
 
 @both
-def test_a_second_process_is_refused_when_both_run(tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is there who could tell at the start. The control never believes that anybody else has its name."""
+def test_a_second_process_is_refused_when_both_run(
+    tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is there who could tell at the start.
+
+    The control never believes that anybody else has its name.
+    """
     if not protected:
         monkeypatch.setattr(Presence, "_half", lambda *_: False)
     terms = replace(local_terms(tmp_path, "ab"), quorum=1)

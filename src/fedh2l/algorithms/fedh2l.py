@@ -1,11 +1,21 @@
-"""FedH2L (arXiv:2101.11296): peers teach each other by mutual distillation of posteriors on a shared seed set."""
+"""FedH2L (arXiv:2101.11296): peers teach each other by mutual distillation of posteriors on a
+shared seed set.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from fedh2l.distill import Teachers, label_weights, likeliest, linear_pool, owner_weights, temper, uniform_weights
+from fedh2l.distill import (
+    Teachers,
+    label_weights,
+    likeliest,
+    linear_pool,
+    owner_weights,
+    temper,
+    uniform_weights,
+)
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
@@ -22,7 +32,8 @@ class FedH2L:
     Parameters
     ----------
     weight
-        λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private rows.
+        λ: weight of the peers' posteriors, against 1 for the seed labels and 1 for the private
+        rows.
     steps
         Local steps per round.
     seed_batch
@@ -42,7 +53,8 @@ class FedH2L:
     top
         How many of a teacher's likeliest classes count on a row.
     warmup
-        Rounds of local learning before the first exchange: with many classes, networks that know nothing teach noise.
+        Rounds of local learning before the first exchange: with many classes, networks that know
+        nothing teach noise.
     """
 
     weight: float = 3.0
@@ -60,7 +72,8 @@ class FedH2L:
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
         if t < self.warmup:
             return None
-        probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)  # one's own as the others will see them
+        # One's own as the others will see them.
+        probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)
         peer.memory["own"] = probs
         batch = self.exchange == "batch"
         return Posteriors(t, probs, fresh=batch, lasts=None if batch else peer.seed_set.lasts(t))
@@ -69,7 +82,9 @@ class FedH2L:
         own = peer.memory.pop("own", None)
         voices = {n: m.probs for n, m in inbox.items() if isinstance(m, Posteriors)}
         if voices and own is not None:
-            self._remember(peer, t, self._pool(peer, t, voices | ({peer.name: own} if self.own else {})))
+            self._remember(
+                peer, t, self._pool(peer, t, voices | ({peer.name: own} if self.own else {}))
+            )
         return peer.learner.learn(self._lesson(peer, t), self.steps)
 
     def _rows(self, peer: Peer, t: int) -> slice | np.ndarray:
@@ -83,9 +98,14 @@ class FedH2L:
         names = sorted(voices)  # sorted: float sums must be the same on every peer
         probs = np.stack([voices[n] for n in names])
         rows, seeds = self._rows(peer, t), peer.seed_set
-        return linear_pool(temper(likeliest(probs, self.top), self.temperature), self._trust(probs, names, seeds, t, rows))
+        return linear_pool(
+            temper(likeliest(probs, self.top), self.temperature),
+            self._trust(probs, names, seeds, t, rows),
+        )
 
-    def _trust(self, probs: np.ndarray, names: list[str], seeds: SeedSet, t: int, rows: slice | np.ndarray) -> np.ndarray:
+    def _trust(
+        self, probs: np.ndarray, names: list[str], seeds: SeedSet, t: int, rows: slice | np.ndarray
+    ) -> np.ndarray:
         """How much each teacher counts on each row, (peers, rows)."""
         labels = seeds.soft_labels(seeds.view_index(t))
         if self.teachers == "label" and labels is not None:
@@ -93,11 +113,15 @@ class FedH2L:
         if self.teachers == "owner":
             if seeds.owners is None:
                 raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
-            return owner_weights(np.array(names)[:, None] == np.resize(seeds.owners, seeds.asked)[rows])
+            return owner_weights(
+                np.array(names)[:, None] == np.resize(seeds.owners, seeds.asked)[rows]
+            )
         return uniform_weights(probs)
 
     def _remember(self, peer: Peer, t: int, targets: np.ndarray) -> None:
-        """Keep the answers to the last `reuse` questions; a newer answer about the same view replaces the older one."""
+        """Keep the answers to the last `reuse` questions; a newer answer about the same view
+        replaces the older one.
+        """
         asked = t if self.exchange == "batch" else peer.seed_set.view_index(t)
         old = peer.memory.get("asked", np.zeros(0, np.int64))
         kept = np.flatnonzero(old != asked)[-(self.reuse - 1) :] if self.reuse > 1 else []
@@ -116,7 +140,11 @@ class FedH2L:
         heard = "asked" in peer.memory
         if not heard and seeds.labels is None:
             return None
-        asked = [int(i) for i in peer.memory["asked"]] if heard else [t if self.exchange == "batch" else seeds.view_index(t)]
+        asked = (
+            [int(i) for i in peer.memory["asked"]]
+            if heard
+            else [t if self.exchange == "batch" else seeds.view_index(t)]
+        )
         picks = [self._picked(seeds, i) for i in asked]
         answers = np.concatenate(list(peer.memory["answers"])) if heard else None
         return Lesson(
@@ -131,9 +159,16 @@ class FedH2L:
         )
 
 
-def _labels(seeds: SeedSet, picks: list[tuple[int, slice | np.ndarray]], answers: np.ndarray | None) -> np.ndarray:
-    """The labels of these rows. To a mixture nobody holds one: what the peers answered stands in for it."""
-    labels = np.concatenate([soft[rows] for v, rows in picks if (soft := seeds.soft_labels(v)) is not None])
+def _labels(
+    seeds: SeedSet, picks: list[tuple[int, slice | np.ndarray]], answers: np.ndarray | None
+) -> np.ndarray:
+    """The labels of these rows.
+
+    To a mixture nobody holds one: what the peers answered stands in for it.
+    """
+    labels = np.concatenate(
+        [soft[rows] for v, rows in picks if (soft := seeds.soft_labels(v)) is not None]
+    )
     if answers is None:
         return labels
     mixture = np.concatenate([np.arange(seeds.asked)[rows] >= len(seeds) for _, rows in picks])

@@ -1,4 +1,4 @@
-"""The honest rows: what a peer reaches with nothing exchanged, alone or with the labelled seed set."""
+"""The baselines: what a peer reaches alone, or with the seed labels; nothing is exchanged."""
 
 from dataclasses import dataclass
 
@@ -37,8 +37,12 @@ class SeedOnly:
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         if peer.seed_set.labels is None:
-            raise FedH2LError("seed-only learns from the seed set's labels, and this one has none; use 'alone'")
-        return peer.learner.learn(labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch), self.steps)
+            raise FedH2LError(
+                "seed-only learns from the seed set's labels, and this one has none; use 'alone'"
+            )
+        return peer.learner.learn(
+            labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch), self.steps
+        )
 
 
 def labelled_lesson(seeds: SeedSet, t: int, reuse: int, batch: int) -> Lesson | None:
@@ -48,4 +52,6 @@ def labelled_lesson(seeds: SeedSet, t: int, reuse: int, batch: int) -> Lesson | 
     now = seeds.view_index(t)
     views = range(max(0, now - reuse + 1), now + 1)
     labels = [soft for v in views if (soft := seeds.soft_labels(v)) is not None]
-    return Lesson(np.concatenate([seeds.rows(v) for v in views]), labels=np.concatenate(labels), batch=batch)
+    return Lesson(
+        np.concatenate([seeds.rows(v) for v in views]), labels=np.concatenate(labels), batch=batch
+    )

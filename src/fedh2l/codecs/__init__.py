@@ -1,4 +1,7 @@
-"""Posteriors as bytes: a codec per file, chosen by name in the session. None of them sees a header or a peer."""
+"""Posteriors as bytes: a codec per file, chosen by name in the session.
+
+None of them sees a header or a peer.
+"""
 
 from fedh2l.codecs.codec import Codec
 from fedh2l.codecs.lattice import Lattice

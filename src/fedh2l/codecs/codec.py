@@ -1,4 +1,6 @@
-"""What a codec is: rows of probabilities to bytes and back, alone or against what both ends already hold."""
+"""What a codec is: rows of probabilities to bytes and back, alone or against what both ends already
+hold.
+"""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -9,7 +11,8 @@ from jaxtyping import Float, Shaped
 from fedh2l.error import FedH2LError
 
 SUM_TOLERANCE = 1e-3  # of a row of posteriors
-Held = Mapping[str, Shaped[np.ndarray, "..."]]  # what both ends hold after a frame; empty: the next one needs nothing of it
+# What both ends hold after a frame; empty: the next one needs nothing of it.
+Held = Mapping[str, Shaped[np.ndarray, "..."]]
 
 
 class WireError(FedH2LError):
@@ -18,7 +21,10 @@ class WireError(FedH2LError):
 
 @runtime_checkable
 class Codec(Protocol):
-    """Frozen and without state. What it raises on bad bytes is a `WireError` without the sender's name: the wire adds it."""
+    """Frozen and without state.
+
+    What it raises on bad bytes is a `WireError` without the sender's name: the wire adds it.
+    """
 
     @property
     def name(self) -> str:
@@ -30,15 +36,24 @@ class Codec(Protocol):
         """The number in a frame's header, 1 to 255."""
         ...
 
-    def encode(self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None) -> tuple[bytes, Held]:
-        """The body of a frame, against what is held or, with None, readable alone; and what both ends hold after it.
+    def encode(
+        self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None
+    ) -> tuple[bytes, Held]:
+        """The body of a frame, against what is held or, with None, readable alone; and what both
+        ends hold after it.
 
-        `lasts`: in how many rounds, this one included, the same will be asked; None: in all that come. What soon passes may be coarse.
+        `lasts`: in how many rounds, this one included, the same will be asked; None: in all that
+        come. What soon passes may be coarse.
         """
         ...
 
-    def decode(self, body: bytes, shape: tuple[int, int], held: Held | None) -> tuple[Float[np.ndarray, "rows classes"], Held]:
-        """The rows in a body: distributions, whatever the body is, or `WireError`. Sizes come from `shape`, never from the body."""
+    def decode(
+        self, body: bytes, shape: tuple[int, int], held: Held | None
+    ) -> tuple[Float[np.ndarray, "rows classes"], Held]:
+        """The rows in a body: distributions, whatever the body is, or `WireError`.
+
+        Sizes come from `shape`, never from the body.
+        """
         ...
 
 
@@ -46,20 +61,28 @@ def check_posteriors(probs: np.ndarray, shape: tuple[int, int], who: str) -> Non
     """Refuse what is not one distribution per row, over the agreed classes."""
     if probs.shape != shape:
         raise WireError(
-            f"{who}: posteriors of shape {probs.shape}, expected {shape}: one row per seed example, one column per "
+            f"{who}: posteriors of shape {probs.shape}, expected {shape}: one row per seed "
+            "example, one column per "
             "class, in the seed set's order of classes"
         )
     low, high = probs.min(initial=0.0), probs.max(initial=0.0)
     if not np.isfinite(low) or not np.isfinite(high):
-        raise WireError(f"{who}: NaN or infinity in the posteriors; its training has diverged: lower the learning rate or check its data")
+        raise WireError(
+            f"{who}: NaN or infinity in the posteriors; its training has diverged: lower the "
+            "learning rate or check its data"
+        )
     sums = probs.sum(1, dtype=np.float64)  # wide enough for whatever a stranger sends
     if low < 0 or np.abs(sums - 1).max(initial=0.0) > SUM_TOLERANCE:
         raise WireError(
-            f"{who}: rows are not probabilities (least value {low:.3g}, row sums {sums.min():.3g} to {sums.max():.3g}); "
+            f"{who}: rows are not probabilities (least value {low:.3g}, row sums "
+            f"{sums.min():.3g} to {sums.max():.3g}); "
             "if these are logits, apply softmax"
         )
 
 
 def check_size(body: bytes, expected: int) -> None:
     if len(body) != expected:
-        raise WireError(f"a body of {len(body)} bytes, expected {expected}: another model, seed set or number of classes")
+        raise WireError(
+            f"a body of {len(body)} bytes, expected {expected}: another model, seed set or "
+            "number of classes"
+        )

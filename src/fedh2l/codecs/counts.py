@@ -4,18 +4,34 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 
-def to_counts(probs: Float[np.ndarray, "rows classes"], total: int) -> UInt8[np.ndarray, "rows classes"]:
-    """The nearest counts to total·p in L1: the whole parts, and one more where the remainders are largest. total ≤ 255."""
+def to_counts(
+    probs: Float[np.ndarray, "rows classes"], total: int
+) -> UInt8[np.ndarray, "rows classes"]:
+    """The nearest counts to total·p in L1: the whole parts, and one more where the remainders are
+    largest. total ≤ 255.
+    """
     scaled = probs * np.float32(total)
     whole = np.minimum(scaled, total).astype(np.uint8)
     short = total - whole.sum(1, dtype=np.int64)
     most = int(np.clip(short.max(initial=0), 0, probs.shape[1]))
     if most:
         rest = whole - scaled  # of falling remainders the first
-        nearest = np.argpartition(rest, most - 1, 1)[:, :most] if most < probs.shape[1] else np.argsort(rest, 1)
-        nearest = np.take_along_axis(nearest, np.take_along_axis(rest, nearest, 1).argsort(1, kind="stable"), 1)
-        np.put_along_axis(whole, nearest, np.take_along_axis(whole, nearest, 1) + (np.arange(most) < short[:, None]), 1)
-    off = np.flatnonzero(whole.sum(1, dtype=np.int64) != total)  # a row that summed to a little more or less than one
+        nearest = (
+            np.argpartition(rest, most - 1, 1)[:, :most]
+            if most < probs.shape[1]
+            else np.argsort(rest, 1)
+        )
+        nearest = np.take_along_axis(
+            nearest, np.take_along_axis(rest, nearest, 1).argsort(1, kind="stable"), 1
+        )
+        np.put_along_axis(
+            whole,
+            nearest,
+            np.take_along_axis(whole, nearest, 1) + (np.arange(most) < short[:, None]),
+            1,
+        )
+    # A row that summed to a little more or less than one.
+    off = np.flatnonzero(whole.sum(1, dtype=np.int64) != total)
     for row in off:
         best = int(whole[row].argmax())
         whole[row, best] += total - int(whole[row].sum())

@@ -1,8 +1,10 @@
-"""Rows of counts and what changes them: a move takes the same share of every count of a row and gives it to one class.
+"""Rows of counts and what changes them: a move takes the same share of every count of a row and
+gives it to one class.
 
-Author and receivers hold the same counts, 2^15 in a row, so a row needs telling only as far as it differs from what is held. A frame
-tells moves in passes: which rows move, for each the class and the share; then which of these move once more. One walk drives encoder and
-decoder. How often each symbol came in the frames since the key frame makes the models: both ends have seen the same frames.
+Author and receivers hold the same counts, 2^15 in a row, so a row needs telling only as far as it
+differs from what is held. A frame tells moves in passes: which rows move, for each the class and
+the share; then which of these move once more. One walk drives encoder and decoder. How often each
+symbol came in the frames since the key frame makes the models: both ends have seen the same frames.
 """
 
 from collections.abc import Callable
@@ -19,7 +21,8 @@ NEAR = 7  # classes that are told by their place in the held row; the others by 
 MOST = 15  # passes
 Counts = UInt16[np.ndarray, "rows classes"]
 Symbols = Int[np.ndarray, " n"]
-STEPS = np.array([1, 2, 4, 8, 16, 24, 30]) * (ROW // 32)  # of the largest count, between the contexts
+# Of the largest count, between the contexts.
+STEPS = np.array([1, 2, 4, 8, 16, 24, 30]) * (ROW // 32)
 FIRST: dict[str, np.ndarray] = {  # what a key frame begins with, in sixteenths of a symbol
     "flag": np.full((8 * 4 * 3, 2), 16, np.int64),
     "place": np.tile(np.array([[40, 12, 6, 4, 3, 2, 2, 16]], np.int64), (16, 1)),
@@ -27,14 +30,19 @@ FIRST: dict[str, np.ndarray] = {  # what a key frame begins with, in sixteenths 
 }
 
 
-# What moves in a pass: for the rows that may, their counts -> which do, and for these the class and the share.
+# What moves in a pass: for the rows that may, their counts -> which do, and for these the class and
+# the share.
 Choice = Callable[[Symbols, Counts], tuple[Bool[np.ndarray, " n"], Symbols, Symbols]]
 
 
-def walk(coder: Writer | Reader, before: Held, passes: int, choose: Choice | None = None) -> tuple[int, Held]:
-    """What both ends hold after a frame, and in how many passes: read so many, or write what is chosen until nothing moves.
+def walk(
+    coder: Writer | Reader, before: Held, passes: int, choose: Choice | None = None
+) -> tuple[int, Held]:
+    """What both ends hold after a frame, and in how many passes: read so many, or write what is
+    chosen until nothing moves.
 
-    Held are the counts, the ages (in which frames a row moved, the last one lowest) and the statistics.
+    Held are the counts, the ages (in which frames a row moved, the last one lowest) and the
+    statistics.
     """
     counts, ages = before["counts"].copy(), before["ages"]
     rows, classes = np.arange(len(counts)), counts.shape[1]
@@ -54,7 +62,14 @@ def walk(coder: Writer | Reader, before: Held, passes: int, choose: Choice | Non
         if go is not None and not go.any():
             break
         size = np.searchsorted(STEPS, held.max(1), side="right")
-        flags = code("flag", (size * 4 + (ages[rows] & 3)) * 3 + min(done, 2), None if go is None else go.astype(np.int64)) > 0
+        flags = (
+            code(
+                "flag",
+                (size * 4 + (ages[rows] & 3)) * 3 + min(done, 2),
+                None if go is None else go.astype(np.int64),
+            )
+            > 0
+        )
         rows, held, size = rows[flags], held[flags], size[flags]
         near = nearest(held)
         place = code("place", size * 2 + (done > 0), None if which is None else _place(near, which))
@@ -65,7 +80,11 @@ def walk(coder: Writer | Reader, before: Held, passes: int, choose: Choice | Non
         held[np.arange(len(rows)), to] += taken.sum(1, dtype=np.uint16)
         counts[rows], moved[rows] = held, True
         done += 1
-    return done, {"counts": counts, "ages": ages << 1 | moved, **{k: learnt(before[k], hits[k]) for k in FIRST}}
+    return done, {
+        "counts": counts,
+        "ages": ages << 1 | moved,
+        **{k: learnt(before[k], hits[k]) for k in FIRST},
+    }
 
 
 def learnt(weights: np.ndarray, hits: np.ndarray) -> np.ndarray:
@@ -76,7 +95,8 @@ def learnt(weights: np.ndarray, hits: np.ndarray) -> np.ndarray:
 def nearest(held: Counts) -> Int[np.ndarray, "n near"]:
     """The classes of the largest counts, among equals the lowest class."""
     near, last = min(NEAR, held.shape[1]), (1 << 16) - 1
-    keys = held.astype(np.uint32) << 16 | (last - np.arange(held.shape[1], dtype=np.uint32))  # among equal counts the lower class
+    # Among equal counts the lower class.
+    keys = held.astype(np.uint32) << 16 | (last - np.arange(held.shape[1], dtype=np.uint32))
     largest = np.sort(np.partition(keys, -near, 1)[:, -near:], 1)[:, ::-1]
     return last - (largest & last).astype(np.int64)
 
@@ -86,7 +106,9 @@ def _place(near: np.ndarray, classes: Symbols) -> Symbols:
     return np.where(same.any(1), same.argmax(1), NEAR)
 
 
-def _classes(coder: Writer | Reader, near: np.ndarray, place: Symbols, classes: int, told: Symbols | None) -> Symbols:
+def _classes(
+    coder: Writer | Reader, near: np.ndarray, place: Symbols, classes: int, told: Symbols | None
+) -> Symbols:
     chosen = np.take_along_axis(near, np.minimum(place, near.shape[1] - 1)[:, None], 1)[:, 0]
     far = np.flatnonzero(place == NEAR)
     if len(far):

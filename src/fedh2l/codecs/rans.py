@@ -1,7 +1,9 @@
-"""The entropy coder: rANS (Duda, arXiv:1311.2540) in integers only, so that every machine and language gives the same bits.
+"""The entropy coder: rANS (Duda, arXiv:1311.2540) in integers only, so that every machine and
+language gives the same bits.
 
-Symbols come in batches that share a model, a row of cumulative frequencies out of 2^14 for each context. One lane codes symbol after
-symbol; with many symbols 64 lanes share one stream of words and each numpy call moves them all. The bytes do not depend on the machine.
+Symbols come in batches that share a model, a row of cumulative frequencies out of 2^14 for each
+context. One lane codes symbol after symbol; with many symbols 64 lanes share one stream of words
+and each numpy call moves them all. The bytes do not depend on the machine.
 """
 
 from bisect import bisect_right
@@ -39,7 +41,9 @@ class Writer:
     def _one(self) -> bytes:
         x, words = LOW, []
         for starts, freqs in reversed(self.batches):
-            for start, freq in zip(reversed(starts.tolist()), reversed(freqs.tolist()), strict=True):
+            for start, freq in zip(
+                reversed(starts.tolist()), reversed(freqs.tolist()), strict=True
+            ):
                 if x >= freq << 18:
                     words.append(x & 0xFFFF)
                     x >>= 16
@@ -61,7 +65,10 @@ class Writer:
 
 
 class Reader:
-    """Gives symbols first to last. The argument `symbols` is there so that a model drives writer and reader alike."""
+    """Gives symbols first to last.
+
+    The argument `symbols` is there so that a model drives writer and reader alike.
+    """
 
     def __init__(self, data: bytes, lanes: int) -> None:
         if len(data) < 4 * lanes or (len(data) - 4 * lanes) % 2:
@@ -73,7 +80,11 @@ class Reader:
             raise WireError("a state below its least value, which no encoder writes")
 
     def code(self, tables: Tables, contexts: Index, symbols: Index | None = None) -> Index:
-        return self._one(tables.tolist(), contexts.tolist()) if self.lanes == 1 else self._many(tables, contexts)
+        return (
+            self._one(tables.tolist(), contexts.tolist())
+            if self.lanes == 1
+            else self._many(tables, contexts)
+        )
 
     def finish(self) -> None:
         """The states are back where the encoder began, and nothing is left over."""
@@ -98,7 +109,10 @@ class Reader:
 
     def _many(self, tables: Tables, contexts: Index) -> Index:
         starts, freqs = tables[:, :-1].ravel(), np.diff(tables, axis=1).ravel()
-        symbols_of = np.repeat(np.tile(np.arange(tables.shape[1] - 1, dtype=np.uint16), len(tables)), freqs)  # of every slot, by context
+        # Of every slot, by context.
+        symbols_of = np.repeat(
+            np.tile(np.arange(tables.shape[1] - 1, dtype=np.uint16), len(tables)), freqs
+        )
         slot_0, symbol_0 = contexts << BITS, contexts * (tables.shape[1] - 1)
         out = np.empty(len(contexts), np.int64)
         for at in range(0, len(contexts), self.lanes):
@@ -118,9 +132,18 @@ class Reader:
         return out
 
 
-def tables_of(weights: Int[np.ndarray, "contexts symbols"], allowed: Shaped[np.ndarray, " symbols"] | None = None) -> Tables:
-    """Cumulative frequencies in proportion to the weights, none below 1 where a symbol is allowed; the rest to the first largest."""
-    possible = np.ones_like(weights) if allowed is None else np.broadcast_to(allowed, weights.shape).astype(np.int64)
+def tables_of(
+    weights: Int[np.ndarray, "contexts symbols"],
+    allowed: Shaped[np.ndarray, " symbols"] | None = None,
+) -> Tables:
+    """Cumulative frequencies in proportion to the weights, none below 1 where a symbol is allowed;
+    the rest to the first largest.
+    """
+    possible = (
+        np.ones_like(weights)
+        if allowed is None
+        else np.broadcast_to(allowed, weights.shape).astype(np.int64)
+    )
     w = weights * possible
     freqs = possible + (TOTAL - possible.sum(1, keepdims=True)) * w // w.sum(1, keepdims=True)
     freqs[np.arange(len(w)), w.argmax(1)] += TOTAL - freqs.sum(1)

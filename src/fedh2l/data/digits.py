@@ -1,4 +1,7 @@
-"""scikit-learn's 1,797 handwritten digits of 8×8 pixels, turned differently for each peer. They come with the package."""
+"""scikit-learn's 1,797 handwritten digits of 8×8 pixels, turned differently for each peer.
+
+They come with the package.
+"""
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -14,13 +17,17 @@ def angles(domains: int) -> list[float]:
 
 
 def digits(*, domains: int, seed: int, seed_share: float) -> FederatedData:
-    """`domains` rotations spread over 0 to 75°, of disjoint images: 60 % to train, 15 % to choose, 25 % to test."""
+    """`domains` rotations spread over 0 to 75°, of disjoint images: 60 % to train, 15 % to choose,
+    25 % to test.
+    """
     x, y = load_digits(return_X_y=True)
     images, labels = (x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y.astype(np.int64)
     rng = np.random.default_rng([seed, 1])
     trains: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     rest: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for angle, part in zip(angles(domains), np.array_split(rng.permutation(len(images)), domains), strict=True):
+    for angle, part in zip(
+        angles(domains), np.array_split(rng.permutation(len(images)), domains), strict=True
+    ):
         name, turned = f"rot{angle:02.0f}", rotated(images[part], angle)
         cuts = [round(0.6 * len(part)), round(0.75 * len(part))]
         train, *rest[name] = zip(np.split(turned, cuts), np.split(labels[part], cuts), strict=True)

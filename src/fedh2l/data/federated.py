@@ -1,4 +1,6 @@
-"""Federated data: each peer's domain in three disjoint parts, and the seed set that all of them share."""
+"""Federated data: each peer's domain in three disjoint parts, and the seed set that all of them
+share.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,7 +29,9 @@ class FederatedData:
         return len(self.seed_set.classes)
 
     def pooled(self, labelled: bool) -> Rows:
-        """All private rows in one place, with the seed rows if these are labelled: what nobody has, and the bound."""
+        """All private rows in one place, with the seed rows if these are labelled: what nobody has,
+        and the bound.
+        """
         parts = [d.train for d in self.domains.values()]
         if labelled and self.seed_set.labels is not None:
             parts.append((self.seed_set.x, self.seed_set.labels))
@@ -37,9 +41,11 @@ class FederatedData:
 def split_seeds(
     trains: dict[str, Rows], share: float, rng: np.random.Generator
 ) -> tuple[dict[str, Rows], tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Take `share` of each peer's rows out of its private data: (what stays private, (x, labels, owners) of the seed set).
+    """Take `share` of each peer's rows out of its private data: (what stays private, (x, labels,
+    owners) of the seed set).
 
-    As many of each class as the peer's rows allow, so that every class has its examples; at least one row per peer.
+    As many of each class as the peer's rows allow, so that every class has its examples; at least
+    one row per peer.
     """
     kept: dict[str, Rows] = {}
     given: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []

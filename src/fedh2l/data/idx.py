@@ -1,4 +1,6 @@
-"""MNIST's own files (LeCun, Cortes, Burges): the IDX format, gzipped or not, from a folder or fetched once and checked."""
+"""MNIST's own files (LeCun, Cortes, Burges): the IDX format, gzipped or not, from a folder or
+fetched once and checked.
+"""
 
 import gzip
 import zlib
@@ -11,15 +13,26 @@ from fedh2l.learners.rows import Rows
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 SHA256 = {
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    "train-images-idx3-ubyte.gz": (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    ),
 }
 
 
 def load_mnist(folder: Path | None) -> tuple[Rows, Rows]:
-    """(train, test), images as float32 in [0, 1] of shape (n, 1, 28, 28). Without a folder: fetched into the user's cache."""
+    """(train, test), images as float32 in [0, 1] of shape (n, 1, 28, 28).
+
+    Without a folder: fetched into the user's cache.
+    """
     train, test = ((_rows(folder, part)) for part in ("train", "t10k"))
     return train, test
 
@@ -28,12 +41,17 @@ def _rows(folder: Path | None, part: str) -> Rows:
     images = read_idx(_find(folder, f"{part}-images-idx3-ubyte.gz"), 3)
     labels = read_idx(_find(folder, f"{part}-labels-idx1-ubyte.gz"), 1)
     if len(images) != len(labels):
-        raise FedH2LError(f"MNIST {part}: {len(images)} images and {len(labels)} labels; the files do not belong together")
+        raise FedH2LError(
+            f"MNIST {part}: {len(images)} images and {len(labels)} labels; the files do not "
+            "belong together"
+        )
     return (images / np.float32(255)).astype(np.float32)[:, None], labels.astype(np.int64)
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """Unsigned bytes in `dimensions` dimensions, sizes checked against the file before anything is allocated for them."""
+    """Unsigned bytes in `dimensions` dimensions, sizes checked against the file before anything is
+    allocated for them.
+    """
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
@@ -44,7 +62,10 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     shape = [int(n) for n in np.frombuffer(raw[4:head], ">u4")]
     expected = head + int(np.prod(shape, dtype=object))
     if len(raw) != expected:
-        raise FedH2LError(f"{path}: {len(raw)} bytes, and its header promises {expected}; truncated or corrupt: download it again")
+        raise FedH2LError(
+            f"{path}: {len(raw)} bytes, and its header promises {expected}; truncated or "
+            "corrupt: download it again"
+        )
     return np.frombuffer(raw[head:], np.uint8).reshape(shape)
 
 
@@ -54,7 +75,10 @@ def _find(folder: Path | None, name: str) -> Path:
     for path in (folder / name, folder / name.removesuffix(".gz")):
         if path.is_file():
             return path
-    raise FedH2LError(f"{folder}: no {name} there, gzipped or not; put MNIST's four IDX files there, or leave --data-dir out to fetch them")
+    raise FedH2LError(
+        f"{folder}: no {name} there, gzipped or not; put MNIST's four IDX files there, or leave "
+        "--data-dir out to fetch them"
+    )
 
 
 def _fetch(name: str) -> Path:
@@ -66,6 +90,7 @@ def _fetch(name: str) -> Path:
         return Path(pooch.retrieve(MIRROR + name, f"sha256:{SHA256[name]}", fname=name, path=cache))
     except (OSError, ValueError) as error:
         raise FedH2LError(
-            f"MNIST could not be fetched ({type(error).__name__}); put its four IDX files into a folder and name it with "
+            f"MNIST could not be fetched ({type(error).__name__}); put its four IDX files into a "
+            "folder and name it with "
             f"--data-dir or FEDH2L_DATA, or into {cache}"
         ) from error

@@ -1,4 +1,6 @@
-"""The exchange of a simulation: every peer in this process, any graph, absent peers and lost messages on request."""
+"""The exchange of a simulation: every peer in this process, any graph, absent peers and lost
+messages on request.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,38 +12,59 @@ from fedh2l.error import FedH2LError
 
 @dataclass(frozen=True)
 class InProcess:
-    """Round t depends on (seed, t) alone, so a resumed run meets the same absences as a straight one."""
+    """Round t depends on (seed, t) alone, so a resumed run meets the same absences as a straight
+    one.
+    """
 
-    graph: Mapping[str, Collection[str]] | None = None  # who hears whom, such as dict(networkx_graph.adjacency()); None: all
+    # Who hears whom, such as dict(networkx_graph.adjacency()); None: all.
+    graph: Mapping[str, Collection[str]] | None = None
     participation: float = 1.0  # share of the peers present in a round
     loss: float = 0.0  # probability that a message is lost on its way
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.participation <= 1 or not 0 <= self.loss < 1:
-            raise FedH2LError(f"participation {self.participation} must be in (0, 1], loss {self.loss} in [0, 1)")
+            raise FedH2LError(
+                f"participation {self.participation} must be in (0, 1], loss {self.loss} in [0, 1)"
+            )
 
-    def __call__(self, t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
+    def __call__(
+        self, t: int, outbox: Mapping[str, bytes]
+    ) -> dict[str, dict[str, tuple[bytes, ...]]]:
         lost, absent = self._faults(t, sorted(outbox))
-        return {me: {s: () if {s, me} & absent or (s, me) in lost else (outbox[s],) for s in self.heard_by(me, outbox)} for me in outbox}
+        return {
+            me: {
+                s: () if {s, me} & absent or (s, me) in lost else (outbox[s],)
+                for s in self.heard_by(me, outbox)
+            }
+            for me in outbox
+        }
 
     def heard_by(self, peer: str, names: Collection[str]) -> list[str]:
         """The senders whom a peer hears."""
         if self.graph is None:
             return sorted(set(names) - {peer})
         if peer not in self.graph:
-            raise FedH2LError(f"the graph has no peer {peer!r}; its nodes are {', '.join(sorted(self.graph))}")
+            raise FedH2LError(
+                f"the graph has no peer {peer!r}; its nodes are {', '.join(sorted(self.graph))}"
+            )
         return sorted(set(self.graph[peer]) & set(names) - {peer})
 
     def receivers(self, t: int, names: Collection[str]) -> dict[str, list[str]]:
-        """To whom each peer put a copy of its message on the network in round t: lost ones too, none while either was absent."""
+        """To whom each peer put a copy of its message on the network in round t: lost ones too,
+        none while either was absent.
+        """
         _, absent = self._faults(t, sorted(names))
         hears = {me: self.heard_by(me, names) for me in names if me not in absent}
-        return {s: [] if s in absent else sorted(me for me in hears if s in hears[me]) for s in names}
+        return {
+            s: [] if s in absent else sorted(me for me in hears if s in hears[me]) for s in names
+        }
 
     def _faults(self, t: int, names: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
         rng = np.random.default_rng([self.seed, t])
         present = rng.permutation(len(names))[: max(1, round(self.participation * len(names)))]
         absent = {name for i, name in enumerate(names) if i not in present}
         lost = rng.random((len(names), len(names))) < self.loss
-        return {(a, b) for i, a in enumerate(names) for j, b in enumerate(names) if lost[i, j]}, absent
+        return {
+            (a, b) for i, a in enumerate(names) for j, b in enumerate(names) if lost[i, j]
+        }, absent

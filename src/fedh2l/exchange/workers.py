@@ -1,4 +1,6 @@
-"""Peers in several processes of this machine: each runs the same loop, and their outboxes meet in the parent."""
+"""Peers in several processes of this machine: each runs the same loop, and their outboxes meet in
+the parent.
+"""
 
 import multiprocessing
 import traceback
@@ -13,8 +15,11 @@ from fedh2l.loop import Exchange
 Work = Callable[[Sequence[str], Exchange], Iterator[Any]]
 
 
-def in_processes(work: Work, groups: Sequence[Sequence[str]], exchange: Exchange) -> Iterator[list[Any]]:
-    """Run `work` (picklable) for every group of peers in a process of its own; yields what they yield, one item of each.
+def in_processes(
+    work: Work, groups: Sequence[Sequence[str]], exchange: Exchange
+) -> Iterator[list[Any]]:
+    """Run `work` (picklable) for every group of peers in a process of its own; yields what they
+    yield, one item of each.
 
     A refusal in a process is raised here, with its own words. No process outlives the iteration.
     """
@@ -47,7 +52,8 @@ def _in_step(links: Sequence[Connection], exchange: Exchange) -> Iterator[list[A
         if kind == "item":
             yield [item for _, item in said]
             for link in links:
-                link.send("go on")  # as in one process: nothing happens until the caller has dealt with the item
+                # As in one process: nothing happens until the caller has dealt with the item.
+                link.send("go on")
             continue
         outbox = {name: data for _, (_, part) in said for name, data in part.items()}
         inboxes = exchange(said[0][1][0], outbox)
@@ -59,7 +65,10 @@ def _receive(link: Connection) -> tuple[str, Any]:
     try:
         kind, content = link.recv()  # of our own child, over a private pipe
     except (EOFError, ConnectionResetError) as error:
-        raise RuntimeError("a worker process died, perhaps for lack of memory; try --workers 1, then --resume the run") from error
+        raise RuntimeError(
+            "a worker process died, perhaps for lack of memory; try --workers 1, then --resume "
+            "the run"
+        ) from error
     if kind == "refused":
         raise FedH2LError(content)
     if kind == "missing":
@@ -70,7 +79,9 @@ def _receive(link: Connection) -> tuple[str, Any]:
 
 
 def _child(work: Work, group: Sequence[str], link: Connection) -> None:
-    def exchange(t: int, outbox: Mapping[str, bytes]) -> Mapping[str, Mapping[str, Sequence[bytes]]]:
+    def exchange(
+        t: int, outbox: Mapping[str, bytes]
+    ) -> Mapping[str, Mapping[str, Sequence[bytes]]]:
         link.send(("say", (t, dict(outbox))))
         return link.recv()
 
@@ -90,7 +101,9 @@ def _child(work: Work, group: Sequence[str], link: Connection) -> None:
 
 
 def shares(cost: Mapping[str, int], processes: int) -> list[list[str]]:
-    """Peers dealt out so that the processes have about as much to do: the costliest first, each to the least burdened."""
+    """Peers dealt out so that the processes have about as much to do: the costliest first, each to
+    the least burdened.
+    """
     groups: list[list[str]] = [[] for _ in range(min(processes, len(cost)))]
     for name in sorted(cost, key=lambda n: -cost[n]):
         min(groups, key=lambda g: sum(cost[n] for n in g)).append(name)

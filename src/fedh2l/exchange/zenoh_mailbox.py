@@ -1,4 +1,7 @@
-"""One thread that works off what the network brings: its callbacks only put things into a queue. And what a person should know of it."""
+"""One thread that works off what the network brings: its callbacks only put things into a queue.
+
+And what a person should know of it.
+"""
 
 import threading
 from collections import deque
@@ -9,7 +12,8 @@ from typing import NamedTuple
 import zenoh
 
 TICK, TIMEOUT = 0.5, 10.0  # seconds
-Letter = Callable[[str, bytes, bool], None]  # key below the root, payload, whether it is one (else: the end, or taken back)
+# Key below the root, payload, whether it is one (else: the end, or taken back).
+Letter = Callable[[str, bytes, bool], None]
 
 
 class Event(NamedTuple):
@@ -19,11 +23,15 @@ class Event(NamedTuple):
 
 
 class Mailbox:
-    """Letters are read one after another in its own thread, from `start` to `close`; `ticks` are called in between, every TICK at least."""
+    """Letters are read one after another in its own thread, from `start` to `close`; `ticks` are
+    called in between, every TICK at least.
+    """
 
     def __init__(self, session: zenoh.Session, root: str) -> None:
         self.session, self.root = session, root
-        self._queue: SimpleQueue[tuple[Callable[..., None], tuple[object, ...]] | None] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Callable[..., None], tuple[object, ...]] | None] = (
+            SimpleQueue()
+        )
         self._events: deque[Event] = deque(maxlen=1000)
 
     def start(self, name: str, *ticks: Callable[[], None]) -> None:
@@ -61,10 +69,15 @@ class Mailbox:
                 self._put(then, reply.ok)
 
         self.session.get(
-            f"{self.root}/{key}{parameters}", zenoh.handlers.Callback(answered, lambda: self.put(then, key, b"", False), indirect=False),
-            timeout=timeout, consolidation=zenoh.ConsolidationMode.NONE, target=zenoh.QueryTarget.ALL,
+            f"{self.root}/{key}{parameters}",
+            zenoh.handlers.Callback(
+                answered, lambda: self.put(then, key, b"", False), indirect=False
+            ),
+            timeout=timeout,
+            consolidation=zenoh.ConsolidationMode.NONE,
+            target=zenoh.QueryTarget.ALL,
             congestion_control=zenoh.CongestionControl.BLOCK,  # holds for the answer, too
-        )  # fmt: skip
+        )
 
     def _put(self, what: Letter, sample: zenoh.Sample) -> None:
         key = str(sample.key_expr).removeprefix(f"{self.root}/")

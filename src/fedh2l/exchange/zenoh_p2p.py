@@ -1,7 +1,9 @@
-"""The exchange of a real network, without a server: a member announces, the others pull, and all keep signed mirrors of each other.
+"""The exchange of a real network, without a server: a member announces, the others pull, and all
+keep signed mirrors of each other.
 
-Keys below the federation's root, each written by the member whose name is in it: `NAME/news` (announcements), `NAME/post` (its posts, asked
-for with `since`), `NAME/mirror/AUTHOR` (another's posts, as signed by that one), `NAME/terms` (the newest invite), `NAME/alive/INSTANCE`.
+Keys below the federation's root, each written by the member whose name is in it: `NAME/news`
+(announcements), `NAME/post` (its posts, asked for with `since`), `NAME/mirror/AUTHOR` (another's
+posts, as signed by that one), `NAME/terms` (the newest invite), `NAME/alive/INSTANCE`.
 """
 
 import secrets
@@ -25,11 +27,15 @@ from fedh2l.live.terms import Terms
 
 FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
 TOLD = 1.0  # seconds in which who is removed can ask for the invite that says so
-ANNOUNCE = 1.0  # seconds from the first announcement to the second while a round is open; then twice as long each time
+# Seconds from the first announcement to the second while a round is open; then twice as long each
+# time.
+ANNOUNCE = 1.0
 
 
 class Traffic(NamedTuple):
-    """Bytes that this member gave to the network and got from it, for one other member: payloads, envelopes, announcements."""
+    """Bytes that this member gave to the network and got from it, for one other member: payloads,
+    envelopes, announcements.
+    """
 
     sent: int
     received: int
@@ -38,16 +44,28 @@ class Traffic(NamedTuple):
 class ZenohP2P:
     """An `Exchange` for the one member hosted here; opened by `with`.
 
-    `since`: the last round of each other that was delivered before, from a checkpoint; `invite`: the file of the terms, for those who
-    have an older version. A post of round t that was saved before a kill is sent again in place of what the loop says now: nobody hears two
-    things of one round. With `asynchronous` terms nothing is waited for.
+    `since`: the last round of each other that was delivered before, from a checkpoint; `invite`:
+    the file of the terms, for those who have an older version. A post of round t that was saved
+    before a kill is sent again in place of what the loop says now: nobody hears two things of one
+    round. With `asynchronous` terms nothing is waited for.
     """
 
-    def __init__(self, terms: Terms, identity: Identity, folder: Path, *, since: Mapping[str, int], invite: bytes = b"") -> None:
+    def __init__(
+        self,
+        terms: Terms,
+        identity: Identity,
+        folder: Path,
+        *,
+        since: Mapping[str, int],
+        invite: bytes = b"",
+    ) -> None:
         self.terms, self.identity, self.folder = terms, identity, folder
         self.me = identity.name
         if terms.member(self.me).key != identity.public:
-            raise FedH2LError(f"{self.me}: its key here is not the one in the invite; use the identity with which it was accepted")
+            raise FedH2LError(
+                f"{self.me}: its key here is not the one in the invite; use the identity with "
+                "which it was accepted"
+            )
         self._delivered = dict(since)
         self._invite = invite
         self._own = OwnPosts(folder, terms.federation, identity)
@@ -62,16 +80,38 @@ class ZenohP2P:
         self._open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._close()
 
     def _open(self) -> None:
         session = open_link(self.terms, self.identity, self.folder / "link")
         self._mail = Mailbox(session, root(self.terms))
         self._presence = Presence(self._mail, self.terms, self.me, self._instance)
-        self._puller = Puller(self._mail, self._presence, self.terms, self.me, self._register, self._changed, self._delivered)
-        self._speaker = Speaker(session, root(self.terms), self.terms, self.me, self._invite,
-                                self._register, self._changed, self._presence, self._sent)  # fmt: skip
+        self._puller = Puller(
+            self._mail,
+            self._presence,
+            self.terms,
+            self.me,
+            self._register,
+            self._changed,
+            self._delivered,
+        )
+        self._speaker = Speaker(
+            session,
+            root(self.terms),
+            self.terms,
+            self.me,
+            self._invite,
+            self._register,
+            self._changed,
+            self._presence,
+            self._sent,
+        )
         self._mail.start(f"fedh2l-mail-{self.me}", self._puller.tick, self._presence.check)
         try:
             self._refuse_a_second()
@@ -86,7 +126,10 @@ class ZenohP2P:
         self._mail.session.close()
 
     def _refuse_a_second(self) -> None:
-        """Another process under my name is running, say at least half of those who answer. A killed one is forgotten after a lease."""
+        """Another process under my name is running, say at least half of those who answer.
+
+        A killed one is forgotten after a lease.
+        """
         start = time.monotonic()
         while not self.present() and time.monotonic() < start + FIRST_LINK:
             time.sleep(0.05)
@@ -99,41 +142,62 @@ class ZenohP2P:
                 )
             time.sleep(0.3)
 
-    def __call__(self, t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
+    def __call__(
+        self, t: int, outbox: Mapping[str, bytes]
+    ) -> dict[str, dict[str, tuple[bytes, ...]]]:
         if set(outbox) - {self.me}:
-            raise FedH2LError(f"{self.me} alone is hosted here, not {', '.join(sorted(set(outbox) - {self.me}))}")
+            raise FedH2LError(
+                f"{self.me} alone is hosted here, not {', '.join(sorted(set(outbox) - {self.me}))}"
+            )
         if self.me not in outbox:  # nothing to say, nobody to wait for
             return {}
         self._say(t, outbox[self.me])
         if not self.terms.asynchronous:
             self._wait(t)
         if self._presence.twin:
-            raise FedH2LError(f"{self.me}: another process under this name started before this one; stop one of them")
+            raise FedH2LError(
+                f"{self.me}: another process under this name started before this one; stop one "
+                "of them"
+            )
         with self._changed:
             return {self.me: {m: self._take(m, t) for m in self.others()}}
 
     def _say(self, t: int, frame: bytes) -> None:
         if len(frame) > LARGEST:
-            raise FedH2LError(f"{self.me}: a frame of {len(frame)} bytes, a post takes {LARGEST}; use a smaller codec")
+            raise FedH2LError(
+                f"{self.me}: a frame of {len(frame)} bytes, a post takes {LARGEST}; use a "
+                "smaller codec"
+            )
         post = self._own.say(t, frame)
         with self._changed:
             self._register.take(self.me, post.data)
             if post.payload != frame:
-                self._mail.tell(Event("resent", self.me, f"round {t} was said before a restart; that is said again"))
+                self._mail.tell(
+                    Event(
+                        "resent",
+                        self.me,
+                        f"round {t} was said before a restart; that is said again",
+                    )
+                )
         self._speaker.announce(post)
 
     def _wait(self, t: int) -> None:
         start = time.monotonic()
         reached: float | None = None
         self._puller.wait_for(t)
-        announced, pause = start, ANNOUNCE * max(1.0, len(self.terms.members) / 20)  # many announce more seldom
+        # Many announce more seldom.
+        announced, pause = start, ANNOUNCE * max(1.0, len(self.terms.members) / 20)
         while True:
             with self._changed:
                 spoken = sum(self._register.spoken(m.name, t) for m in self.terms.members)
                 now = time.monotonic()
                 if reached is None and spoken >= self.terms.quorum:
                     reached = now
-                ends = start + self.terms.deadline if reached is None else min(reached + self.terms.grace, start + self.terms.deadline)
+                ends = (
+                    start + self.terms.deadline
+                    if reached is None
+                    else min(reached + self.terms.grace, start + self.terms.deadline)
+                )
                 if spoken == len(self.terms.members) or now >= ends or self._puller.removed:
                     break
                 self._changed.wait(min(ends, announced + pause) - now)
@@ -141,11 +205,21 @@ class ZenohP2P:
                 announced, pause = time.monotonic(), 2 * pause
                 self._speaker.announce()
         if spoken <= 1 and len(self.terms.members) > 1:
-            self._mail.tell(Event("alone", self.me, f"nobody else was heard in round {t}; learning goes on from the own data"))
+            self._mail.tell(
+                Event(
+                    "alone",
+                    self.me,
+                    f"nobody else was heard in round {t}; learning goes on from the own data",
+                )
+            )
         self._puller.wait_for(-1)
 
     def _take(self, author: str, t: int) -> tuple[bytes, ...]:
-        posts = [p for p in self._register.since(author, self._delivered.get(author, -1)) if p.round <= t or self.terms.asynchronous]
+        posts = [
+            p
+            for p in self._register.since(author, self._delivered.get(author, -1))
+            if p.round <= t or self.terms.asynchronous
+        ]
         if posts:
             self._delivered[author] = posts[-1].round
         return tuple(p.payload for p in posts)
@@ -159,9 +233,11 @@ class ZenohP2P:
         return dict(self._delivered)
 
     def newest(self) -> int:
-        """The round at which the others are, −1 if none was heard: where one who comes late may begin.
+        """The round at which the others are, −1 if none was heard: where one who comes late may
+        begin.
 
-        It is the lower median of their latest rounds: one member that claims to be far ahead takes nobody along.
+        It is the lower median of their latest rounds: one member that claims to be far ahead takes
+        nobody along.
         """
         with self._changed:
             heard = sorted(p.round for m in self.others() if (p := self._register.newest(m)))
@@ -172,20 +248,28 @@ class ZenohP2P:
         return {m for m in self.others() if self._presence.instances(m)}
 
     def events(self) -> list[Event]:
-        """What happened since the last time: joined, left, refused, equivocation, alone, duplicate, resent, terms."""
+        """What happened since the last time: joined, left, refused, equivocation, alone, duplicate,
+        resent, terms.
+        """
         return self._mail.drain()
 
     @property
     def wire_bytes(self) -> dict[str, Traffic]:
-        return {m: Traffic(self._speaker.sent[m], self._puller.received.get(m, 0)) for m in self.others()}
+        return {
+            m: Traffic(self._speaker.sent[m], self._puller.received.get(m, 0))
+            for m in self.others()
+        }
 
     @property
     def newer_invite(self) -> bytes | None:
-        """A later version of the invite, signed by the convener, that a member told of; for `update` between two rounds."""
+        """A later version of the invite, signed by the convener, that a member told of; for
+        `update` between two rounds.
+        """
         return self._puller.invite
 
     def update(self, terms: Terms, invite: bytes = b"") -> None:
-        """Take up a later version of the invite between two rounds: the links are opened anew, what is held of members stays.
+        """Take up a later version of the invite between two rounds: the links are opened anew, what
+        is held of members stays.
 
         Who is not in it any more has no link afterwards, so it is told before.
         """
@@ -201,7 +285,11 @@ class ZenohP2P:
         received = self._puller.received
         self._close()
         names = {m.name: m.key for m in terms.members}
-        kept = {a: posts for a, posts in self._register.posts.items() if names.get(a) == self._register.keys[a]}
+        kept = {
+            a: posts
+            for a, posts in self._register.posts.items()
+            if names.get(a) == self._register.keys[a]
+        }
         self._register = Register(terms.federation, names, posts=kept)
         self._open()
         self._puller.received |= received

@@ -1,4 +1,7 @@
-"""Who is connected, and whether somebody else has my name. Nothing but the order in which members are asked depends on the former."""
+"""Who is connected, and whether somebody else has my name.
+
+Nothing but the order in which members are asked depends on the former.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,38 +16,64 @@ CHECK = 60.0  # seconds from one question whether somebody else has my name to t
 
 
 class Presence:
-    """Every process of a member holds a token, `NAME/alive/INSTANCE`; instances sort by the time at which they began."""
+    """Every process of a member holds a token, `NAME/alive/INSTANCE`; instances sort by the time at
+    which they began.
+    """
 
     def __init__(self, mail: Mailbox, terms: Terms, me: str, instance: str) -> None:
         self.mail, self.me, self.instance = mail, me, instance
         self.twin = False  # somebody else had this name before
         self._instances: dict[str, set[str]] = {m.name: set() for m in terms.members}
-        self._check_at, self._suspected, self._seen = time.monotonic() + 2 * LEASE / 1000, False, dict[str, set[str]]()
-        mail.session.liveliness().declare_subscriber(f"{mail.root}/*/alive/*", mail.putting(self._alive), history=True)
+        self._check_at, self._suspected, self._seen = (
+            time.monotonic() + 2 * LEASE / 1000,
+            False,
+            dict[str, set[str]](),
+        )
+        mail.session.liveliness().declare_subscriber(
+            f"{mail.root}/*/alive/*", mail.putting(self._alive), history=True
+        )
 
     def instances(self, name: str) -> set[str]:
         return set(self._instances.get(name, ()))
 
     def _alive(self, key: str, _: bytes, here: bool) -> None:
         name, instance = key.split("/alive/", 1)
-        if name not in self._instances or len(instance) > 64 or (here and len(self._instances[name]) > 8):
+        if (
+            name not in self._instances
+            or len(instance) > 64
+            or (here and len(self._instances[name]) > 8)
+        ):
             return
         before = bool(self._instances[name])
         (self._instances[name].add if here else self._instances[name].discard)(instance)
         if name != self.me and before != bool(self._instances[name]):
-            self.mail.tell(Event("joined" if here else "left", name, "connected" if here else "not connected any more"))
+            self.mail.tell(
+                Event(
+                    "joined" if here else "left",
+                    name,
+                    "connected" if here else "not connected any more",
+                )
+            )
 
     def seen_by_others(self) -> bool:
-        """Whether another process had my name before me, say at least half of those who are asked now. Not from the mailbox's thread."""
+        """Whether another process had my name before me, say at least half of those who are asked
+        now. Not from the mailbox's thread.
+        """
         seen: dict[str, set[str]] = {}
         question = f"{self.mail.root}/*/who/{self.me}"
-        for reply in self.mail.session.get(question, timeout=LEASE / 1000, target=zenoh.QueryTarget.ALL):
+        for reply in self.mail.session.get(
+            question, timeout=LEASE / 1000, target=zenoh.QueryTarget.ALL
+        ):
             if reply.ok:
-                seen[str(reply.ok.key_expr).removeprefix(f"{self.mail.root}/").partition("/")[0]] = _words(reply.ok.payload.to_bytes())
+                seen[
+                    str(reply.ok.key_expr).removeprefix(f"{self.mail.root}/").partition("/")[0]
+                ] = _words(reply.ok.payload.to_bytes())
         return self._half(seen, lambda i: i < self.instance)
 
     def check(self) -> None:
-        """The same question, asked from time to time while the run goes on; believed when it is answered so twice."""
+        """The same question, asked from time to time while the run goes on; believed when it is
+        answered so twice.
+        """
         if time.monotonic() > self._check_at:
             self._check_at, self._seen = time.monotonic() + CHECK, {}
             self.mail.ask(f"*/who/{self.me}", self._who)
@@ -59,7 +88,10 @@ class Presence:
         if earlier:
             self._check_at = time.monotonic() + 2 * LEASE / 1000
         if self._half(self._seen, lambda i: i > self.instance):
-            reason = "another process was started under this name; it is refused, unless it has your keys for other ends"
+            reason = (
+                "another process was started under this name; it is refused, unless it has "
+                "your keys for other ends"
+            )
             self.mail.tell(Event("duplicate", self.me, reason))
 
     def _half(self, seen: Mapping[str, set[str]], which: Callable[[str], bool]) -> bool:

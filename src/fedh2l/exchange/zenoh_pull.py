@@ -1,4 +1,5 @@
-"""What a member hears: announcements, and the posts behind them, pulled from their author or from a mirror.
+"""What a member hears: announcements, and the posts behind them, pulled from their author or from a
+mirror.
 
 Who is present only decides whom to ask first; a post counts by its signature.
 """
@@ -19,7 +20,8 @@ from fedh2l.live.register import Equivocation, Register, unbundle
 from fedh2l.live.rules import TermsError
 from fedh2l.live.terms import Terms, read_terms
 
-NEWS = struct.Struct("<II")  # round of the newest post, version of the invite; a small post follows it the first time
+# Round of the newest post, version of the invite; a small post follows it the first time.
+NEWS = struct.Struct("<II")
 PUSHED = 8192  # bytes of a payload that is small enough to be told at once
 OFTEN, ASK_AGAIN, QUIET = 0.25, 1.0, 3.0  # seconds
 LOST = 3.0  # seconds after which a question may have been lost, and one more is asked beside it
@@ -40,12 +42,21 @@ class Line:
 
 
 class Puller:
-    """Pulls into a register, in the mailbox's thread. `floor`: rounds of each author up to which nothing is wanted."""
+    """Pulls into a register, in the mailbox's thread.
+
+    `floor`: rounds of each author up to which nothing is wanted.
+    """
 
     def __init__(
-        self, mail: Mailbox, presence: Presence, terms: Terms, me: str,
-        register: Register, changed: threading.Condition, floor: Mapping[str, int],
-    ) -> None:  # fmt: skip
+        self,
+        mail: Mailbox,
+        presence: Presence,
+        terms: Terms,
+        me: str,
+        register: Register,
+        changed: threading.Condition,
+        floor: Mapping[str, int],
+    ) -> None:
         self.mail, self.presence, self.terms, self.me = mail, presence, terms, me
         self.register, self.floor = register, floor
         self.changed = changed  # guards the register; notified when something new is in it
@@ -54,7 +65,9 @@ class Puller:
         self.received = defaultdict[str, int](int)
         self._lines = {m.name: Line() for m in terms.members if m.name != me}
         self._wanted, self._opened, self._terms_asked, self._look_at = -1, 0.0, 0.0, 0.0
-        mail.session.declare_subscriber(f"{mail.root}/*/news", mail.putting(self._news), allowed_origin=zenoh.Locality.REMOTE)
+        mail.session.declare_subscriber(
+            f"{mail.root}/*/news", mail.putting(self._news), allowed_origin=zenoh.Locality.REMOTE
+        )
 
     def wait_for(self, t: int) -> None:
         """A round is open: who says nothing is asked. −1: none is."""
@@ -80,7 +93,8 @@ class Puller:
         line = self._lines[name]
         line.announced, version = NEWS.unpack_from(data)
         self.received[name] += NEWS.size
-        if len(data) > NEWS.size and line.announced == self._held(name) + 1:  # else what is before it is pulled first
+        # Else what is before it is pulled first.
+        if len(data) > NEWS.size and line.announced == self._held(name) + 1:
             self._believe(name, name, (data[NEWS.size :],))
         line.heard_at = time.monotonic()
         line.asked_at = min(line.asked_at, line.heard_at - ASK_AGAIN / 2)
@@ -101,14 +115,21 @@ class Puller:
             with self.changed:
                 self.invite, self.removed = data, self.me not in {m.name for m in terms.members}
                 self.changed.notify_all()
-            self.mail.tell(Event("terms", key.partition("/")[0], f"version {terms.version} of the invite, signed by the convener"))
+            self.mail.tell(
+                Event(
+                    "terms",
+                    key.partition("/")[0],
+                    f"version {terms.version} of the invite, signed by the convener",
+                )
+            )
 
     def _look(self, author: str) -> None:
         """Ask for what is not here yet, if it is time to."""
         line, now = self._lines[author], time.monotonic()
         held = self._held(author)
         known = line.announced > held
-        told = line.heard_at and max(line.heard_at, self._opened)  # who has spoken before will do so again; a stranger is asked at once
+        # Who has spoken before will do so again; a stranger is asked at once.
+        told = line.heard_at and max(line.heard_at, self._opened)
         if not known and (held >= self._wanted or now < told + QUIET):
             line.behind_since = 0.0
             return
@@ -161,5 +182,11 @@ class Puller:
                         self.changed.notify_all()
             except PostError as error:
                 via = "" if source == author else f" (from the mirror of {source})"
-                self.mail.tell(Event("equivocation" if isinstance(error, Equivocation) else "refused", author, f"{error}{via}"))
+                self.mail.tell(
+                    Event(
+                        "equivocation" if isinstance(error, Equivocation) else "refused",
+                        author,
+                        f"{error}{via}",
+                    )
+                )
                 return

@@ -25,7 +25,8 @@ def accept(
     yes: bool = False,
     as_json: Json = False,
 ) -> None:
-    """Accept an invite: see its terms, make your keys here, write the answer that the convener needs. No secret is in it.
+    """Accept an invite: see its terms, make your keys here, write the answer that the convener
+    needs. No secret is in it.
 
     Parameters
     ----------
@@ -52,28 +53,43 @@ def accept(
     """
     terms = open_invite(invite)
     if seeds is None and not relay:
-        raise FedH2LError("--seeds is missing: give the seed set that came with the invite, so that it can be compared with the terms")
+        raise FedH2LError(
+            "--seeds is missing: give the seed set that came with the invite, so that it can be "
+            "compared with the terms"
+        )
     if seeds is not None and (found := load_seed_set(seeds)).digest != terms.seed_set:
-        raise FedH2LError(f"{seeds}: its fingerprint is {found.fingerprint}, the terms have {terms.seed_set[:16]}; ask for the file")
+        raise FedH2LError(
+            f"{seeds}: its fingerprint is {found.fingerprint}, the terms have "
+            f"{terms.seed_set[:16]}; ask for the file"
+        )
     if not as_json:
         tell(summary(terms), as_json)
     _agree(terms.fingerprint, fingerprint, yes)
     me = identity_in(identity, name)
     path = out or Path(f"{name}.answer.json")
     write(path, answer(terms, me, address, relay=relay))
-    tell({"answer": str(path), "key": key_print(me.public), "fingerprint": terms.fingerprint}, as_json)
+    tell(
+        {"answer": str(path), "key": key_print(me.public), "fingerprint": terms.fingerprint},
+        as_json,
+    )
     hint(f"next: send {path} to the convener, and read your key out over the telephone", as_json)
 
 
 def _agree(expected: str, told: str | None, yes: bool) -> None:
     if told is not None:
         if told.replace(" ", "").lower() != expected.replace(" ", ""):
-            raise FedH2LError(f"the invite's fingerprint is {expected}, you were told {told}: it is not the convener's; ask for it again")
+            raise FedH2LError(
+                f"the invite's fingerprint is {expected}, you were told {told}: it is not the "
+                "convener's; ask for it again"
+            )
         return
     if yes:
         return
     if not sys.stdin.isatty():
-        raise FedH2LError(f"the fingerprint is {expected}: compare it with the convener, then give --fingerprint '{expected}'")
+        raise FedH2LError(
+            f"the fingerprint is {expected}: compare it with the convener, then give "
+            f"--fingerprint '{expected}'"
+        )
     try:
         said = input(f"Does the convener read out the fingerprint {expected}? [yes/no] ")
     except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C

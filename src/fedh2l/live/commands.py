@@ -17,7 +17,9 @@ from fedh2l.live.seedset_commands import Json, tell
 from fedh2l.live.terms import open_invite
 
 HERE = Path("identity")
-PATIENCE = 10.0  # seconds in which links may close: one to a member that is frozen blocks for up to ten (SO_LINGER in Zenoh)
+# Seconds in which links may close: one to a member that is frozen blocks for up to ten (SO_LINGER
+# in Zenoh).
+PATIENCE = 10.0
 
 
 def join(
@@ -29,15 +31,18 @@ def join(
     out: Path | None = None,
     as_json: Json = False,
 ) -> None:
-    """Take part in a federation. The same command goes on after a crash, a kill or Ctrl-C, from the last finished round.
+    """Take part in a federation. The same command goes on after a crash, a kill or Ctrl-C, from the
+    last finished round.
 
     Parameters
     ----------
     invite
-        The invite with you in it. Where the convener replaces the file by a later version, it is taken up between two rounds.
+        The invite with you in it. Where the convener replaces the file by a later version, it is
+        taken up between two rounds.
     model
-        FILE.py:FUNCTION: your function that takes the seed set and gives a Learner. A function `validation()` in the same file that
-        gives (x, y) is used to show your accuracy, to nobody but you.
+        FILE.py:FUNCTION: your function that takes the seed set and gives a Learner. A function
+        `validation()` in the same file that gives (x, y) is used to show your accuracy, to nobody
+        but you.
     seeds
         The seed set that came with the invite.
     identity
@@ -70,7 +75,11 @@ def join(
                     else:
                         screen.show(news)
         except KeyboardInterrupt:
-            print(f"\nstopped after {folder.done} finished rounds; the same command goes on from there", file=sys.stderr)
+            print(
+                f"\nstopped after {folder.done} finished rounds; the same command goes on from "
+                "there",
+                file=sys.stderr,
+            )
             sys.exit(130)
     if not as_json:
         print(f"everything lies in {path}")
@@ -91,18 +100,23 @@ def status(folder: Path, *, as_json: Json = False) -> None:
     finished = last.get("round", -1) + 1 >= terms.rounds
     told = {
         "state": "running" if is_running(folder) else "finished" if finished else "stopped",
-        "rounds": f"{last.get('round', -1) + 1} of {terms.rounds}", "last round finished": f"{age(folder):.0f} s ago",
+        "rounds": f"{last.get('round', -1) + 1} of {terms.rounds}",
+        "last round finished": f"{age(folder):.0f} s ago",
         "invite version": terms.version,
-        "heard in the last round": list(last.get("heard", {})), "missing in the last round": last.get("missing", []),
+        "heard in the last round": list(last.get("heard", {})),
+        "missing in the last round": last.get("missing", []),
         "missed so far": Counter(n for line in lines for n in line["missing"]) or "nobody",
         "refused so far": Counter(n for line in lines for n in line["refused"]) or "nobody",
-        "accuracy": last.get("accuracy"), "payload bytes said": sum(x["payload_bytes"] for x in lines), "log": str(folder / "log.txt"),
-    }  # fmt: skip
+        "accuracy": last.get("accuracy"),
+        "payload bytes said": sum(x["payload_bytes"] for x in lines),
+        "log": str(folder / "log.txt"),
+    }
     tell(told, as_json)
 
 
 def leave(folder: Path, *, as_json: Json = False) -> None:
-    """End taking part after the present round; the model is saved. Ask the convener to take you out: fedh2l invite remove.
+    """End taking part after the present round; the model is saved. Ask the convener to take you
+    out: fedh2l invite remove.
 
     Parameters
     ----------
@@ -115,17 +129,27 @@ def leave(folder: Path, *, as_json: Json = False) -> None:
     running = is_running(folder)
     if running:
         write(folder / "leave", b"")
-    tell({"leaving": running, "why": "after the present round" if running else "it is not running: nothing to end"}, as_json)
+    tell(
+        {
+            "leaving": running,
+            "why": "after the present round" if running else "it is not running: nothing to end",
+        },
+        as_json,
+    )
 
 
 def heed() -> None:
-    """Ctrl-C, and what systemd sends, end this process; also where a shell started it in the background, deaf to SIGINT."""
+    """Ctrl-C, and what systemd sends, end this process; also where a shell started it in the
+    background, deaf to SIGINT.
+    """
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, _stop)
 
 
 def _stop(*_: object) -> None:
-    """Links are closed and the last words said; where that takes too long it is as hard as a kill, which the folder survives."""
+    """Links are closed and the last words said; where that takes too long it is as hard as a kill,
+    which the folder survives.
+    """
     hard = threading.Timer(PATIENCE, _end)
     hard.daemon = True
     hard.start()
@@ -133,5 +157,9 @@ def _stop(*_: object) -> None:
 
 
 def _end() -> None:
-    print("\nstopped with links open; the same command goes on from the last finished round", file=sys.stderr, flush=True)
+    print(
+        "\nstopped with links open; the same command goes on from the last finished round",
+        file=sys.stderr,
+        flush=True,
+    )
     os._exit(130)

@@ -1,4 +1,6 @@
-"""Who a member is: a key that signs its posts and a key for its links, both made on its own machine, where they stay."""
+"""Who a member is: a key that signs its posts and a key for its links, both made on its own
+machine, where they stay.
+"""
 
 import ipaddress
 import json
@@ -12,7 +14,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import NameOID
 
 from fedh2l.error import FedH2LError
@@ -41,10 +48,14 @@ class Identity:
         return self.signer.sign(data)
 
     def request(self, hosts: Sequence[str]) -> str:
-        """What the convener needs to certify the link key: a PEM request for this name at these hosts, without any secret in it."""
+        """What the convener needs to certify the link key: a PEM request for this name at these
+        hosts, without any secret in it.
+        """
         key = load_pem_private_key(self.link_key.read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise FedH2LError(f"{self.link_key}: not an elliptic-curve key; make the identity again")
+            raise FedH2LError(
+                f"{self.link_key}: not an elliptic-curve key; make the identity again"
+            )
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject(self.name))
         if hosts:
             builder = builder.add_extension(at_hosts(hosts), critical=False)
@@ -54,14 +65,23 @@ class Identity:
 def make_identity(folder: Path, name: str) -> Identity:
     """New keys in a folder that has none."""
     if not NAME.fullmatch(name):
-        raise FedH2LError(f"name {name!r}: expected 1 to 64 letters, digits, _ or -; choose such a name")
+        raise FedH2LError(
+            f"name {name!r}: expected 1 to 64 letters, digits, _ or -; choose such a name"
+        )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if (folder / "identity.json").exists():
-        raise FedH2LError(f"{folder}: there is an identity in it already; use it, or choose another folder")
+        raise FedH2LError(
+            f"{folder}: there is an identity in it already; use it, or choose another folder"
+        )
     signer = Ed25519PrivateKey.generate()
-    write_secret(folder / "posts.key", signer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_secret(
+        folder / "posts.key",
+        signer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
     write_secret(folder / "link.key", ec_key_pem(ec.generate_private_key(ec.SECP256R1())))
-    (folder / "identity.json").write_text(json.dumps({"name": name, "key": signer.public_key().public_bytes_raw().hex()}) + "\n")
+    (folder / "identity.json").write_text(
+        json.dumps({"name": name, "key": signer.public_key().public_bytes_raw().hex()}) + "\n"
+    )
     return Identity(name, folder, signer)
 
 
@@ -72,14 +92,24 @@ def open_identity(folder: Path) -> Identity:
         signer = load_pem_private_key((folder / "posts.key").read_bytes(), None)
         name = str(about["name"])
     except FileNotFoundError as error:
-        raise FedH2LError(f"{folder}: no identity in it ({Path(error.filename).name} is missing); `fedh2l accept` makes one") from error
+        raise FedH2LError(
+            f"{folder}: no identity in it ({Path(error.filename).name} is missing); `fedh2l "
+            "accept` makes one"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise FedH2LError(f"{folder}: its identity is damaged ({error}); restore it from a copy, or ask to be invited anew") from error
+        raise FedH2LError(
+            f"{folder}: its identity is damaged ({error}); restore it from a copy, or ask to be "
+            "invited anew"
+        ) from error
     if not isinstance(signer, Ed25519PrivateKey) or not NAME.fullmatch(name):
-        raise FedH2LError(f"{folder}: its identity is damaged; restore it from a copy, or ask to be invited anew")
+        raise FedH2LError(
+            f"{folder}: its identity is damaged; restore it from a copy, or ask to be invited anew"
+        )
     for key in ("posts.key", "link.key"):
         if (folder / key).stat().st_mode & 0o077:
-            raise FedH2LError(f"{folder / key}: others on this machine may read it; run chmod 600 on it")
+            raise FedH2LError(
+                f"{folder / key}: others on this machine may read it; run chmod 600 on it"
+            )
     return Identity(name, folder, signer)
 
 
@@ -109,7 +139,9 @@ def subject(name: str) -> x509.Name:
 
 
 def at_hosts(hosts: Sequence[str]) -> x509.SubjectAlternativeName:
-    """The names and addresses under which a certificate is valid; a dialled address must be among them."""
+    """The names and addresses under which a certificate is valid; a dialled address must be among
+    them.
+    """
     return x509.SubjectAlternativeName([_host(host) for host in hosts])
 
 

@@ -1,4 +1,6 @@
-"""How a federation comes about: the convener's draft, a member's signed answer, and the next version with the member in it."""
+"""How a federation comes about: the convener's draft, a member's signed answer, and the next
+version with the member in it.
+"""
 
 import json
 import secrets
@@ -32,29 +34,63 @@ class Answer:
 
 
 def convene(
-    identity: Path, name: str, address: str, seeds: SeedSet, method: FedH2L, codec: str, *,
-    rounds: int, quorum: int, grace: float, deadline: float, asynchronous: bool = False,
+    identity: Path,
+    name: str,
+    address: str,
+    seeds: SeedSet,
+    method: FedH2L,
+    codec: str,
+    *,
+    rounds: int,
+    quorum: int,
+    grace: float,
+    deadline: float,
+    asynchronous: bool = False,
 ) -> bytes:
-    """The first version, with the convener as its only member. Makes the convener's keys and authority in `identity`."""
+    """The first version, with the convener as its only member.
+
+    Makes the convener's keys and authority in `identity`.
+    """
     check(is_name(name), f"name {name!r}: expected 1 to 64 letters, digits, _ or -")
     check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
     me = identity_in(identity, name)
     authority = make_authority(identity / "authority")
-    mine = Member(name, me.public, address, authority.issue(me.request(hosts(address)), name, hosts(address), DAYS))
+    mine = Member(
+        name,
+        me.public,
+        address,
+        authority.issue(me.request(hosts(address)), name, hosts(address), DAYS),
+    )
     terms = Terms(
-        secrets.token_hex(8), 1, me.public, seeds.digest, seeds.classes, "fedh2l", asdict(method), codec, rounds, quorum, grace, deadline,
-        asynchronous, (mine,), (), authority.certificate,
-    )  # fmt: skip
+        secrets.token_hex(8),
+        1,
+        me.public,
+        seeds.digest,
+        seeds.classes,
+        "fedh2l",
+        asdict(method),
+        codec,
+        rounds,
+        quorum,
+        grace,
+        deadline,
+        asynchronous,
+        (mine,),
+        (),
+        authority.certificate,
+    )
     return signed(terms, me)
 
 
 def identity_in(folder: Path, name: str) -> Identity:
-    """The identity in this folder, made now if there is none; refused when it is somebody else's."""
+    """The identity in this folder, made now if there is none; refused if it is of another name."""
     if not (folder / "identity.json").exists():
         return make_identity(folder, name)
     found = open_identity(folder)
     if found.name != name:
-        raise FedH2LError(f"{folder}: the identity of {found.name}, not of {name}; give --identity another folder")
+        raise FedH2LError(
+            f"{folder}: the identity of {found.name}, not of {name}; give --identity another folder"
+        )
     return found
 
 
@@ -66,40 +102,69 @@ def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
     """The answer of one who accepts the terms, signed with the key that it is about."""
     check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
     check(bool(address) or not relay, "a relay needs an --address: the others dial it")
-    told = asdict(Answer(terms.federation, me.name, me.public, address, me.request(hosts(address)), relay))
-    return json.dumps({"answer": told, "signature": me.sign(b"fedh2l answer\n" + canonical(told)).hex()}, indent=1).encode()
+    told = asdict(
+        Answer(terms.federation, me.name, me.public, address, me.request(hosts(address)), relay)
+    )
+    return json.dumps(
+        {"answer": told, "signature": me.sign(b"fedh2l answer\n" + canonical(told)).hex()}, indent=1
+    ).encode()
 
 
 def read_answer(data: bytes) -> Answer:
     outer = parsed(data, {"answer", "signature"}, "answer")
     told, signature = outer["answer"], outer["signature"]
     rules: dict[str, Any] = {
-        "federation": lambda v: isinstance(v, str), "name": is_name, "address": is_address, "relay": lambda v: isinstance(v, bool),
-        "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)), "request": lambda v: isinstance(v, str),
-    }  # fmt: skip
+        "federation": lambda v: isinstance(v, str),
+        "name": is_name,
+        "address": is_address,
+        "relay": lambda v: isinstance(v, bool),
+        "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)),
+        "request": lambda v: isinstance(v, str),
+    }
     obeys(told, rules, "answer")
     found = Answer(**told)
-    check(isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)), "the answer's signature is malformed")
+    check(
+        isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)),
+        "the answer's signature is malformed",
+    )
     if not verify(found.key, bytes.fromhex(signature), b"fedh2l answer\n" + canonical(told)):
-        raise TermsError(f"{found.name}: its answer is not signed by the key in it; ask for a new one")
+        raise TermsError(
+            f"{found.name}: its answer is not signed by the key in it; ask for a new one"
+        )
     return found
 
 
 def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
-    """The next version, with those who answered in it. Who answers again gets a new address and certificate, never a new key."""
+    """The next version, with those who answered in it.
+
+    Who answers again gets a new address and certificate, never a new key.
+    """
     authority = make_authority(convener.folder / "authority")
     if authority.certificate != terms.authority:
-        raise FedH2LError(f"{convener.folder}: its authority is not the one of this invite; give the --identity that made the invite")
+        raise FedH2LError(
+            f"{convener.folder}: its authority is not the one of this invite; give the "
+            "--identity that made the invite"
+        )
     members, relays = {m.name: m for m in terms.members}, {r.name: r for r in terms.relays}
     for a in answers:
         check(a.federation == terms.federation, f"{a.name}: an answer to another federation")
-        check(a.name not in (members if a.relay else relays), f"{a.name}: a member and a relay need different names")
+        check(
+            a.name not in (members if a.relay else relays),
+            f"{a.name}: a member and a relay need different names",
+        )
         if (known := members.get(a.name)) and known.key != a.key:
-            raise TermsError(f"{a.name}: there is a member of this name with another key; another organisation needs another name, "
-                             f"a lost key needs fedh2l invite remove first")  # fmt: skip
+            raise TermsError(
+                f"{a.name}: there is a member of this name with another key; another "
+                "organisation needs another name, "
+                f"a lost key needs fedh2l invite remove first"
+            )
         certificate = authority.issue(a.request, a.name, hosts(a.address), DAYS)
-        (relays if a.relay else members)[a.name] = Member(a.name, "" if a.relay else a.key, a.address, certificate)
-    return replace(terms, version=terms.version + 1, members=_sorted(members), relays=_sorted(relays))
+        (relays if a.relay else members)[a.name] = Member(
+            a.name, "" if a.relay else a.key, a.address, certificate
+        )
+    return replace(
+        terms, version=terms.version + 1, members=_sorted(members), relays=_sorted(relays)
+    )
 
 
 def without(terms: Terms, name: str) -> Terms:
@@ -108,7 +173,12 @@ def without(terms: Terms, name: str) -> Terms:
         raise TermsError(f"no member or relay {name!r} in the invite")
     members = tuple(m for m in terms.members if m.name != name)
     check(bool(members), f"{name} is the last member; a federation without members is none")
-    return replace(terms, version=terms.version + 1, members=members, relays=tuple(r for r in terms.relays if r.name != name))
+    return replace(
+        terms,
+        version=terms.version + 1,
+        members=members,
+        relays=tuple(r for r in terms.relays if r.name != name),
+    )
 
 
 def _sorted(members: dict[str, Member]) -> tuple[Member, ...]:
@@ -126,19 +196,30 @@ def summary(terms: Terms) -> dict[str, Any]:
     """The terms as a person reads them before accepting."""
     told = {f.name: terms.parameters.get(f.name, f.default) for f in fields(FedH2L)}
     return {
-        "federation": terms.federation, "fingerprint": terms.fingerprint, "version": terms.version,
-        "seed set": " ".join(terms.seed_set[i : i + 4] for i in range(0, 16, 4)), "classes": ", ".join(terms.classes[:20]),
-        "method": f"{terms.algorithm}: {', '.join(f'{k} {v}' for k, v in told.items())}", "codec": terms.codec, "rounds": terms.rounds,
+        "federation": terms.federation,
+        "fingerprint": terms.fingerprint,
+        "version": terms.version,
+        "seed set": " ".join(terms.seed_set[i : i + 4] for i in range(0, 16, 4)),
+        "classes": ", ".join(terms.classes[:20]),
+        "method": f"{terms.algorithm}: {', '.join(f'{k} {v}' for k, v in told.items())}",
+        "codec": terms.codec,
+        "rounds": terms.rounds,
         "a round closes": _closes(terms),
-        "members": [{"name": m.name, "address": m.address or "behind NAT", "key": key_print(m.key)} for m in terms.members],
+        "members": [
+            {"name": m.name, "address": m.address or "behind NAT", "key": key_print(m.key)}
+            for m in terms.members
+        ],
         "relays": [{"name": r.name, "address": r.address} for r in terms.relays],
-    }  # fmt: skip
+    }
 
 
 def _closes(terms: Terms) -> str:
     if terms.asynchronous:
         return "at once: each learns from the newest of the others"
-    return f"with all posts, or with {terms.quorum} and {terms.grace:g} s more, or after {terms.deadline:g} s"
+    return (
+        f"with all posts, or with {terms.quorum} and {terms.grace:g} s more, or after "
+        f"{terms.deadline:g} s"
+    )
 
 
 def key_print(key: str) -> str:

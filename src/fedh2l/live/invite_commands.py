@@ -11,7 +11,15 @@ from fedh2l.codecs import CODEC, CODECS
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError, choose
 from fedh2l.live.identity import open_identity
-from fedh2l.live.invite import admit, convene, key_print, read_answer, summary, without, write_version
+from fedh2l.live.invite import (
+    admit,
+    convene,
+    key_print,
+    read_answer,
+    summary,
+    without,
+    write_version,
+)
 from fedh2l.live.seedset_commands import Json, tell
 from fedh2l.live.terms import open_invite
 
@@ -34,7 +42,8 @@ def new(
     method: Annotated[FedH2L, Parameter(name="*")] = FedH2L(),  # noqa: B008  (frozen)
     as_json: Json = False,
 ) -> None:
-    """Convene a federation: write an invite with yourself as its first member. Send it, and the seed set, to the others.
+    """Convene a federation: write an invite with yourself as its first member. Send it, and the
+    seed set, to the others.
 
     Parameters
     ----------
@@ -47,7 +56,8 @@ def new(
     address
         host:port at which the others reach you; leave it out behind NAT, where a relay is needed.
     identity
-        The folder of your keys, made now. It holds the federation's authority too: keep a copy, show it to nobody.
+        The folder of your keys, made now. It holds the federation's authority too: keep a copy,
+        show it to nobody.
     rounds
         Rounds of the federation.
     quorum
@@ -57,26 +67,47 @@ def new(
     deadline
         Seconds after which a round closes with what is there.
     asynchronous
-        No barrier: nobody waits, and each learns from the newest of the others, the less the older it is.
+        No barrier: nobody waits, and each learns from the newest of the others, the less the older
+        it is.
     codec
         Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
     as_json
         Answer in JSON.
     """
     if invite.exists():
-        raise FedH2LError(f"{invite}: exists already; add members to it with fedh2l invite add, or choose another name")
+        raise FedH2LError(
+            f"{invite}: exists already; add members to it with fedh2l invite add, or choose "
+            "another name"
+        )
     choose("codec", codec, CODECS)
-    data = convene(identity, name, address, load_seed_set(seeds), method, codec, rounds=rounds, quorum=quorum,
-                   grace=grace, deadline=deadline, asynchronous=asynchronous)  # fmt: skip
+    data = convene(
+        identity,
+        name,
+        address,
+        load_seed_set(seeds),
+        method,
+        codec,
+        rounds=rounds,
+        quorum=quorum,
+        grace=grace,
+        deadline=deadline,
+        asynchronous=asynchronous,
+    )
     write(invite, data)
     tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
-    hint(f"next: send {invite} and {seeds} to the others; each runs  fedh2l accept {invite} --name THEIRS --seeds {seeds}", as_json)
+    hint(
+        f"next: send {invite} and {seeds} to the others; each runs  fedh2l accept {invite} "
+        f"--name THEIRS --seeds {seeds}",
+        as_json,
+    )
 
 
 def add(invite: Path, answers: list[Path], *, identity: Path = HERE, as_json: Json = False) -> None:
-    """Take members or relays in: a new version of the invite, signed by you. Running members take it up between two rounds.
+    """Take members or relays in: a new version of the invite, signed by you. Running members take
+    it up between two rounds.
 
-    Compare each key with its owner over the telephone: the certificate says that this name has this key.
+    Compare each key with its owner over the telephone: the certificate says that this name has this
+    key.
 
     Parameters
     ----------
@@ -92,8 +123,18 @@ def add(invite: Path, answers: list[Path], *, identity: Path = HERE, as_json: Js
     found = [read_answer(a.read_bytes()) for a in answers]
     me = open_identity(identity)
     write_version(invite, admit(open_invite(invite), me, found), me)
-    tell({"added": [{"name": a.name, "key": key_print(a.key)} for a in found], "version": open_invite(invite).version}, as_json)
-    hint(f"next: send {invite} to every member; each runs  fedh2l doctor {invite}  and  fedh2l join {invite}", as_json)
+    tell(
+        {
+            "added": [{"name": a.name, "key": key_print(a.key)} for a in found],
+            "version": open_invite(invite).version,
+        },
+        as_json,
+    )
+    hint(
+        f"next: send {invite} to every member; each runs  fedh2l doctor {invite}  and  fedh2l "
+        f"join {invite}",
+        as_json,
+    )
 
 
 def remove(invite: Path, name: str, *, identity: Path = HERE, as_json: Json = False) -> None:

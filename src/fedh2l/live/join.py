@@ -1,4 +1,6 @@
-"""Taking part: rounds of a live federation for the one member hosted here, each finished on disk before the next is spoken."""
+"""Taking part: rounds of a live federation for the one member hosted here, each finished on disk
+before the next is spoken.
+"""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +38,9 @@ LINGER = 1.0
 
 @dataclass(frozen=True)
 class Measured:
-    """A method whose disagreement with each other peer is kept in `apart`: total variation, the mean over the rows asked about."""
+    """A method whose disagreement with each other peer is kept in `apart`: total variation, the
+    mean over the rows asked about.
+    """
 
     method: FedH2L | Newest
     apart: dict[str, float] = field(default_factory=dict[str, float])
@@ -48,7 +52,9 @@ class Measured:
         self.apart.clear()
         for name, m in inbox.items():
             if isinstance(m, Posteriors):
-                self.apart[name] = round(float(np.abs(m.probs - peer.memory["own"]).sum(1).mean() / 2), 4)
+                self.apart[name] = round(
+                    float(np.abs(m.probs - peer.memory["own"]).sum(1).mean() / 2), 4
+                )
         return self.method.listen(peer, t, inbox)
 
 
@@ -62,11 +68,17 @@ class News:
 
 
 def join(
-    invite: Path, identity: Identity, seeds: SeedSet, learner: Learner, folder: MemberFolder, validation: Rows | None = None
+    invite: Path,
+    identity: Identity,
+    seeds: SeedSet,
+    learner: Learner,
+    folder: MemberFolder,
+    validation: Rows | None = None,
 ) -> Iterator[News]:
     """Every round from the last finished one on; at the end the trained model lies in the folder.
 
-    Stopping the iteration between two rounds is clean, and so is a kill at any instant: the next `join` goes on.
+    Stopping the iteration between two rounds is clean, and so is a kill at any instant: the next
+    `join` goes on.
     """
     terms, data = folder.newest(invite)
     check_terms(terms, identity, seeds)
@@ -79,9 +91,16 @@ def join(
     restarted_at_end = folder.done >= terms.rounds
     yield _said(folder, _way(terms.member(peer.name), terms))
     with ExitStack() as stack:
-        stack.enter_context(threadpool_limits(1))  # the same sums in the same order, whatever the machine
-        exchange = stack.enter_context(ZenohP2P(terms, identity, folder.path, since=folder.since, invite=data))
-        yield _said(folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {', '.join(exchange.others()) or 'nobody'}")
+        # The same sums in the same order, whatever the machine.
+        stack.enter_context(threadpool_limits(1))
+        exchange = stack.enter_context(
+            ZenohP2P(terms, identity, folder.path, since=folder.since, invite=data)
+        )
+        yield _said(
+            folder,
+            f"{peer.name}: from round {folder.done} of {terms.rounds}, with "
+            f"{', '.join(exchange.others()) or 'nobody'}",
+        )
         if folder.fresh:
             _look(exchange)
         leaving = False
@@ -95,10 +114,18 @@ def join(
                 continue
             folder.keep(later[1])
             if peer.name not in {m.name for m in later[0].members}:
-                yield _said(folder, f"{peer.name} is no member any more since version {later[0].version} of the invite")
+                yield _said(
+                    folder,
+                    f"{peer.name} is no member any more since version {later[0].version} of the "
+                    "invite",
+                )
                 break
             exchange.update(*later)
-            yield _said(folder, f"version {later[0].version} of the invite: with {', '.join(exchange.others()) or 'nobody'}")
+            yield _said(
+                folder,
+                f"version {later[0].version} of the invite: with "
+                f"{', '.join(exchange.others()) or 'nobody'}",
+            )
         model = save_model(learner, seeds, folder.path)
         yield _said(folder, f"{folder.done} rounds; the model lies in {model}")
         if folder.done >= exchange.terms.rounds:
@@ -109,44 +136,79 @@ def join(
 def check_terms(terms: Terms, identity: Identity, seeds: SeedSet) -> None:
     """Refuse to join with another key or another seed set than was agreed."""
     if terms.member(identity.name).key != identity.public:
-        raise FedH2LError(f"{identity.name}: the key here is not the one in the invite; give the --identity with which it was accepted")
+        raise FedH2LError(
+            f"{identity.name}: the key here is not the one in the invite; give the --identity "
+            "with which it was accepted"
+        )
     if seeds.classes != terms.classes:
-        raise FedH2LError(f"the seed set's classes {list(seeds.classes)} are not the terms' {list(terms.classes)}; ask for the file")
+        raise FedH2LError(
+            f"the seed set's classes {list(seeds.classes)} are not the terms' "
+            f"{list(terms.classes)}; ask for the file"
+        )
     if seeds.digest != terms.seed_set:
-        raise FedH2LError(f"the seed set ({seeds.fingerprint}) is not the one of the terms ({terms.seed_set[:16]}); ask for the file")
-    if terms.asynchronous and (seeds.view != "none" or seeds.mixtures or terms.method.exchange != "set"):
-        raise FedH2LError("without a barrier the questions must not change: a seed set with view none, no mixtures, and exchange set")
+        raise FedH2LError(
+            f"the seed set ({seeds.fingerprint}) is not the one of the terms "
+            f"({terms.seed_set[:16]}); ask for the file"
+        )
+    if terms.asynchronous and (
+        seeds.view != "none" or seeds.mixtures or terms.method.exchange != "set"
+    ):
+        raise FedH2LError(
+            "without a barrier the questions must not change: a seed set with view none, no "
+            "mixtures, and exchange set"
+        )
 
 
 def _way(me: Member, terms: Terms) -> str:
     """What a person reads as long as nobody else is there."""
     relays = " or ".join(r.address for r in terms.relays) or "no address"
-    return f"{me.name}: listening at {me.address}" if me.address else f"{me.name}: waiting for a relay at {relays}"
+    return (
+        f"{me.name}: listening at {me.address}"
+        if me.address
+        else f"{me.name}: waiting for a relay at {relays}"
+    )
 
 
-def _rounds(exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Rows | None) -> Iterator[News]:
+def _rounds(
+    exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Rows | None
+) -> Iterator[News]:
     terms, newest = exchange.terms, exchange.newest()
     start = folder.done
     behind = newest > start + KEY_EVERY or (folder.fresh and newest > terms.method.warmup + 1)
-    if behind and not terms.asynchronous:  # too far behind to hear it all: from the others' round on
+    # Too far behind to hear it all: from the others' round on.
+    if behind and not terms.asynchronous:
         start = min(newest, terms.rounds - 1)
         yield _said(folder, f"the others are at round {newest}: going on from there")
     folder.fresh = False
     method = Measured(Newest(terms.method) if terms.asynchronous else terms.method)
     clock = time.perf_counter()
-    for r in run(method, [peer], exchange, rounds=terms.rounds, start=start, codec=terms.codec, barrier=not terms.asynchronous):
+    for r in run(
+        method,
+        [peer],
+        exchange,
+        rounds=terms.rounds,
+        start=start,
+        codec=terms.codec,
+        barrier=not terms.asynchronous,
+    ):
         line = _line(r, peer, method, exchange, validation)
         line["seconds"] = round(time.perf_counter() - clock, 3)
         sent = [Sent(r.t, peer.name, tuple(exchange.others()), frame) for frame in r.said.values()]
-        folder.write_round(line, sent, {"shape": _shape(peer, terms), "codec": terms.codec, "seed_set": terms.seed_set})
+        folder.write_round(
+            line,
+            sent,
+            {"shape": _shape(peer, terms), "codec": terms.codec, "seed_set": terms.seed_set},
+        )
         folder.commit(peer, r.t + 1, exchange.delivered)
         told = [f"{e.kind} {e.peer}: {e.reason}" for e in exchange.events()]
         for text in told:
             folder.log(text)
-        folder.log(f"round {r.t}: heard {', '.join(line['heard']) or 'nobody'}"
-                   + (f"; missing {', '.join(line['missing'])}" if line["missing"] else "")
-                   + f"; {line['seconds']:.2f} s"
-                   + (f"; {size(line['memory_bytes'])} of memory" if line["memory_bytes"] else ""))  # fmt: skip
+        folder.log(
+            f"round {r.t}: heard {', '.join(line['heard']) or 'nobody'}"
+            + (f"; missing {', '.join(line['missing'])}" if line["missing"] else "")
+            + f"; {line['seconds']:.2f} s"
+            + (f"; {size(line['memory_bytes'])} of memory" if line["memory_bytes"] else "")
+        )
         yield News(line, "; ".join(told), frozenset(exchange.present()))
         clock = time.perf_counter()
 
@@ -158,15 +220,24 @@ def _shape(peer: Peer, terms: Terms) -> list[int]:
     return [rows, len(peer.seed_set.classes)]
 
 
-def _line(r: Round, peer: Peer, method: Measured, exchange: ZenohP2P, validation: Rows | None) -> dict[str, Any]:
+def _line(
+    r: Round, peer: Peer, method: Measured, exchange: ZenohP2P, validation: Rows | None
+) -> dict[str, Any]:
     me = peer.name
     return {
-        "round": r.t, "version": exchange.terms.version, "payload_bytes": r.sent.get(me, 0), "heard": dict(r.heard.get(me, {})),
-        "missing": list(r.missing.get(me, ())), "refused": dict(r.refused.get(me, {})), "apart": dict(method.apart),
-        "conflict_rate": r.conflict_rate.get(me), "accuracy": None if validation is None else accuracy(peer.learner, validation),
-        "wire": {n: [w.sent, w.received] for n, w in exchange.wire_bytes.items()}, "present": sorted(exchange.present()),
+        "round": r.t,
+        "version": exchange.terms.version,
+        "payload_bytes": r.sent.get(me, 0),
+        "heard": dict(r.heard.get(me, {})),
+        "missing": list(r.missing.get(me, ())),
+        "refused": dict(r.refused.get(me, {})),
+        "apart": dict(method.apart),
+        "conflict_rate": r.conflict_rate.get(me),
+        "accuracy": None if validation is None else accuracy(peer.learner, validation),
+        "wire": {n: [w.sent, w.received] for n, w in exchange.wire_bytes.items()},
+        "present": sorted(exchange.present()),
         "memory_bytes": memory(),
-    }  # fmt: skip
+    }
 
 
 def _look(exchange: ZenohP2P) -> None:
@@ -176,7 +247,10 @@ def _look(exchange: ZenohP2P) -> None:
 
 
 def _later(exchange: ZenohP2P, invite: Path) -> tuple[Terms, bytes] | None:
-    """A later version of the invite, from a member or in the invite's own file. What is not one changes nothing."""
+    """A later version of the invite, from a member or in the invite's own file.
+
+    What is not one changes nothing.
+    """
     for data in (exchange.newer_invite, invite.read_bytes() if invite.is_file() else None):
         try:
             if data is not None:
@@ -187,7 +261,9 @@ def _later(exchange: ZenohP2P, invite: Path) -> tuple[Terms, bytes] | None:
 
 
 def _farewell(exchange: ZenohP2P, most: float) -> None:
-    """Answer the others until they have heard the last round, too: each says one word more after it."""
+    """Answer the others until they have heard the last round, too: each says one word more after
+    it.
+    """
     if exchange.terms.asynchronous:
         time.sleep(LINGER)  # a word after the last would be taken for what the others wait for
         return

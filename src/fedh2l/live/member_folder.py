@@ -1,4 +1,6 @@
-"""The folder of a member: lock, newest invite, ledger, checkpoint of every round, log; each file whole or absent, whenever it is killed."""
+"""The folder of a member: lock, newest invite, ledger, checkpoint of every round, log; each file
+whole or absent, whenever it is killed.
+"""
 
 import fcntl
 import json
@@ -18,7 +20,10 @@ from fedh2l.sent import Sent, append, cut, sizes
 
 
 class MemberFolder:
-    """Opened by `with`: one process at a time. `done` rounds are finished; `since` is the last round of each other that was delivered."""
+    """Opened by `with`: one process at a time.
+
+    `done` rounds are finished; `since` is the last round of each other that was delivered.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,10 +37,18 @@ class MemberFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._lock.close()
-            raise FedH2LError(f"{self.path}: a fedh2l join is running in this folder already; see fedh2l status {self.path}") from error
+            raise FedH2LError(
+                f"{self.path}: a fedh2l join is running in this folder already; see fedh2l "
+                f"status {self.path}"
+            ) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._lock.close()
 
     def newest(self, invite: Path) -> tuple[Terms, bytes]:
@@ -46,7 +59,10 @@ class MemberFolder:
             return terms, data
         before = read_terms(kept.read_bytes())
         if before.federation != terms.federation:
-            raise FedH2LError(f"{self.path}: of federation {before.federation}, the invite is to {terms.federation}; give another --out")
+            raise FedH2LError(
+                f"{self.path}: of federation {before.federation}, the invite is to "
+                f"{terms.federation}; give another --out"
+            )
         if terms.version <= before.version:
             return before, kept.read_bytes()
         return read_terms(data, before), data
@@ -55,31 +71,54 @@ class MemberFolder:
         checkpoint.write(self.path / "invite.json", invite)
 
     def restore(self, peer: Peer) -> None:
-        """The peer as it was after its last finished round; at the very first start its state is saved before anything is said."""
+        """The peer as it was after its last finished round; at the very first start its state is
+        saved before anything is said.
+        """
         place = self.path / "checkpoints"
         saved = checkpoint.latest(place)
         if saved is None:
             self.commit(peer, 0, {})
             return
         if saved.get("peer") != peer.name:
-            raise FedH2LError(f"{self.path}: the folder of {saved.get('peer')}, not of {peer.name}; give another --out")
-        self.done, self.since, self.finished, self.fresh = saved["rounds"], saved["since"], saved["finished"], False
+            raise FedH2LError(
+                f"{self.path}: the folder of {saved.get('peer')}, not of {peer.name}; give "
+                "another --out"
+            )
+        self.done, self.since, self.finished, self.fresh = (
+            saved["rounds"],
+            saved["since"],
+            saved["finished"],
+            False,
+        )
         checkpoint.load_peers(place, self.done, [peer])
         with (self.path / "rounds.jsonl").open("ab") as file:
-            file.truncate(saved["bytes"])  # what a killed process wrote after its last checkpoint comes again
+            # What a killed process wrote after its last checkpoint comes again.
+            file.truncate(saved["bytes"])
         cut(self.path, saved["sent"])
 
-    def commit(self, peer: Peer, done: int, since: dict[str, int], *, finished: bool = False) -> None:
+    def commit(
+        self, peer: Peer, done: int, since: dict[str, int], *, finished: bool = False
+    ) -> None:
         """From now on `done` rounds are finished; nothing of the next one was said yet."""
         place, ledger = self.path / "checkpoints", self.path / "rounds.jsonl"
         ledger.touch()
         checkpoint.save_peers(place, done, [peer])
-        about = {"peer": peer.name, "since": since, "finished": finished, "bytes": ledger.stat().st_size, "sent": sizes(self.path)}
+        about = {
+            "peer": peer.name,
+            "since": since,
+            "finished": finished,
+            "bytes": ledger.stat().st_size,
+            "sent": sizes(self.path),
+        }
         checkpoint.commit(place, done, about)
         self.done, self.since, self.finished = done, since, finished
 
-    def write_round(self, line: dict[str, Any], sent: Sequence[Sent], about: dict[str, Any]) -> None:
-        """A line of the ledger, and for `fedh2l audit` what was sent; they count once `commit` has named the round."""
+    def write_round(
+        self, line: dict[str, Any], sent: Sequence[Sent], about: dict[str, Any]
+    ) -> None:
+        """A line of the ledger, and for `fedh2l audit` what was sent; they count once `commit` has
+        named the round.
+        """
         append(self.path, sent, about)
         with (self.path / "rounds.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")

@@ -13,9 +13,11 @@ OLDEST = 32  # rounds after which a word is not learnt from any more
 
 @dataclass(frozen=True)
 class Newest:
-    """Peers count their rounds by themselves, so age is in the hearer's: how many it has finished since it heard something new.
+    """Peers count their rounds by themselves, so age is in the hearer's: how many it has finished
+    since it heard something new.
 
-    A voice of age a is what that peer said, mixed with the hearer's own: 2^(−a / half) of it. The questions must not change between rounds.
+    A voice of age a is what that peer said, mixed with the hearer's own: 2^(−a / half) of it. The
+    questions must not change between rounds.
     """
 
     method: FedH2L

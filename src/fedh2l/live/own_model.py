@@ -1,4 +1,6 @@
-"""The user's own model: how it comes in, as a function in the user's own file, and how it is left in the folder at the end."""
+"""The user's own model: how it comes in, as a function in the user's own file, and how it is left
+in the folder at the end.
+"""
 
 import importlib.util
 import sys
@@ -18,18 +20,28 @@ from fedh2l.seedset import SeedSet
 
 
 def own_learner(where: str, seeds: SeedSet) -> tuple[Learner, Rows | None]:
-    """What FILE.py:FUNCTION makes of the seed set: a Learner; and validation rows, if the file has a function `validation` too."""
+    """What FILE.py:FUNCTION makes of the seed set: a Learner; and validation rows, if the file has
+    a function `validation` too.
+    """
     file, _, name = where.rpartition(":")
     if not file.endswith(".py") or not Path(file).is_file():
-        raise FedH2LError(f"--model {where}: expected FILE.py:FUNCTION, where FUNCTION(seed_set) gives a Learner")
+        raise FedH2LError(
+            f"--model {where}: expected FILE.py:FUNCTION, where FUNCTION(seed_set) gives a Learner"
+        )
     module = _module(Path(file))
     function: Callable[[SeedSet], Any] | None = getattr(module, name, None)
     if not callable(function):
-        raise FedH2LError(f"{file}: no function {name!r} in it; --model {file}:FUNCTION names one that takes the seed set")
+        raise FedH2LError(
+            f"{file}: no function {name!r} in it; --model {file}:FUNCTION names one that takes "
+            "the seed set"
+        )
     learner = function(seeds)
     if not isinstance(learner, Learner):
-        raise FedH2LError(f"{where} gives a {type(learner).__name__}, not a Learner; wrap it in TorchLearner or SklearnLearner, "
-                          "or give it posteriors, learn, state_dict and load_state_dict")  # fmt: skip
+        raise FedH2LError(
+            f"{where} gives a {type(learner).__name__}, not a Learner; wrap it in TorchLearner "
+            "or SklearnLearner, "
+            "or give it posteriors, learn, state_dict and load_state_dict"
+        )
     validation: Callable[[], Rows] | None = getattr(module, "validation", None)
     return learner, validation() if callable(validation) else None
 
@@ -49,7 +61,9 @@ def _module(file: Path) -> Any:
 
 
 def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
-    """The trained model: safetensors for torch, skops for scikit-learn, and the learner's whole state for anything else."""
+    """The trained model: safetensors for torch, skops for scikit-learn, and the learner's whole
+    state for anything else.
+    """
     state, estimator = learner.state_dict(), getattr(learner, "estimator", None)
     if estimator is not None:  # an unfitted forest has no length, so no truth
         learner.posteriors(seeds.x[:1])  # it is refitted when it is asked
@@ -61,7 +75,9 @@ def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
             write(folder / "model.skops", dumps(estimator))
             return folder / "model.skops"
     arrays = under(state, "model.") or state
-    write(folder / "model.safetensors", save({k: np.asarray(v, order="C") for k, v in arrays.items()}))
+    write(
+        folder / "model.safetensors", save({k: np.asarray(v, order="C") for k, v in arrays.items()})
+    )
     return folder / "model.safetensors"
 
 

@@ -1,4 +1,6 @@
-"""A member's own posts, on its disk before anybody hears them: after a kill the same is said again, never something else."""
+"""A member's own posts, on its disk before anybody hears them: after a kill the same is said again,
+never something else.
+"""
 
 from pathlib import Path
 
@@ -22,15 +24,35 @@ class OwnPosts:
 
     def _read(self, path: Path) -> Post:
         try:
-            return open_post(path.read_bytes(), self.federation, self.identity.name, self.identity.public, LARGEST)
+            return open_post(
+                path.read_bytes(),
+                self.federation,
+                self.identity.name,
+                self.identity.public,
+                LARGEST,
+            )
         except PostError as error:
-            raise PostError(f"{path}: not a post of this member ({error}); the folder belongs to another federation or identity") from error
+            raise PostError(
+                f"{path}: not a post of this member ({error}); the folder belongs to another "
+                "federation or identity"
+            ) from error
 
     def say(self, t: int, payload: bytes) -> Post:
-        """The sealed post of round t. What was saved for this round before is said again in a new envelope; `payload` is not."""
+        """The sealed post of round t.
+
+        What was saved for this round before is said again in a new envelope; `payload` is not.
+        """
         if t in self.saved:
             payload = self.saved[t].payload
-        post = seal(self.identity.sign, self.federation, self.identity.name, self.epoch, self.seq, t, payload)
+        post = seal(
+            self.identity.sign,
+            self.federation,
+            self.identity.name,
+            self.epoch,
+            self.seq,
+            t,
+            payload,
+        )
         self.seq += 1
         checkpoint.write(self.place / f"{t:08d}.post", post.data)
         sync(self.place)

@@ -1,8 +1,11 @@
-"""The envelope of one frame: who says it, in which federation, in which round, newer than what; signed by its author.
+"""The envelope of one frame: who says it, in which federation, in which round, newer than what;
+signed by its author.
 
-Bytes, integers little-endian: magic `HP`, version 1, 0, federation (8), epoch (8), seq (8), round (4), SHA-256 of the payload (32), Ed25519
-signature (64), payload. What is signed is `fedh2l post 1`, 0, the author's name, 0, and the envelope up to the signature. The name is not
-sent: who reads knows whose post was asked for, and under any other name the signature does not hold.
+Bytes, integers little-endian: magic `HP`, version 1, 0, federation (8), epoch (8), seq (8), round
+(4), SHA-256 of the payload (32), Ed25519 signature (64), payload. What is signed is `fedh2l post
+1`, 0, the author's name, 0, and the envelope up to the signature. The name is not
+sent: who reads knows whose post was asked for, and under any other name the signature does not
+hold.
 """
 
 import os
@@ -44,30 +47,51 @@ class Post:
         return self.epoch, self.seq
 
 
-def seal(sign: Callable[[bytes], bytes], federation: str, author: str, epoch: int, seq: int, t: int, payload: bytes) -> Post:
+def seal(
+    sign: Callable[[bytes], bytes],
+    federation: str,
+    author: str,
+    epoch: int,
+    seq: int,
+    t: int,
+    payload: bytes,
+) -> Post:
     """The post that says `payload` in round t. `federation`: its id, 16 hexadecimal digits."""
-    head = HEAD.pack(MAGIC, VERSION, 0, bytes.fromhex(federation), epoch, seq, t, sha256(payload).digest())
+    head = HEAD.pack(
+        MAGIC, VERSION, 0, bytes.fromhex(federation), epoch, seq, t, sha256(payload).digest()
+    )
     return Post(author, epoch, seq, t, payload, head + sign(_signed(author, head)) + payload)
 
 
 def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -> Post:
-    """The post of this author in these bytes; `limit`: bytes of the largest payload. Raises PostError, before anything is made of them."""
+    """The post of this author in these bytes; `limit`: bytes of the largest payload.
+
+    Raises PostError, before anything is made of them.
+    """
     if not ENVELOPE <= len(data) <= ENVELOPE + limit:
-        raise PostError(f"{author}: a post of {len(data)} bytes, expected {ENVELOPE} to {ENVELOPE + limit}")
+        raise PostError(
+            f"{author}: a post of {len(data)} bytes, expected {ENVELOPE} to {ENVELOPE + limit}"
+        )
     magic, version, zero, theirs, epoch, seq, t, digest = HEAD.unpack_from(data)
     if magic != MAGIC or version != VERSION or zero:
-        raise PostError(f"{author}: not a post of version {VERSION}; all members must run the same release")
+        raise PostError(
+            f"{author}: not a post of version {VERSION}; all members must run the same release"
+        )
     if theirs.hex() != federation:
         raise PostError(f"{author}: a post of federation {theirs.hex()}, this is {federation}")
     if not verify(key, data[HEAD.size : ENVELOPE], _signed(author, data[: HEAD.size])):
         raise PostError(f"{author}: not signed by this member; whoever sent it is somebody else")
     if sha256(data[ENVELOPE:]).digest() != digest:
-        raise PostError(f"{author}: its payload is not the one that was signed; damaged or changed on its way")
+        raise PostError(
+            f"{author}: its payload is not the one that was signed; damaged or changed on its way"
+        )
     return Post(author, epoch, seq, t, data[ENVELOPE:], data)
 
 
 def next_epoch(path: Path) -> int:
-    """The epoch of a session that starts now, written to disk before it is used: later than any before, also if the clock was set back."""
+    """The epoch of a session that starts now, written to disk before it is used: later than any
+    before, also if the clock was set back.
+    """
     try:
         before = int(path.read_text())
     except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""What is held of every author: the newest posts that were verified, in their order. Older ones never replace newer ones."""
+"""What is held of every author: the newest posts that were verified, in their order.
+
+Older ones never replace newer ones.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,10 +24,14 @@ class Register:
     federation: str
     keys: Mapping[str, str]  # of every author
     limit: int = LARGEST
-    posts: dict[str, dict[int, Post]] = field(default_factory=dict[str, dict[int, Post]])  # by author and round, in rising order
+    # By author and round, in rising order.
+    posts: dict[str, dict[int, Post]] = field(default_factory=dict[str, dict[int, Post]])
 
     def take(self, author: str, data: bytes) -> Post | None:
-        """The post, if it is new here; None if it only repeats what is held. Raises PostError, and changes nothing, if not believed."""
+        """The post, if it is new here; None if it only repeats what is held.
+
+        Raises PostError, and changes nothing, if not believed.
+        """
         if author not in self.keys:
             raise PostError(f"{author}: no member of this federation; the convener can add it")
         held = self.posts.setdefault(author, {})
@@ -34,12 +41,18 @@ class Register:
         newest = self.newest(author)
         if (same := held.get(post.round)) is not None:
             if same.payload != post.payload:
-                raise Equivocation(f"{author}: says two different things in round {post.round}; what it said first holds")
+                raise Equivocation(
+                    f"{author}: says two different things in round {post.round}; what it said "
+                    "first holds"
+                )
             if post.age > same.age and same is newest:
                 held[post.round] = post  # sent again after a restart
             return None
         if newest is not None and (post.round < newest.round or post.age <= newest.age):
-            raise PostError(f"{author}: a post of round {post.round}, older than that of round {newest.round} held here: replayed, or late")
+            raise PostError(
+                f"{author}: a post of round {post.round}, older than that of round "
+                f"{newest.round} held here: replayed, or late"
+            )
         held[post.round] = post
         while len(held) > KEPT:
             del held[next(iter(held))]
@@ -54,13 +67,17 @@ class Register:
         return (p for r, p in self.posts.get(author, {}).items() if r > t)
 
     def spoken(self, author: str, t: int) -> bool:
-        """Whether nothing more is to come from this author for round t: it is here, or the author is further."""
+        """Whether nothing more is to come from this author for round t: it is here, or the author
+        is further.
+        """
         newest = self.newest(author)
         return newest is not None and newest.round >= t
 
 
 def bundle(posts: Iterable[Post], limit: int) -> bytes:
-    """Posts in one message of at most `limit` bytes: the first ones, each after its length in 4 bytes."""
+    """Posts in one message of at most `limit` bytes: the first ones, each after its length in 4
+    bytes.
+    """
     out = bytearray()
     for p in posts:
         if len(out) + 4 + len(p.data) > limit:

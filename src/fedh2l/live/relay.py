@@ -1,4 +1,7 @@
-"""A relay: carries posts between members that cannot reach each other. It sees sizes and times, and can forge nothing."""
+"""A relay: carries posts between members that cannot reach each other.
+
+It sees sizes and times, and can forge nothing.
+"""
 
 import time
 from collections.abc import Iterator
@@ -11,10 +14,14 @@ from fedh2l.live.identity import Identity
 from fedh2l.live.terms import Terms
 
 
-def relay(terms: Terms, identity: Identity, folder: Path, listen: str = "") -> Iterator[frozenset[str]]:
-    """Carries until it is closed. Yields the names of the members that are connected: at once, and whenever they change.
+def relay(
+    terms: Terms, identity: Identity, folder: Path, listen: str = ""
+) -> Iterator[frozenset[str]]:
+    """Carries until it is closed. Yields the names of the members that are connected: at once, and
+    whenever they change.
 
-    `listen`: host:port here, where it is not the address in the invite (behind a forwarded port, or 0.0.0.0:7447).
+    `listen`: host:port here, where it is not the address in the invite (behind a forwarded port, or
+    0.0.0.0:7447).
     """
     at = listen or next((r.address for r in terms.relays if r.name == identity.name), "")
     session = open_relay(terms, identity.name, at, identity, folder)
@@ -23,7 +30,9 @@ def relay(terms: Terms, identity: Identity, folder: Path, listen: str = "") -> I
         here, told = set[str](), None
         while True:
             while (sample := tokens.try_recv()) is not None:
-                (here.add if sample.kind == zenoh.SampleKind.PUT else here.discard)(str(sample.key_expr))
+                (here.add if sample.kind == zenoh.SampleKind.PUT else here.discard)(
+                    str(sample.key_expr)
+                )
             names = frozenset(key.removeprefix(f"{root(terms)}/").partition("/")[0] for key in here)
             if names != told:
                 told = names

@@ -27,7 +27,10 @@ def parsed(data: bytes, keys: set[str], what: str) -> dict[str, Any]:
         told = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise TermsError(f"not an {what}: no JSON in it ({str(error)[:80]})") from error
-    check(isinstance(told, dict) and set(told) == keys, f"not an {what}: expected the entries {', '.join(sorted(keys))}")
+    check(
+        isinstance(told, dict) and set(told) == keys,
+        f"not an {what}: expected the entries {', '.join(sorted(keys))}",
+    )
     return told
 
 
@@ -49,7 +52,12 @@ def _hex(digits: int) -> Callable[[Any], bool]:
 
 
 def _pem(v: Any) -> bool:
-    return isinstance(v, str) and len(v) <= 8000 and v.startswith("-----BEGIN CERTIFICATE-----") and v.isascii()
+    return (
+        isinstance(v, str)
+        and len(v) <= 8000
+        and v.startswith("-----BEGIN CERTIFICATE-----")
+        and v.isascii()
+    )
 
 
 def is_name(v: Any) -> bool:
@@ -57,41 +65,82 @@ def is_name(v: Any) -> bool:
 
 
 def is_address(v: Any) -> bool:
-    return isinstance(v, str) and (v == "" or (bool(ADDRESS.fullmatch(v)) and 0 < int(v.rpartition(":")[2]) < 65536))
+    return isinstance(v, str) and (
+        v == "" or (bool(ADDRESS.fullmatch(v)) and 0 < int(v.rpartition(":")[2]) < 65536)
+    )
 
 
 def _text(v: Any) -> bool:
-    return isinstance(v, str) and 0 < len(v) <= 200 and v.isprintable()  # a class name: shown on a terminal
+    # A class name: shown on a terminal.
+    return isinstance(v, str) and 0 < len(v) <= 200 and v.isprintable()
 
 
 def _parameters(v: Any) -> bool:
     if not isinstance(v, dict):
         return False
     known = {f.name: type(f.default) for f in fields(FedH2L)}
-    return all(k in known and (type(x) is known[k] or (known[k] is float and type(x) is int)) and _sane(k, x) for k, x in v.items())
+    return all(
+        k in known
+        and (type(x) is known[k] or (known[k] is float and type(x) is int))
+        and _sane(k, x)
+        for k, x in v.items()
+    )
 
 
 def _sane(name: str, value: Any) -> bool:
-    words = {"exchange": {"set", "batch"}, "conflict": {"none", "private", "seed", "both"}, "teachers": {"uniform", "owner", "label"}}
+    words = {
+        "exchange": {"set", "batch"},
+        "conflict": {"none", "private", "seed", "both"},
+        "teachers": {"uniform", "owner", "label"},
+    }
     if name in words:
         return value in words[name]
-    return isinstance(value, bool) or (0 if name in ("weight", "warmup") else 1e-6) <= value <= 1_000_000
+    return (
+        isinstance(value, bool)
+        or (0 if name in ("weight", "warmup") else 1e-6) <= value <= 1_000_000
+    )
 
 
 RULES: dict[str, Callable[[Any], bool]] = {
-    "federation": _hex(16), "version": _integer(1, 1_000_000), "convener": _hex(64), "seed_set": _hex(64),
-    "classes": lambda v: isinstance(v, list) and 2 <= len(v) <= 10_000 and all(map(_text, v)) and len(set(v)) == len(v),
-    "algorithm": lambda v: v == "fedh2l", "parameters": _parameters, "codec": lambda v: isinstance(v, str) and v in CODECS,
-    "rounds": _integer(1, 1_000_000), "quorum": _integer(1, 1000), "grace": _number(0.0, 86_400.0), "deadline": _number(0.001, 604_800.0),
-    "asynchronous": lambda v: isinstance(v, bool), "members": lambda v: isinstance(v, list) and 0 < len(v) <= 1000,
-    "relays": lambda v: isinstance(v, list) and len(v) <= 32, "authority": _pem,
-}  # fmt: skip
-MEMBER: dict[str, Callable[[Any], bool]] = {"name": is_name, "key": _hex(64), "address": is_address, "certificate": _pem}
+    "federation": _hex(16),
+    "version": _integer(1, 1_000_000),
+    "convener": _hex(64),
+    "seed_set": _hex(64),
+    "classes": lambda v: (
+        isinstance(v, list)
+        and 2 <= len(v) <= 10_000
+        and all(map(_text, v))
+        and len(set(v)) == len(v)
+    ),
+    "algorithm": lambda v: v == "fedh2l",
+    "parameters": _parameters,
+    "codec": lambda v: isinstance(v, str) and v in CODECS,
+    "rounds": _integer(1, 1_000_000),
+    "quorum": _integer(1, 1000),
+    "grace": _number(0.0, 86_400.0),
+    "deadline": _number(0.001, 604_800.0),
+    "asynchronous": lambda v: isinstance(v, bool),
+    "members": lambda v: isinstance(v, list) and 0 < len(v) <= 1000,
+    "relays": lambda v: isinstance(v, list) and len(v) <= 32,
+    "authority": _pem,
+}
+MEMBER: dict[str, Callable[[Any], bool]] = {
+    "name": is_name,
+    "key": _hex(64),
+    "address": is_address,
+    "certificate": _pem,
+}
 RELAY = MEMBER | {"key": lambda v: v == "", "address": lambda v: is_address(v) and v != ""}
 
 
 def obeys(told: Any, rules: dict[str, Callable[[Any], bool]], what: str) -> None:
     """Every rule holds, and nothing else is told."""
-    check(isinstance(told, dict) and set(told) == set(rules), f"{what}: expected the entries {', '.join(sorted(rules))}")
+    check(
+        isinstance(told, dict) and set(told) == set(rules),
+        f"{what}: expected the entries {', '.join(sorted(rules))}",
+    )
     for key, rule in rules.items():
-        check(rule(told[key]), f"{what}: {key} is {json.dumps(told[key])[:60]}, which is not allowed there")
+        check(
+            rule(told[key]),
+            f"{what}: {key} is {json.dumps(told[key])[:60]}, which is not allowed there",
+        )

@@ -1,4 +1,6 @@
-"""What a member sees while it takes part: a table that moves, or a plain line per round where there is no terminal."""
+"""What a member sees while it takes part: a table that moves, or a plain line per round where there
+is no terminal.
+"""
 
 from collections import Counter
 from types import TracebackType
@@ -22,14 +24,23 @@ class Screen:
         self.missing, self.refused, self.heard = Counter[str](), Counter[str](), dict[str, int]()
         self.present: frozenset[str] = frozenset()
         self.told: list[str] = []
-        self.live = Live(self._table(), console=console, refresh_per_second=4) if console.is_terminal else None
+        self.live = (
+            Live(self._table(), console=console, refresh_per_second=4)
+            if console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> "Screen":
         if self.live:
             self.live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.live:
             self.live.stop()
 
@@ -54,15 +65,31 @@ class Screen:
         self.heard |= dict.fromkeys(line["heard"], line["round"])
 
     def _table(self) -> RenderableType:
-        table = Table(title=f"{self.me}: round {self.line.get('round', '·')} of {self.rounds}", title_justify="left")
-        for heading in ("member", "here now", "last heard", "missing", "refused", "apart from me", "received"):
+        table = Table(
+            title=f"{self.me}: round {self.line.get('round', '·')} of {self.rounds}",
+            title_justify="left",
+        )
+        for heading in (
+            "member",
+            "here now",
+            "last heard",
+            "missing",
+            "refused",
+            "apart from me",
+            "received",
+        ):
             table.add_column(heading, justify="left" if heading == "member" else "right")
         for name, (_, received) in self.line.get("wire", {}).items():
             apart = self.line["apart"].get(name)
             table.add_row(
-                name, "yes" if name in self.present else "no", str(self.heard.get(name, "·")), str(self.missing[name]),
-                str(self.refused[name]), "·" if apart is None else f"{apart:.3f}", size(received),
-            )  # fmt: skip
+                name,
+                "yes" if name in self.present else "no",
+                str(self.heard.get(name, "·")),
+                str(self.missing[name]),
+                str(self.refused[name]),
+                "·" if apart is None else f"{apart:.3f}",
+                size(received),
+            )
         accuracy = self.line.get("accuracy")
         mine = f"my accuracy {percent(accuracy)} %\n" if accuracy is not None else ""
         return Group(table, Text(mine + "\n".join(self.told), "dim"))

@@ -1,4 +1,6 @@
-"""`fedh2l seedset`: make the seed set, read out its fingerprint, check it against my own data, compare two."""
+"""`fedh2l seedset`: make the seed set, read out its fingerprint, check it against my own data,
+compare two.
+"""
 
 import json
 import sys
@@ -8,7 +10,14 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from fedh2l.data.rows_file import read_rows
-from fedh2l.data.seedset_file import balance, differences, load_seed_set, near_duplicates, save_seed_set, seed_set_of
+from fedh2l.data.seedset_file import (
+    balance,
+    differences,
+    load_seed_set,
+    near_duplicates,
+    save_seed_set,
+    seed_set_of,
+)
 from fedh2l.error import FedH2LError
 from fedh2l.seedset import SeedSet
 from fedh2l.views import ViewName
@@ -31,12 +40,14 @@ def build(
     colour: bool = False,
     as_json: Json = False,
 ) -> None:
-    """Make the seed set that all members will hold. Put nothing private into it: every member sees every row.
+    """Make the seed set that all members will hold. Put nothing private into it: every member sees
+    every row.
 
     Parameters
     ----------
     sources
-        .npz (arrays x and y), .parquet or a folder of images with a subfolder per class. Several: each row's owner is remembered.
+        .npz (arrays x and y), .parquet or a folder of images with a subfolder per class. Several:
+        each row's owner is remembered.
     out
         The file to write.
     classes
@@ -62,7 +73,10 @@ def build(
     """
     names = [s.stem for s in sources]
     if len(set(names)) < len(names):
-        raise FedH2LError(f"two sources of one name among {', '.join(names)}; the name says who gave a row, so rename one")
+        raise FedH2LError(
+            f"two sources of one name among {', '.join(names)}; the name says who gave a row, so "
+            "rename one"
+        )
     parts = {s.stem: read_rows(s, label=label, side=side, colour=colour) for s in sources}
     views: dict[str, Any] = {"view": view, "every": every, "mixtures": mixtures}
     seeds = seed_set_of(parts, classes, labelled=not unlabelled, per_class=per_class, **views)
@@ -85,9 +99,16 @@ def hash_(file: Path, *, as_json: Json = False) -> None:
 
 
 def check(
-    file: Path, *, private: Path | None = None, label: str = "label", side: int = 32, colour: bool = False, as_json: Json = False
+    file: Path,
+    *,
+    private: Path | None = None,
+    label: str = "label",
+    side: int = 32,
+    colour: bool = False,
+    as_json: Json = False,
 ) -> None:
-    """Is this seed set whole and balanced, and are private rows of mine in it? Exits with 1 when some are.
+    """Is this seed set whole and balanced, and are private rows of mine in it? Exits with 1 when
+    some are.
 
     Parameters
     ----------
@@ -108,10 +129,17 @@ def check(
     found = _about(seeds)
     if private is not None:
         pairs = near_duplicates(seeds, read_rows(private, label=label, side=side, colour=colour).x)
-        found |= {"near duplicates": len(pairs), "pairs": [{"seed row": a, "private row": b} for a, b in pairs[:20]]}
+        found |= {
+            "near duplicates": len(pairs),
+            "pairs": [{"seed row": a, "private row": b} for a, b in pairs[:20]],
+        }
     tell(found, as_json)
     if found.get("near duplicates"):
-        print("fedh2l: rows of yours, or nearly, are in the seed set, where every member sees them; is that meant?", file=sys.stderr)
+        print(
+            "fedh2l: rows of yours, or nearly, are in the seed set, where every member sees "
+            "them; is that meant?",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 
@@ -142,9 +170,20 @@ def tell(found: dict[str, Any], as_json: bool) -> None:
         if isinstance(value, list) and value:
             print(f"{key}:")
             for item in value:
-                print("  " + (", ".join(f"{k} {v}" for k, v in item.items()) if isinstance(item, dict) else str(item)))
+                print(
+                    "  "
+                    + (
+                        ", ".join(f"{k} {v}" for k, v in item.items())
+                        if isinstance(item, dict)
+                        else str(item)
+                    )
+                )
         else:
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            shown = (
+                ", ".join(f"{k} {v}" for k, v in value.items())
+                if isinstance(value, dict)
+                else value
+            )
             print(f"{key}: {shown if shown != [] else 'none'}")
 
 
@@ -152,7 +191,14 @@ def _about(seeds: SeedSet) -> dict[str, Any]:
     counts = balance(seeds)
     uneven = bool(counts) and max(counts.values()) > 3 * min(counts.values())
     return {
-        "rows": len(seeds), "row": str(seeds.x.shape[1:]), "classes": counts or ", ".join(seeds.classes),
-        "labels": "no" if counts is None else "yes, balanced" if not uneven else "yes, uneven: look at the classes",
-        "fingerprint": seeds.fingerprint, "digest": seeds.digest,
-    }  # fmt: skip
+        "rows": len(seeds),
+        "row": str(seeds.x.shape[1:]),
+        "classes": counts or ", ".join(seeds.classes),
+        "labels": "no"
+        if counts is None
+        else "yes, balanced"
+        if not uneven
+        else "yes, uneven: look at the classes",
+        "fingerprint": seeds.fingerprint,
+        "digest": seeds.digest,
+    }

@@ -17,7 +17,8 @@ def doctor(
     model: str | None = None,
     as_json: Json = False,
 ) -> None:
-    """Will joining work? Keys, certificate, clock, port, each member, seed set, labels and a dry round. Exits with 1 if not.
+    """Will joining work? Keys, certificate, clock, port, each member, seed set, labels and a dry
+    round. Exits with 1 if not.
 
     Parameters
     ----------
@@ -39,20 +40,32 @@ def doctor(
         print(json.dumps([f._asdict() for f in found], indent=1))
     else:
         for f in found:
-            print(f"{'ok  ' if f.ok else 'FAIL'} {f.what}: {f.found}" + (f"\n     do this: {f.fix}" if f.fix else ""))
+            print(
+                f"{'ok  ' if f.ok else 'FAIL'} {f.what}: {f.found}"
+                + (f"\n     do this: {f.fix}" if f.fix else "")
+            )
     if not all(f.ok for f in found):
         sys.exit(1)
 
 
-def relay(invite: Path, *, listen: str = "", identity: Path = HERE, out: Path = Path("relay"), as_json: Json = False) -> None:
-    """Carry posts between members behind NAT. A relay sees sizes and times, and can forge nothing. Ends with Ctrl-C.
+def relay(
+    invite: Path,
+    *,
+    listen: str = "",
+    identity: Path = HERE,
+    out: Path = Path("relay"),
+    as_json: Json = False,
+) -> None:
+    """Carry posts between members behind NAT. A relay sees sizes and times, and can forge nothing.
+    Ends with Ctrl-C.
 
     Parameters
     ----------
     invite
         The invite with this relay in it (fedh2l accept --relay, fedh2l invite add).
     listen
-        host:port to listen at, where it is not the address in the invite: behind a forwarded port, or 0.0.0.0:7447.
+        host:port to listen at, where it is not the address in the invite: behind a forwarded port,
+        or 0.0.0.0:7447.
     identity
         The folder of the relay's keys.
     out
@@ -66,14 +79,20 @@ def relay(invite: Path, *, listen: str = "", identity: Path = HERE, out: Path = 
     heed()
     try:
         for names in carry(open_invite(invite), open_identity(identity), out, listen):
-            print(json.dumps(sorted(names)) if as_json else f"connected: {', '.join(sorted(names)) or 'nobody'}", flush=True)
+            print(
+                json.dumps(sorted(names))
+                if as_json
+                else f"connected: {', '.join(sorted(names)) or 'nobody'}",
+                flush=True,
+            )
     except KeyboardInterrupt:
         print("\nrelay stopped", file=sys.stderr)
         sys.exit(130)
 
 
 def watch(folder: Path, *, project: str = "fedh2l-live", once: bool = False) -> None:
-    """A local page with accuracy, bytes, how far peers are apart, and who is here. Needs the extra `live` (trackio).
+    """A local page with accuracy, bytes, how far peers are apart, and who is here. Needs the extra
+    `live` (trackio).
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""The terms of a federation: what all members agree on, as a JSON file signed by the convener, checked before it is believed."""
+"""The terms of a federation: what all members agree on, as a JSON file signed by the convener,
+checked before it is believed.
+"""
 
 import json
 from dataclasses import asdict, dataclass
@@ -23,7 +25,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Terms:
-    """All that is agreed before the first round. A later version has a higher number and the same convener."""
+    """All that is agreed before the first round.
+
+    A later version has a higher number and the same convener.
+    """
 
     federation: str  # 16 random hex digits
     version: int
@@ -46,8 +51,11 @@ class Terms:
         for m in self.members:
             if m.name == name:
                 return m
-        raise TermsError(f"no member {name!r} in version {self.version} of the invite; its members are "
-                         f"{', '.join(m.name for m in self.members)}: send the convener your answer (fedh2l accept)")  # fmt: skip
+        raise TermsError(
+            f"no member {name!r} in version {self.version} of the invite; its members are "
+            f"{', '.join(m.name for m in self.members)}: send the convener your answer (fedh2l "
+            "accept)"
+        )
 
     @property
     def method(self) -> FedH2L:
@@ -56,39 +64,70 @@ class Terms:
     @property
     def fingerprint(self) -> str:
         """Of what never changes between versions, to be read out over the telephone."""
-        digest = sha256(json.dumps([self.federation, self.convener, self.seed_set]).encode()).hexdigest()
+        digest = sha256(
+            json.dumps([self.federation, self.convener, self.seed_set]).encode()
+        ).hexdigest()
         return " ".join(digest[i : i + 4] for i in range(0, 16, 4))
 
 
 def canonical(told: dict[str, Any]) -> bytes:
     """The one way to write it down: what is signed."""
-    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+    return json.dumps(
+        told, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    ).encode()
 
 
 def signed(terms: Terms, convener: Identity) -> bytes:
     """The invite: the terms with the convener's signature."""
     told = asdict(terms)
     if convener.public != terms.convener:
-        raise TermsError(f"{convener.name} is not the convener of these terms; only the convener's key can sign a version")
+        raise TermsError(
+            f"{convener.name} is not the convener of these terms; only the convener's key can "
+            "sign a version"
+        )
     _checked(json.loads(canonical(told)))
-    return json.dumps({"terms": told, "signature": convener.sign(b"fedh2l terms\n" + canonical(told)).hex()}, indent=1).encode()
+    return json.dumps(
+        {"terms": told, "signature": convener.sign(b"fedh2l terms\n" + canonical(told)).hex()},
+        indent=1,
+    ).encode()
 
 
 def read_terms(data: bytes, before: Terms | None = None) -> Terms:
-    """The terms in an invite, believed when they are well-formed and signed; with `before`, when they are a later version of it."""
+    """The terms in an invite, believed when they are well-formed and signed; with `before`, when
+    they are a later version of it.
+    """
     outer = parsed(data, {"terms", "signature"}, "invite")
     told, signature = outer["terms"], outer["signature"]
     terms = _checked(told)
-    check(isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)), "its signature is not 128 hex digits")
+    check(
+        isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)),
+        "its signature is not 128 hex digits",
+    )
     if not verify(terms.convener, bytes.fromhex(signature), b"fedh2l terms\n" + canonical(told)):
-        raise TermsError("the invite's signature is not the convener's: it was changed on its way; ask the convener for it again")
+        raise TermsError(
+            "the invite's signature is not the convener's: it was changed on its way; ask the "
+            "convener for it again"
+        )
     if before is not None:
         if (terms.federation, terms.convener) != (before.federation, before.convener):
-            raise TermsError("an invite to another federation, or by another convener; a new version is signed by the same key")
-        if terms.seed_set != before.seed_set or terms.classes != before.classes or terms.codec != before.codec:
-            raise TermsError("the seed set, classes or codec differ from the version before; that needs a new federation")
+            raise TermsError(
+                "an invite to another federation, or by another convener; a new version is "
+                "signed by the same key"
+            )
+        if (
+            terms.seed_set != before.seed_set
+            or terms.classes != before.classes
+            or terms.codec != before.codec
+        ):
+            raise TermsError(
+                "the seed set, classes or codec differ from the version before; that needs a new "
+                "federation"
+            )
         if terms.version <= before.version:
-            raise TermsError(f"version {terms.version} of the invite, but {before.version} is known already; an old one changes nothing")
+            raise TermsError(
+                f"version {terms.version} of the invite, but {before.version} is known already; "
+                "an old one changes nothing"
+            )
     return terms
 
 
