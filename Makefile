@@ -25,7 +25,7 @@ test: setup  ## every test that takes seconds
 	$(BIN)/pytest -n 2 -m "not slow"
 
 test-network: setup  ## attacks, faults and hosts on a real network: minutes; root for the ones with their own addresses (ip netns)
-	$(BIN)/pytest -m slow -n 0 tests/network tests/test_live.py tests/test_comings.py tests/test_relay.py tests/test_watch.py
+	$(BIN)/pytest -m slow -n 0 tests/live tests/commands/test_watch.py
 
 lint: setup  ## ruff and pyright
 	$(BIN)/ruff format --check .
@@ -45,12 +45,12 @@ bench-codec: setup  ## bits per sample against accuracy, views and FedAvg agains
 
 fuzz: setup  ## a million bad frames (ten minutes)
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris
-	$(BIN)/python tests/fuzz.py
+	$(BIN)/python tests/wire/fuzz.py
 
 vectors: setup  ## the committed vectors, decoded by numpy 1.26 in an environment of its own
 	$(PYTHON) -m venv build/numpy1
 	build/numpy1/bin/pip install --quiet --disable-pip-version-check "numpy==1.26.*" jaxtyping pytest
-	PYTHONPATH=src build/numpy1/bin/python -m pytest -c /dev/null --noconftest tests/test_vectors.py
+	PYTHONPATH=src build/numpy1/bin/python -m pytest -c /dev/null --noconftest tests/wire/test_vectors.py
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) build runs .pytest_cache .ruff_cache

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from fedh2l.codecs.codec import Held
-from fedh2l.codecs.counts import to_counts
-from fedh2l.codecs.moves import learnt
-from fedh2l.codecs.rans import Reader, Writer, tables_of
+from fedh2l.wire.codec import CodecState
+from fedh2l.wire.counts import to_counts
+from fedh2l.wire.moves import learnt
+from fedh2l.wire.rans import Reader, Writer, tables_of
 
 LANES = 64
 
@@ -36,16 +36,19 @@ class CFD:
         return (1 << self.bits) - 1
 
     def encode(
-        self, probs: Float[np.ndarray, "rows classes"], held: Held | None, lasts: int | None = None
-    ) -> tuple[bytes, Held]:
+        self,
+        probs: Float[np.ndarray, "rows classes"],
+        held: CodecState | None,
+        rounds_left: int | None = None,
+    ) -> tuple[bytes, CodecState]:
         counts = to_counts(probs, self.total)
         writer = Writer(LANES if counts.size > 2048 else 1)
         after = self._coded(writer, counts.shape, held, counts.ravel().astype(np.int64))
         return writer.finish(), after
 
     def decode(
-        self, body: bytes, shape: tuple[int, int], held: Held | None
-    ) -> tuple[Float[np.ndarray, "rows classes"], Held]:
+        self, body: bytes, shape: tuple[int, int], held: CodecState | None
+    ) -> tuple[Float[np.ndarray, "rows classes"], CodecState]:
         reader = Reader(body, LANES if shape[0] * shape[1] > 2048 else 1)
         after = self._coded(reader, shape, held, None)
         reader.finish()
@@ -56,9 +59,9 @@ class CFD:
         self,
         coder: Writer | Reader,
         shape: tuple[int, int],
-        held: Held | None,
+        held: CodecState | None,
         symbols: np.ndarray | None,
-    ) -> Held:
+    ) -> CodecState:
         many = self.total + 1
         before = (
             held["counts"].ravel().astype(np.int64)

@@ -26,13 +26,13 @@ from rich.table import Table
 
 from cfd import CFD
 from federations import ROUNDS, Federation, all_domains, hundred, ten
+from fedh2l.algorithms.baselines import Alone
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.algorithms.local import Alone
-from fedh2l.codecs import codec_of
-from fedh2l.codecs.codec import Codec, Held
-from fedh2l.codecs.lattice import Lattice
 from fedh2l.loop import run
-from fedh2l.wire import HEADER
+from fedh2l.wire import codec_of
+from fedh2l.wire.codec import Codec, CodecState
+from fedh2l.wire.frame import HEADER
+from fedh2l.wire.lattice import Lattice
 
 HERE = Path(__file__).parents[1]
 OUT = Path("build/bench")
@@ -62,16 +62,16 @@ class Timed:
         return self.codec.kind
 
     def encode(
-        self, probs: np.ndarray, held: Held | None, lasts: int | None = None
-    ) -> tuple[bytes, Held]:
+        self, probs: np.ndarray, held: CodecState | None, rounds_left: int | None = None
+    ) -> tuple[bytes, CodecState]:
         clock = time.process_time()
-        found = self.codec.encode(probs, held, lasts)
+        found = self.codec.encode(probs, held, rounds_left)
         self.spent["encode"].append(1000 * (time.process_time() - clock))
         return found
 
     def decode(
-        self, body: bytes, shape: tuple[int, int], held: Held | None
-    ) -> tuple[np.ndarray, Held]:
+        self, body: bytes, shape: tuple[int, int], held: CodecState | None
+    ) -> tuple[np.ndarray, CodecState]:
         clock = time.process_time()
         found = self.codec.decode(body, shape, held)
         self.spent["decode"].append(1000 * (time.process_time() - clock))

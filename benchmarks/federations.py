@@ -13,11 +13,11 @@ import torch
 from fedh2l.data.idx import load_mnist
 from fedh2l.data.mnist import dirichlet, rotated_mnist
 from fedh2l.data.rotate import rotated
-from fedh2l.learners.rows import Rows
+from fedh2l.learners.networks import NETWORKS
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.metrics import accuracy
-from fedh2l.models import NETWORKS
 from fedh2l.peer import Peer
+from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View, geometry
 

@@ -20,7 +20,7 @@ from numpy.random import Generator, default_rng
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
-from fedh2l.models import NETWORKS
+from fedh2l.learners.networks import NETWORKS
 from fedh2l.views import cutmix, geometry
 
 # of both loops, as in `fedh2l run --data rotated-mnist`

@@ -21,9 +21,9 @@ from rich.table import Table
 from codec import LAST, OUT, Timed, provenance
 from federations import ROUNDS, Federation, hundred, ten
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.codecs import CODECS, codec_of
 from fedh2l.loop import run
-from fedh2l.wire import HEADER
+from fedh2l.wire import CODECS, codec_of
+from fedh2l.wire.frame import HEADER
 
 MB = 1e6
 

@@ -22,14 +22,14 @@ from rich.table import Table
 
 from codec import OUT, kept, provenance, spread
 from federations import ROUNDS, Federation, all_domains, ten
+from fedh2l.algorithms.baselines import Alone, SeedOnly
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.algorithms.local import Alone, SeedOnly
-from fedh2l.codecs import codec_of
-from fedh2l.codecs.codec import Codec
-from fedh2l.codecs.lattice import Lattice
 from fedh2l.loop import Algorithm, run
 from fedh2l.seedset import SeedSet
-from fedh2l.wire import Lines
+from fedh2l.wire import codec_of
+from fedh2l.wire.codec import Codec
+from fedh2l.wire.lattice import Lattice
+from fedh2l.wire.state import WireState
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ def measured(federation: Federation, schedule: Schedule, seed: int) -> dict[str,
     peers = replace(federation, seeds=seeds).peers(seed, augmented=True)
     quiet = SeedOnly(federation.steps) if base.labels is not None else Alone(federation.steps)
     algorithm: Algorithm = quiet if schedule is NOTHING else FedH2L(steps=federation.steps)
-    lines: dict[tuple[str, int], Lines] = {}
+    lines: dict[tuple[str, int], WireState] = {}
     sent = 0.0
     for t in range(ROUNDS):
         for p in peers if schedule.turns else ():
-            p.lines = lines.setdefault((p.name, seeds.view_index(t)), Lines(p.name))
+            p.wire = lines.setdefault((p.name, seeds.view_index(t)), WireState(p.name))
         for r in run(algorithm, peers, rounds=t + 1, start=t, codec=schedule.coder()):
             sent += float(np.mean(list(r.sent.values()) or [0]))
     told = {

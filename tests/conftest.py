@@ -12,9 +12,9 @@ import torch
 from hypothesis import settings
 from torch import nn
 
-from fedh2l.learners.rows import Rows
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.peer import Peer
+from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from leftovers import nothing_is_left as nothing_is_left  # after every test
 from town import town as town

@@ -5,9 +5,9 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
-from fedh2l.live.authority import make_authority
-from fedh2l.live.identity import Identity, make_identity
-from fedh2l.live.terms import Member, Terms, signed
+from fedh2l.live.trust.authority import make_authority
+from fedh2l.live.trust.identity import Identity, make_identity
+from fedh2l.live.trust.terms import Member, Terms, signed
 
 CONVENER = "convener"
 
@@ -71,13 +71,13 @@ def local_terms(folder: Path, names: str, *, quorum: int = 0) -> Terms:
 
 def invite(folder: Path, terms: Terms, **changes: object) -> tuple[Terms, bytes]:
     """The next version of the terms, and its signed file."""
-    from fedh2l.live.identity import open_identity
+    from fedh2l.live.trust.identity import open_identity
 
     later = replace(terms, **{"version": terms.version + 1} | changes)
     return later, signed(later, open_identity(folder / CONVENER))
 
 
 def identity_of(folder: Path, name: str) -> Identity:
-    from fedh2l.live.identity import open_identity
+    from fedh2l.live.trust.identity import open_identity
 
     return open_identity(folder / name)

@@ -14,16 +14,16 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from conftest import blobs, mlp, seed_set, torch_learner
+from fedh2l.algorithms.baselines import Alone, SeedOnly
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.algorithms.local import Alone, SeedOnly
-from fedh2l.codecs import CODEC, CODECS
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner, Weighted
 from fedh2l.learners.sklearn import SklearnLearner
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.loop import Algorithm, run
 from fedh2l.peer import Peer
+from fedh2l.wire import CODEC, CODECS
 
 
 def from_loader(seed: int) -> TorchLearner:

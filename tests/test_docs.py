@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fedh2l.experiment import Experiment
+from fedh2l.simulation.experiment import Experiment
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

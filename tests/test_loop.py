@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from conftest import blobs, seed_set, torch_learner, torch_peers
+from fedh2l.algorithms.baselines import Alone
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.algorithms.local import Alone
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.loop import run

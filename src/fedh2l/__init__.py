@@ -13,9 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fedh2l.algorithms.baselines import Alone, SeedOnly
     from fedh2l.algorithms.fedavg import FedAvg
     from fedh2l.algorithms.fedh2l import FedH2L
-    from fedh2l.algorithms.local import Alone, SeedOnly
     from fedh2l.error import FedH2LError
     from fedh2l.exchange.in_process import InProcess
     from fedh2l.learner import Learner, Lesson, Weighted
@@ -49,7 +49,7 @@ __all__ = [
 _HOME = {
     "algorithms.fedavg": ["FedAvg"],
     "algorithms.fedh2l": ["FedH2L"],
-    "algorithms.local": ["Alone", "SeedOnly"],
+    "algorithms.baselines": ["Alone", "SeedOnly"],
     "error": ["FedH2LError"],
     "exchange.in_process": ["InProcess"],
     "learner": ["Learner", "Lesson", "Weighted"],

@@ -18,13 +18,13 @@ app = App(
     "compares them with no exchange at all.",
 )
 app.command(
-    "fedh2l.commands:run",
+    "fedh2l.commands.run:run",
     name="run",
     help="Simulate a federation and compare it with the honest rows.",
 )
-app.command("fedh2l.commands:report", name="report", help="Write a run's report.html anew.")
+app.command("fedh2l.commands.report:report", name="report", help="Write a run's report.html anew.")
 app.command(
-    "fedh2l.commands:audit",
+    "fedh2l.commands.audit:audit",
     name="audit",
     help="List every message that left this machine, and what was in it.",
 )
@@ -34,67 +34,63 @@ seedset = App(
     help_format="plaintext",
 )
 seedset.command(
-    "fedh2l.live.seedset_commands:build",
+    "fedh2l.commands.seedset:build",
     name="build",
     help="Make a seed set from .npz, .parquet or images.",
 )
 seedset.command(
-    "fedh2l.live.seedset_commands:hash_",
+    "fedh2l.commands.seedset:hash_",
     name="hash",
     help="Its digest, and a fingerprint to read out.",
 )
 seedset.command(
-    "fedh2l.live.seedset_commands:check",
+    "fedh2l.commands.seedset:check",
     name="check",
     help="Is it whole and balanced, and are rows of mine in it?",
 )
-seedset.command(
-    "fedh2l.live.seedset_commands:diff", name="diff", help="In what two seed sets differ."
-)
+seedset.command("fedh2l.commands.seedset:diff", name="diff", help="In what two seed sets differ.")
 app.command(seedset)
 invite = App(
     name="invite", help="Convene a live federation: who, on which terms.", help_format="plaintext"
 )
 invite.command(
-    "fedh2l.live.invite_commands:new",
+    "fedh2l.commands.invite:new",
     name="new",
     help="Write an invite with yourself as first member.",
 )
 invite.command(
-    "fedh2l.live.invite_commands:add", name="add", help="Take in those who answered: a new version."
+    "fedh2l.commands.invite:add", name="add", help="Take in those who answered: a new version."
 )
-invite.command(
-    "fedh2l.live.invite_commands:remove", name="remove", help="Take one out: a new version."
-)
-invite.command("fedh2l.live.invite_commands:show", name="show", help="The terms of an invite.")
+invite.command("fedh2l.commands.invite:remove", name="remove", help="Take one out: a new version.")
+invite.command("fedh2l.commands.invite:show", name="show", help="The terms of an invite.")
 app.command(invite)
 app.command(
-    "fedh2l.live.accept_command:accept",
+    "fedh2l.commands.accept:accept",
     name="accept",
     help="Accept an invite: see its terms, make keys, answer.",
 )
 app.command(
-    "fedh2l.live.side_commands:doctor",
+    "fedh2l.commands.doctor:doctor",
     name="doctor",
     help="Will joining work? Each failure with its fix.",
 )
 app.command(
-    "fedh2l.live.commands:join",
+    "fedh2l.commands.join:join",
     name="join",
     help="Take part in a live federation, or go on with it.",
 )
 app.command(
-    "fedh2l.live.commands:status", name="status", help="How far a member is, and who was missing."
+    "fedh2l.commands.join:status", name="status", help="How far a member is, and who was missing."
 )
 app.command(
-    "fedh2l.live.commands:leave",
+    "fedh2l.commands.join:leave",
     name="leave",
     help="End taking part after the present round, with the model saved.",
 )
 app.command(
-    "fedh2l.live.side_commands:relay", name="relay", help="Carry posts between members behind NAT."
+    "fedh2l.commands.relay:relay", name="relay", help="Carry posts between members behind NAT."
 )
-app.command("fedh2l.live.side_commands:watch", name="watch", help="A local page with what happens.")
+app.command("fedh2l.commands.watch:watch", name="watch", help="A local page with what happens.")
 
 
 # Module: what installs it.

@@ -10,6 +10,11 @@ Conflict = Literal["none", "private", "seed", "both"]
 State = Mapping[str, Shaped[np.ndarray, "..."]]
 
 
+def under(state: State, prefix: str) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The entries below a prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
 class Lesson(NamedTuple):
     """What a peer is asked to learn besides its own data: match `targets` on `x`, and the `labels`
     where there are any.

@@ -4,19 +4,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from fedh2l.codecs import CODEC, codec_of
-from fedh2l.codecs.codec import Codec
 from fedh2l.error import FedH2LError
-from fedh2l.exchange.in_process import InProcess
 from fedh2l.message import Inbox, Message
 from fedh2l.peer import Peer
-from fedh2l.wire import Session, Unreadable, WireError, decode, encode
+from fedh2l.wire import CODEC, codec_of
+from fedh2l.wire.codec import Codec, WireError
+from fedh2l.wire.frame import Session, Unreadable, decode, encode
 
 # Outboxes of the peers hosted here -> their inboxes: for each sender that was expected, his frames
 # that are new here, oldest first.
 # None arrived: an empty sequence. More than one: those of earlier rounds that came late, or were
 # fetched to read the last one.
 Exchange = Callable[[int, Mapping[str, bytes]], Mapping[str, Mapping[str, Sequence[bytes]]]]
+
+
+def to_everyone(t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
+    """The smallest exchange: all peers are in this process, and each hears all others."""
+    return {me: {s: (outbox[s],) for s in sorted(outbox) if s != me} for me in outbox}
 
 
 LAST_ROUND = 2**32 - 1  # that a frame can name
@@ -77,7 +81,7 @@ def run(
     not distributions.
     """
     check_agreement(peers)
-    carry = exchange or InProcess()
+    carry = exchange or to_everyone
     session = Session(
         codec_of(codec) if isinstance(codec, str) else codec, peers[0].seed_set.digest
     )
@@ -94,7 +98,7 @@ def _round(
     barrier: bool,
 ) -> Round:
     said = {p.name: m for p in peers if (m := algorithm.speak(p, t)) is not None}
-    outbox = {p.name: encode(said[p.name], session, p.lines) for p in peers if p.name in said}
+    outbox = {p.name: encode(said[p.name], session, p.wire) for p in peers if p.name in said}
     arrived = exchange(t, outbox)  # also with nothing to say: other processes may be waiting
     heard, missing, refused, conflicts = {}, {}, {}, {}
     for p in peers:
@@ -129,9 +133,9 @@ def _read(
     like = mine if barrier else replace(mine, round=LAST_ROUND)
     for data in frames:
         try:
-            message = decode(data, like, session, sender, peer.lines)
+            message = decode(data, like, session, sender, peer.wire)
         except Unreadable:
-            peer.lines.lost.add(sender)
+            peer.wire.unreadable.add(sender)
             if data is frames[-1]:
                 raise
             continue

@@ -22,7 +22,7 @@ class Posteriors:
     # About other seed examples than the round before: nothing to be told as a change.
     fresh: bool = False
     # Rounds, this one included, that ask about the same view of them; None: all that come.
-    lasts: int | None = None
+    rounds_left: int | None = None
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class SeedSet:
         """
         return t // self.every if self._changes else 0
 
-    def lasts(self, t: int) -> int | None:
+    def rounds_left(self, t: int) -> int | None:
         """In how many rounds, t included, the view of round t is asked about; None: in all that
         come.
         """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedh2l.algorithms.local import labelled_lesson
+from fedh2l.algorithms.baselines import labelled_lesson
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Weighted
 from fedh2l.message import Inbox, Weights

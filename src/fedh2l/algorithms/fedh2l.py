@@ -76,7 +76,9 @@ class FedH2L:
         probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)
         peer.memory["own"] = probs
         batch = self.exchange == "batch"
-        return Posteriors(t, probs, fresh=batch, lasts=None if batch else peer.seed_set.lasts(t))
+        return Posteriors(
+            t, probs, fresh=batch, rounds_left=None if batch else peer.seed_set.rounds_left(t)
+        )
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         own = peer.memory.pop("own", None)

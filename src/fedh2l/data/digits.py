@@ -6,8 +6,9 @@ They come with the package.
 import numpy as np
 from sklearn.datasets import load_digits
 
-from fedh2l.data.federated import Domain, FederatedData, split_seeds
+from fedh2l.data.domains import Domain, FederatedData
 from fedh2l.data.rotate import rotated
+from fedh2l.data.split import split_seeds
 from fedh2l.seedset import SeedSet
 
 

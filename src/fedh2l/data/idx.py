@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fedh2l.error import FedH2LError
-from fedh2l.learners.rows import Rows
+from fedh2l.rows import Rows
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 SHA256 = {

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fedh2l.data.federated import Domain, FederatedData, split_seeds
+from fedh2l.data.domains import Domain, FederatedData
 from fedh2l.data.idx import load_mnist
 from fedh2l.data.rotate import rotated
+from fedh2l.data.split import split_seeds
 from fedh2l.error import FedH2LError
-from fedh2l.learners.rows import Rows
+from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 
 VALIDATION, TEST = 250, 1500  # rows per domain, where the files hold enough

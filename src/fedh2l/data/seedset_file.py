@@ -11,9 +11,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from fedh2l.checkpoint import write
-from fedh2l.data.rows_file import Rows
+from fedh2l.data.own_files import Rows
 from fedh2l.error import FedH2LError
+from fedh2l.record.atomic import write_file
 from fedh2l.seedset import SeedSet
 
 # Of the typical distance of two seed examples: nearer than that, two rows are thought to be one.
@@ -33,7 +33,7 @@ def save_seed_set(seeds: SeedSet, path: Path) -> None:
         "digest": seeds.digest,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, save(arrays, metadata={"fedh2l": json.dumps(about)}))
+    write_file(path, save(arrays, metadata={"fedh2l": json.dumps(about)}))
 
 
 def load_seed_set(path: Path) -> SeedSet:

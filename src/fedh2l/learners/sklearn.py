@@ -11,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
-from fedh2l.learners.rows import Rows, check_classes, checked_rows
+from fedh2l.rows import Rows, check_classes, checked_rows
 
 # A class with less of a row's target is left out of that row: fewer rows to fit, no visible
 # difference.

@@ -13,9 +13,8 @@ from torch.nn.functional import cross_entropy, log_softmax
 
 from fedh2l.distill import reconcile
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Lesson, State
-from fedh2l.learners.rows import Rows, check_classes, checked_rows
-from fedh2l.peer import under
+from fedh2l.learner import Lesson, State, under
+from fedh2l.rows import Rows, check_classes, checked_rows
 
 Batch = tuple[Tensor, Tensor]
 EVALUATION_ROWS = 500  # rows per forward pass where nothing is learnt

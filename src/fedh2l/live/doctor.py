@@ -19,16 +19,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from scipy.optimize import linear_sum_assignment
 
-from fedh2l.codecs import codec_of
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError
-from fedh2l.live.identity import Identity, open_identity
-from fedh2l.live.invite import key_print
-from fedh2l.live.own_model import own_learner
-from fedh2l.live.terms import Member, Terms, open_invite
+from fedh2l.learners.own_file import own_learner
+from fedh2l.live.trust.identity import Identity, open_identity
+from fedh2l.live.trust.invite import key_print
+from fedh2l.live.trust.terms import Member, Terms, open_invite
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
-from fedh2l.wire import Session, encode
+from fedh2l.wire import codec_of
+from fedh2l.wire.frame import Session, encode
 
 PATIENCE = 5.0  # seconds for a connection
 UNTIMELY = (9, 10)  # OpenSSL's numbers for a certificate that is not valid yet, or no longer
@@ -256,7 +256,7 @@ def _dry_round(terms: Terms, name: str, seeds: SeedSet, model: str) -> Iterator[
             learner.learn(None, terms.method.steps)
         message = terms.method.speak(peer, terms.method.warmup)
         assert message is not None
-        data = encode(message, Session(codec_of(terms.codec), seeds.digest), peer.lines)
+        data = encode(message, Session(codec_of(terms.codec), seeds.digest), peer.wire)
     except Exception as error:
         yield Finding(
             "dry round",

@@ -13,23 +13,24 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.error import FedH2LError
-from fedh2l.exchange.zenoh_p2p import ZenohP2P
 from fedh2l.learner import Learner
-from fedh2l.learners.rows import Rows
-from fedh2l.live.identity import Identity
 from fedh2l.live.member_folder import MemberFolder, memory
-from fedh2l.live.newest import Newest
-from fedh2l.live.own_model import accuracy, save_model
-from fedh2l.live.rules import TermsError
-from fedh2l.live.terms import Member, Terms, read_terms
+from fedh2l.live.network.exchange import ZenohP2P
+from fedh2l.live.saved_model import save_model
+from fedh2l.live.trust.identity import Identity
+from fedh2l.live.trust.rules import TermsError
+from fedh2l.live.trust.terms import Member, Terms, read_terms
 from fedh2l.loop import Round, run
 from fedh2l.message import Inbox, Posteriors
+from fedh2l.metrics import accuracy
 from fedh2l.peer import Peer
+from fedh2l.record.sent import Sent
+from fedh2l.record.units import size
+from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
-from fedh2l.sent import Sent
-from fedh2l.table import size
-from fedh2l.wire import KEY_EVERY
+from fedh2l.wire.frame import KEY_EVERY
 
 FIRST_LOOK = 2.0  # seconds in which one who comes for the first time listens how far the others are
 FAREWELL = 10.0  # seconds for which one who finds all rounds finished still answers
@@ -42,7 +43,7 @@ class Measured:
     mean over the rows asked about.
     """
 
-    method: FedH2L | Newest
+    method: FedH2L | WithoutBarrier
     apart: dict[str, float] = field(default_factory=dict[str, float])
 
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
@@ -180,7 +181,7 @@ def _rounds(
         start = min(newest, terms.rounds - 1)
         yield _said(folder, f"the others are at round {newest}: going on from there")
     folder.fresh = False
-    method = Measured(Newest(terms.method) if terms.asynchronous else terms.method)
+    method = Measured(WithoutBarrier(terms.method) if terms.asynchronous else terms.method)
     clock = time.perf_counter()
     for r in run(
         method,
@@ -233,7 +234,9 @@ def _line(
         "refused": dict(r.refused.get(me, {})),
         "apart": dict(method.apart),
         "conflict_rate": r.conflict_rate.get(me),
-        "accuracy": None if validation is None else accuracy(peer.learner, validation),
+        "accuracy": None
+        if validation is None
+        else accuracy(peer.learner.posteriors(validation[0]), validation[1]),
         "wire": {n: [w.sent, w.received] for n, w in exchange.wire_bytes.items()},
         "present": sorted(exchange.present()),
         "memory_bytes": memory(),

@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fedh2l import checkpoint
 from fedh2l.error import FedH2LError
-from fedh2l.live.terms import Terms, read_terms
+from fedh2l.live.trust.terms import Terms, read_terms
 from fedh2l.peer import Peer
-from fedh2l.sent import Sent, append, cut, sizes
+from fedh2l.record import checkpoint
+from fedh2l.record.atomic import write_file
+from fedh2l.record.sent import Sent, append_frames, file_sizes, truncate_to
 
 
 class MemberFolder:
@@ -68,7 +69,7 @@ class MemberFolder:
         return read_terms(data, before), data
 
     def keep(self, invite: bytes) -> None:
-        checkpoint.write(self.path / "invite.json", invite)
+        write_file(self.path / "invite.json", invite)
 
     def restore(self, peer: Peer) -> None:
         """The peer as it was after its last finished round; at the very first start its state is
@@ -94,7 +95,7 @@ class MemberFolder:
         with (self.path / "rounds.jsonl").open("ab") as file:
             # What a killed process wrote after its last checkpoint comes again.
             file.truncate(saved["bytes"])
-        cut(self.path, saved["sent"])
+        truncate_to(self.path, saved["sent"])
 
     def commit(
         self, peer: Peer, done: int, since: dict[str, int], *, finished: bool = False
@@ -108,7 +109,7 @@ class MemberFolder:
             "since": since,
             "finished": finished,
             "bytes": ledger.stat().st_size,
-            "sent": sizes(self.path),
+            "sent": file_sizes(self.path),
         }
         checkpoint.commit(place, done, about)
         self.done, self.since, self.finished = done, since, finished
@@ -119,7 +120,7 @@ class MemberFolder:
         """A line of the ledger, and for `fedh2l audit` what was sent; they count once `commit` has
         named the round.
         """
-        append(self.path, sent, about)
+        append_frames(self.path, sent, about)
         with (self.path / "rounds.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
 

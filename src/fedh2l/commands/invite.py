@@ -1,0 +1,171 @@
+"""`fedh2l invite`: who federates with whom, and on which terms."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, hint, tell
+from fedh2l.data.seedset_file import load_seed_set
+from fedh2l.error import FedH2LError, choose
+from fedh2l.live.trust.identity import open_identity
+from fedh2l.live.trust.invite import (
+    admit,
+    convene,
+    key_print,
+    read_answer,
+    summary,
+    without,
+    write_version,
+)
+from fedh2l.live.trust.terms import open_invite
+from fedh2l.record.atomic import write_file
+from fedh2l.wire import CODEC, CODECS
+
+
+def new(
+    invite: Path,
+    *,
+    name: str,
+    seeds: Path,
+    address: str = "",
+    identity: Path = DEFAULT_IDENTITY,
+    rounds: int = 100,
+    quorum: int = 2,
+    grace: float = 10.0,
+    deadline: float = 600.0,
+    asynchronous: bool = False,
+    codec: str = CODEC,
+    method: Annotated[FedH2L, Parameter(name="*")] = FedH2L(),  # noqa: B008  (frozen)
+    as_json: Json = False,
+) -> None:
+    """Convene a federation: write an invite with yourself as its first member. Send it, and the
+    seed set, to the others.
+
+    Parameters
+    ----------
+    invite
+        The file to write.
+    name
+        Your organisation: letters, digits, '_' or '-'.
+    seeds
+        The seed set (fedh2l seedset build).
+    address
+        host:port at which the others reach you; leave it out behind NAT, where a relay is needed.
+    identity
+        The folder of your keys, made now. It holds the federation's authority too: keep a copy,
+        show it to nobody.
+    rounds
+        Rounds of the federation.
+    quorum
+        Posts, your own among them, with which a round may close.
+    grace
+        Seconds that a round waits for the rest after its quorum.
+    deadline
+        Seconds after which a round closes with what is there.
+    asynchronous
+        No barrier: nobody waits, and each learns from the newest of the others, the less the older
+        it is.
+    codec
+        Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
+    as_json
+        Answer in JSON.
+    """
+    if invite.exists():
+        raise FedH2LError(
+            f"{invite}: exists already; add members to it with fedh2l invite add, or choose "
+            "another name"
+        )
+    choose("codec", codec, CODECS)
+    data = convene(
+        identity,
+        name,
+        address,
+        load_seed_set(seeds),
+        method,
+        codec,
+        rounds=rounds,
+        quorum=quorum,
+        grace=grace,
+        deadline=deadline,
+        asynchronous=asynchronous,
+    )
+    write_file(invite, data)
+    tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
+    hint(
+        f"next: send {invite} and {seeds} to the others; each runs  fedh2l accept {invite} "
+        f"--name THEIRS --seeds {seeds}",
+        as_json,
+    )
+
+
+def add(
+    invite: Path, answers: list[Path], *, identity: Path = DEFAULT_IDENTITY, as_json: Json = False
+) -> None:
+    """Take members or relays in: a new version of the invite, signed by you. Running members take
+    it up between two rounds.
+
+    Compare each key with its owner over the telephone: the certificate says that this name has this
+    key.
+
+    Parameters
+    ----------
+    invite
+        The invite, which is replaced by its next version.
+    answers
+        The files that they sent back.
+    identity
+        The convener's folder of keys.
+    as_json
+        Answer in JSON.
+    """
+    found = [read_answer(a.read_bytes()) for a in answers]
+    me = open_identity(identity)
+    write_version(invite, admit(open_invite(invite), me, found), me)
+    tell(
+        {
+            "added": [{"name": a.name, "key": key_print(a.key)} for a in found],
+            "version": open_invite(invite).version,
+        },
+        as_json,
+    )
+    hint(
+        f"next: send {invite} to every member; each runs  fedh2l doctor {invite}  and  fedh2l "
+        f"join {invite}",
+        as_json,
+    )
+
+
+def remove(
+    invite: Path, name: str, *, identity: Path = DEFAULT_IDENTITY, as_json: Json = False
+) -> None:
+    """Take a member or a relay out: a new version of the invite.
+
+    Parameters
+    ----------
+    invite
+        The invite, which is replaced by its next version.
+    name
+        Who leaves.
+    identity
+        The convener's folder of keys.
+    as_json
+        Answer in JSON.
+    """
+    me = open_identity(identity)
+    write_version(invite, without(open_invite(invite), name), me)
+    tell({"removed": name, "version": open_invite(invite).version}, as_json)
+
+
+def show(invite: Path, *, as_json: Json = False) -> None:
+    """The terms, after the convener's signature was checked.
+
+    Parameters
+    ----------
+    invite
+        An invite.
+    as_json
+        Answer in JSON.
+    """
+    tell(summary(open_invite(invite)), as_json)

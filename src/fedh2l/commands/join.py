@@ -1,0 +1,131 @@
+"""`fedh2l join`, `status` and `leave`: what a member does once it is invited."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+
+from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, tell
+from fedh2l.commands.signals import stop_on_signals
+from fedh2l.data.seedset_file import load_seed_set
+from fedh2l.live.member_folder import MemberFolder, age, is_running, ledger
+from fedh2l.live.trust.terms import open_invite
+from fedh2l.record.atomic import write_file
+
+
+def join(
+    invite: Path,
+    *,
+    model: str,
+    seeds: Path = Path("seeds.safetensors"),
+    identity: Path = DEFAULT_IDENTITY,
+    out: Path | None = None,
+    as_json: Json = False,
+) -> None:
+    """Take part in a federation. The same command goes on after a crash, a kill or Ctrl-C, from the
+    last finished round.
+
+    Parameters
+    ----------
+    invite
+        The invite with you in it. Where the convener replaces the file by a later version, it is
+        taken up between two rounds.
+    model
+        FILE.py:FUNCTION: your function that takes the seed set and gives a Learner. A function
+        `validation()` in the same file that gives (x, y) is used to show your accuracy, to nobody
+        but you.
+    seeds
+        The seed set that came with the invite.
+    identity
+        The folder of your keys.
+    out
+        The folder of your part; by default live/NAME-FEDERATION.
+    as_json
+        A line of JSON per round.
+    """
+    from fedh2l.commands.screen import Screen
+    from fedh2l.learners.own_file import own_learner
+    from fedh2l.live.join import join as joined
+    from fedh2l.live.trust.identity import open_identity
+
+    stop_on_signals()
+    me, terms, seed_set = open_identity(identity), open_invite(invite), load_seed_set(seeds)
+    learner, validation = own_learner(model, seed_set)
+    path = out or Path("live") / f"{me.name}-{terms.federation}"
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(1)  # the same sums in the same order, whatever the machine
+    with MemberFolder(path) as folder:
+        (path / "leave").unlink(missing_ok=True)
+        try:
+            with Screen(me.name, terms.rounds, Console(stderr=as_json)) as screen:
+                for news in joined(invite, me, seed_set, learner, folder, validation):
+                    if as_json and news.line is not None:
+                        print(json.dumps(news.line), flush=True)
+                    else:
+                        screen.show(news)
+        except KeyboardInterrupt:
+            print(
+                f"\nstopped after {folder.done} finished rounds; the same command goes on from "
+                "there",
+                file=sys.stderr,
+            )
+            sys.exit(130)
+    if not as_json:
+        print(f"everything lies in {path}")
+
+
+def status(folder: Path, *, as_json: Json = False) -> None:
+    """How far a member is, whom it hears, and what it should know.
+
+    Parameters
+    ----------
+    folder
+        The --out of fedh2l join.
+    as_json
+        Answer in JSON.
+    """
+    lines, terms = ledger(folder), open_invite(folder / "invite.json")
+    last = lines[-1] if lines else {}
+    finished = last.get("round", -1) + 1 >= terms.rounds
+    told = {
+        "state": "running" if is_running(folder) else "finished" if finished else "stopped",
+        "rounds": f"{last.get('round', -1) + 1} of {terms.rounds}",
+        "last round finished": f"{age(folder):.0f} s ago",
+        "invite version": terms.version,
+        "heard in the last round": list(last.get("heard", {})),
+        "missing in the last round": last.get("missing", []),
+        "missed so far": Counter(n for line in lines for n in line["missing"]) or "nobody",
+        "refused so far": Counter(n for line in lines for n in line["refused"]) or "nobody",
+        "accuracy": last.get("accuracy"),
+        "payload bytes said": sum(x["payload_bytes"] for x in lines),
+        "log": str(folder / "log.txt"),
+    }
+    tell(told, as_json)
+
+
+def leave(folder: Path, *, as_json: Json = False) -> None:
+    """End taking part after the present round; the model is saved. Ask the convener to take you
+    out: fedh2l invite remove.
+
+    Parameters
+    ----------
+    folder
+        The --out of fedh2l join.
+    as_json
+        Answer in JSON.
+    """
+    ledger(folder)
+    running = is_running(folder)
+    if running:
+        write_file(folder / "leave", b"")
+    tell(
+        {
+            "leaving": running,
+            "why": "after the present round" if running else "it is not running: nothing to end",
+        },
+        as_json,
+    )

@@ -1,0 +1,51 @@
+"""`fedh2l relay`: carry posts between members behind NAT."""
+
+import json
+import sys
+from pathlib import Path
+
+from fedh2l.commands.answer import DEFAULT_IDENTITY, Json
+from fedh2l.commands.signals import stop_on_signals
+from fedh2l.live.trust.terms import open_invite
+
+
+def relay(
+    invite: Path,
+    *,
+    listen: str = "",
+    identity: Path = DEFAULT_IDENTITY,
+    out: Path = Path("relay"),
+    as_json: Json = False,
+) -> None:
+    """Carry posts between members behind NAT. A relay sees sizes and times, and can forge nothing.
+    Ends with Ctrl-C.
+
+    Parameters
+    ----------
+    invite
+        The invite with this relay in it (fedh2l accept --relay, fedh2l invite add).
+    listen
+        host:port to listen at, where it is not the address in the invite: behind a forwarded port,
+        or 0.0.0.0:7447.
+    identity
+        The folder of the relay's keys.
+    out
+        A folder for its certificate.
+    as_json
+        A line of JSON whenever the members connected change.
+    """
+    from fedh2l.live.network.relay import relay as carry
+    from fedh2l.live.trust.identity import open_identity
+
+    stop_on_signals()
+    try:
+        for names in carry(open_invite(invite), open_identity(identity), out, listen):
+            print(
+                json.dumps(sorted(names))
+                if as_json
+                else f"connected: {', '.join(sorted(names)) or 'nobody'}",
+                flush=True,
+            )
+    except KeyboardInterrupt:
+        print("\nrelay stopped", file=sys.stderr)
+        sys.exit(130)

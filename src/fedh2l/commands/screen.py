@@ -1,0 +1,103 @@
+"""What a member sees while it takes part: a table that moves, or a plain line per round where there
+is no terminal.
+"""
+
+from collections import Counter
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fedh2l.live.join import News
+from fedh2l.record.units import percent, size
+
+
+class Screen:
+    """Opened by `with`; `show` takes what `join` yields."""
+
+    def __init__(self, me: str, rounds: int, console: Console) -> None:
+        self.me, self.rounds, self.console = me, rounds, console
+        self.line: dict[str, Any] = {}
+        self.missing, self.refused, self.heard = Counter[str](), Counter[str](), dict[str, int]()
+        self.present: frozenset[str] = frozenset()
+        self.told: list[str] = []
+        self.live = (
+            Live(self._table(), console=console, refresh_per_second=4)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> "Screen":
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.live:
+            self.live.stop()
+
+    def show(self, news: News) -> None:
+        if news.text:
+            self.told = [*self.told[-3:], news.text]
+        if news.line is not None:
+            self._count(news.line)
+            self.present = news.present
+        if self.live:
+            self.live.update(self._table())
+            return
+        if news.text:
+            self.console.print(news.text, highlight=False, soft_wrap=True)
+        if news.line is not None:
+            self.console.print(one_line(news.line, self.rounds), highlight=False, soft_wrap=True)
+
+    def _count(self, line: dict[str, Any]) -> None:
+        self.line = line
+        self.missing.update(line["missing"])
+        self.refused.update(list(line["refused"]))  # a mapping would be taken for counts
+        self.heard |= dict.fromkeys(line["heard"], line["round"])
+
+    def _table(self) -> RenderableType:
+        table = Table(
+            title=f"{self.me}: round {self.line.get('round', '·')} of {self.rounds}",
+            title_justify="left",
+        )
+        for heading in (
+            "member",
+            "here now",
+            "last heard",
+            "missing",
+            "refused",
+            "apart from me",
+            "received",
+        ):
+            table.add_column(heading, justify="left" if heading == "member" else "right")
+        for name, (_, received) in self.line.get("wire", {}).items():
+            apart = self.line["apart"].get(name)
+            table.add_row(
+                name,
+                "yes" if name in self.present else "no",
+                str(self.heard.get(name, "·")),
+                str(self.missing[name]),
+                str(self.refused[name]),
+                "·" if apart is None else f"{apart:.3f}",
+                size(received),
+            )
+        accuracy = self.line.get("accuracy")
+        mine = f"my accuracy {percent(accuracy)} %\n" if accuracy is not None else ""
+        return Group(table, Text(mine + "\n".join(self.told), "dim"))
+
+
+def one_line(line: dict[str, Any], rounds: int) -> str:
+    told = [f"round {line['round']}/{rounds}", f"heard {', '.join(line['heard']) or 'nobody'}"]
+    told += [f"missing {', '.join(line['missing'])}"] if line["missing"] else []
+    told += [f"refused {', '.join(line['refused'])}"] if line["refused"] else []
+    told += [f"accuracy {percent(line['accuracy'])} %"] if line["accuracy"] is not None else []
+    return "  ".join([*told, f"{line['payload_bytes']} B said", f"{line['seconds']:.1f} s"])

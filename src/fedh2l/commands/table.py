@@ -1,0 +1,153 @@
+"""Tables for the terminal: one that moves while peers learn, one that stands when they are done."""
+
+import time
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from fedh2l.record.units import percent, size
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.simulate import Evaluation, Start, rows_of
+
+
+class Display:
+    """The live table; where there is no terminal, a plain line per evaluation."""
+
+    def __init__(self, config: Experiment, console: Console) -> None:
+        self.config, self.console = config, console
+        self.rows = [r.algorithm for r in rows_of(config)]
+        self.latest: dict[str, Evaluation] = {}
+        self.row = self.rows[0]
+        self.clock = time.perf_counter()
+        self.live = (
+            Live(self._table(), console=console, refresh_per_second=4, transient=True)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> "Display":
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.live:
+            self.live.stop()
+
+    def show(self, event: Start | Evaluation) -> None:
+        self.row = event.row
+        if isinstance(event, Evaluation):
+            self.latest[event.row] = event
+        if self.live:
+            self.live.update(self._table())
+        else:
+            self.console.print(self._line(event), highlight=False)
+
+    def _line(self, event: Start | Evaluation) -> str:
+        if isinstance(event, Start):
+            return f"{event.row}: {self.config.rounds} rounds"
+        both = [
+            [p.validation[k] for p in event.peers.values() if p.validation]
+            for k in ("own_accuracy", "all_domain_accuracy")
+        ]
+        own, everywhere = (percent(sum(v) / len(v)) if v else "·" for v in both)
+        return (
+            f"  {event.row} {event.done}/{self.config.rounds}  own {own}  all domains "
+            f"{everywhere}  (validation, mean over peers)"
+        )
+
+    def _table(self) -> RenderableType:
+        main, alone = self.latest.get(self.config.algorithm), self.latest.get("alone")
+        table = Table(
+            title=f"{self.config.algorithm} on {self.config.data}, seed {self.config.seed}: "
+            "validation accuracy, %",
+            title_justify="left",
+        )
+        for heading in ("peer", "model"):
+            table.add_column(heading)
+        for heading in ("own: alone → now", "all domains: alone → now", "sent"):
+            table.add_column(heading, justify="right")
+        for name, model in zip(self.config.names, self.config.models, strict=True):
+            cells = [
+                f"{_of(alone, name, k)} → {_of(main, name, k)}"
+                for k in ("own_accuracy", "all_domain_accuracy")
+            ]
+            table.add_row(
+                name, model, *cells, size(main.peers[name].payload_bytes_sent) if main else "·"
+            )
+        return Group(table, self._progress())
+
+    def _progress(self) -> Text:
+        text = Text()
+        for row in self.rows:
+            done = self.latest[row].done if row in self.latest else 0
+            style = "bold" if row == self.row else "dim"
+            text.append(f"{row} {done}/{self.config.rounds}   ", style)
+        return text.append(f"{time.perf_counter() - self.clock:.0f} s", "dim")
+
+
+def _of(event: Evaluation | None, name: str, key: str) -> str:
+    scores = None if event is None else event.peers[name].validation
+    return percent(None if scores is None else scores[key])  # type: ignore[literal-required]
+
+
+def final_table(summary: dict[str, Any]) -> RenderableType:
+    """What each row reaches on the test sets, the peers of the main row, and what the exchange is
+    worth.
+    """
+    table = Table(
+        title=f"test accuracy, %: {summary['data']}, seed {summary['seed']}", title_justify="left"
+    )
+    table.add_column("")
+    for heading in ("own", "all domains", "worst domain", "sent"):
+        table.add_column(heading, justify="right")
+    keys = ("own_accuracy", "all_domain_accuracy", "worst_domain_accuracy")
+    for name, peer in summary["peers"].items():
+        table.add_row(
+            f"{name} ({peer['model']})",
+            *(percent(peer[k]) for k in keys),
+            size(peer["payload_bytes_sent"]),
+        )
+    table.add_section()
+    sent = sum(p["payload_bytes_sent"] for p in summary["peers"].values()) / len(summary["peers"])
+    table.add_row(
+        f"{summary['algorithm']}, mean",
+        *(percent(summary["mean"][k]) for k in keys),
+        size(sent),
+        style="bold",
+    )
+    for row, mean in summary["references"].items():
+        moved = "all data" if row == "pooled" else size(0)
+        table.add_row(f"{row}, mean", *(percent(mean[k]) for k in keys), moved, style="dim")
+    return Group(table, Text(worth(summary)), Text(traffic(summary), "dim"))
+
+
+def worth(summary: dict[str, Any]) -> str:
+    """One sentence: what the exchange added to the best that needs none."""
+    mean, references = summary["mean"]["all_domain_accuracy"], summary["references"]
+    against = next((r for r in ("seed-only", "alone") if r in references), None)
+    if against is None or summary["algorithm"] == against:
+        return "with --references the table tells what the exchange is worth"
+    gain = 100 * (mean - references[against]["all_domain_accuracy"])
+    missing = f"; {summary['missing']} messages were missing" if summary["missing"] else ""
+    labels = "labelled" if summary["seed_set"]["labelled"] else "unlabelled"
+    return (
+        f"the exchange is worth {gain:+.1f} points on all domains against {against}, with "
+        f"{labels} seeds{missing}"
+    )
+
+
+def traffic(summary: dict[str, Any]) -> str:
+    """One sentence: what a peer sent, and what it would have sent of weights."""
+    peers = list(summary["peers"].values())
+    sent, wire = (
+        sum(p[k] for p in peers) / len(peers) for k in ("payload_bytes_sent", "wire_bytes_sent")
+    )
+    weights = [p["weights_bytes"] for p in peers if p["weights_bytes"] is not None]
+    instead = (
+        f"; weights would have been {size(sum(weights) / len(weights))}" if weights and sent else ""
+    )
+    return f"sent per peer: {size(sent)}, about {size(wire)} with TLS and TCP{instead}"

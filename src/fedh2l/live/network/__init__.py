@@ -1,0 +1,1 @@
+"""How posts travel: links, announcements, questions and answers."""

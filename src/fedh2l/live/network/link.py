@@ -1,0 +1,171 @@
+"""How a member's session is set up: mutual TLS with the convener's authority, and access control
+that allows only what the terms say.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import zenoh
+
+from fedh2l.error import FedH2LError
+from fedh2l.live.trust.identity import Identity
+from fedh2l.live.trust.terms import Member, Terms
+from fedh2l.record.atomic import write_file
+
+LARGEST_MESSAGE = 8 << 20  # bytes; a larger one is dropped before it is put together
+LEASE = 3000  # milliseconds after which a link that says nothing is given up
+# Milliseconds for which one without an address tries its relays before it tries again.
+ATTEMPT = 2000
+# Closing a dead link blocks one for 10 s (SO_LINGER); others must go on.
+THREADS = "(rx: (worker_threads: 8), tx: (worker_threads: 4))"
+OWN = ["put", "delete", "reply", "liveliness_token", "declare_queryable"]
+READ = ["declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query"]
+
+
+def root(terms: Terms) -> str:
+    """Above all keys of this federation; below it, each member writes under its own name only."""
+    return f"fedh2l/{terms.federation}"
+
+
+def open_link(terms: Terms, identity: Identity, folder: Path) -> zenoh.Session:
+    """The session of a member: one with an address listens and connects to all others, one without
+    is a client of the relays.
+    """
+    me = terms.member(identity.name)
+    others = [m.address for m in (*terms.members, *terms.relays) if m.address and m.name != me.name]
+    if not me.address:
+        others = [r.address for r in terms.relays]
+        if not others:
+            raise FedH2LError(
+                f"{me.name}: no address and no relay in the invite; ask the convener for one of "
+                "them"
+            )
+    return _open(
+        terms, me, "peer" if me.address else "client", me.address, others, identity, folder
+    )
+
+
+def open_relay(
+    terms: Terms, name: str, listen: str, identity: Identity, folder: Path
+) -> zenoh.Session:
+    """The session of a relay: it carries what others say and can say nothing in their names."""
+    for relay in terms.relays:
+        if relay.name == name:
+            others = [r.address for r in terms.relays if r.name < name]
+            return _open(terms, relay, "router", listen, others, identity, folder)
+    raise FedH2LError(
+        f"{name}: not a relay of this invite; its relays are "
+        f"{', '.join(r.name for r in terms.relays) or 'none'}"
+    )
+
+
+def _open(
+    terms: Terms,
+    me: Member,
+    mode: str,
+    listen: str,
+    others: list[str],
+    identity: Identity,
+    folder: Path,
+) -> zenoh.Session:
+    os.environ.setdefault("ZENOH_RUNTIME", THREADS)
+    zenoh.init_log_from_env_or("off")  # it writes to the user's screen
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / "authority.pem", terms.authority.encode())
+    write_file(folder / "link.pem", me.certificate.encode())
+    files = {"root_ca_certificate": folder / "authority.pem"}
+    for side in ("listen", "connect"):
+        files |= {
+            f"{side}_certificate": folder / "link.pem",
+            f"{side}_private_key": identity.link_key,
+        }
+    config = configuration(
+        mode, listen, others, {k: str(v.resolve()) for k, v in files.items()}, access(terms)
+    )
+    while True:
+        try:
+            return zenoh.open(zenoh.Config.from_json5(json.dumps(config)))
+        except zenoh.ZError as error:
+            if mode == "client" and "Unable to connect" in str(error):
+                continue  # no relay is up yet. Between two attempts Ctrl-C is heard
+            at = listen or "its relays"
+            raise FedH2LError(
+                f"{me.name}: cannot open its links at {at} ({_plain(error)}); run fedh2l doctor"
+            ) from error
+
+
+def configuration(
+    mode: str, listen: str, others: list[str], files: dict[str, str], allowed: dict[str, Any]
+) -> dict[str, Any]:
+    """Zenoh's configuration; tests alone call it with files or rules that are not the terms'."""
+    patience = ATTEMPT if mode == "client" else -1
+    retry = {"period_init_ms": 500, "period_max_ms": 2000, "period_increase_factor": 1.5}
+    return {
+        "mode": mode,
+        "listen": {"endpoints": [f"tls/{listen}"] if listen else []},
+        "connect": {
+            "endpoints": [f"tls/{a}" for a in others],
+            "exit_on_failure": False,
+            "timeout_ms": patience,
+            "retry": retry,
+        },
+        "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": True}},
+        "transport": {
+            "shared_memory": {"enabled": False},
+            "link": {
+                "protocols": ["tls"],
+                "rx": {"max_message_size": LARGEST_MESSAGE},
+                "tx": {
+                    "lease": LEASE,
+                    "queue": {"congestion_control": {"block": {"wait_before_close": 500_000}}},
+                },
+                "tls": files
+                | {
+                    "enable_mtls": True,
+                    "verify_name_on_connect": True,
+                    "close_link_on_expiration": True,
+                },
+            },
+        },
+        "access_control": allowed,
+    }
+
+
+def access(terms: Terms) -> dict[str, Any]:
+    """Nothing is allowed but: each member writes under its name and reads all; a relay hands on:
+    behind it signatures count.
+    """
+    all_keys = [f"{root(terms)}/**"]
+    rules = [_rule("read", "ingress", READ, all_keys), _rule("out", "egress", OWN + READ, all_keys)]
+    rules += [_rule("carry", "ingress", OWN, all_keys)] if terms.relays else []
+    subjects, policies = [], []
+    for m in terms.members:
+        rules.append(_rule(f"own-{m.name}", "ingress", OWN, [f"{root(terms)}/{m.name}/**"]))
+    for m, own in [(m, f"own-{m.name}") for m in terms.members] + [
+        (r, "carry") for r in terms.relays
+    ]:
+        subjects.append({"id": m.name, "cert_common_names": [m.name]})
+        policies.append({"id": m.name, "rules": [own, "read", "out"], "subjects": [m.name]})
+    return {
+        "enabled": True,
+        "default_permission": "deny",
+        "rules": rules,
+        "subjects": subjects,
+        "policies": policies,
+    }
+
+
+def _rule(name: str, flow: str, messages: list[str], keys: list[str]) -> dict[str, Any]:
+    return {
+        "id": name,
+        "permission": "allow",
+        "flows": [flow],
+        "messages": messages,
+        "key_exprs": keys,
+    }
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

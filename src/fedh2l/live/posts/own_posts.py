@@ -1,0 +1,64 @@
+"""A member's own posts, on its disk before anybody hears them: after a kill the same is said again,
+never something else.
+"""
+
+from pathlib import Path
+
+from fedh2l.live.posts.post import Post, PostError, next_epoch, open_post, seal
+from fedh2l.live.posts.register import KEPT, LARGEST
+from fedh2l.live.trust.identity import Identity
+from fedh2l.record.atomic import sync_folder, write_file
+
+
+class OwnPosts:
+    """The posts in `folder/posts`, one file for each round, the last ones."""
+
+    def __init__(self, folder: Path, federation: str, identity: Identity) -> None:
+        self.place, self.federation, self.identity = folder / "posts", federation, identity
+        self.place.mkdir(parents=True, exist_ok=True)
+        self.epoch, self.seq = next_epoch(folder / "epoch"), 0
+        self.saved: dict[int, Post] = {}  # by round, in rising order
+        for path in sorted(self.place.glob("*.post")):
+            post = self._read(path)
+            self.saved[post.round] = post
+
+    def _read(self, path: Path) -> Post:
+        try:
+            return open_post(
+                path.read_bytes(),
+                self.federation,
+                self.identity.name,
+                self.identity.public,
+                LARGEST,
+            )
+        except PostError as error:
+            raise PostError(
+                f"{path}: not a post of this member ({error}); the folder belongs to another "
+                "federation or identity"
+            ) from error
+
+    def say(self, t: int, payload: bytes) -> Post:
+        """The sealed post of round t.
+
+        What was saved for this round before is said again in a new envelope; `payload` is not.
+        """
+        if t in self.saved:
+            payload = self.saved[t].payload
+        post = seal(
+            self.identity.sign,
+            self.federation,
+            self.identity.name,
+            self.epoch,
+            self.seq,
+            t,
+            payload,
+        )
+        self.seq += 1
+        write_file(self.place / f"{t:08d}.post", post.data)
+        sync_folder(self.place)
+        self.saved[t] = post
+        while len(self.saved) > KEPT:
+            old = next(iter(self.saved))
+            del self.saved[old]
+            (self.place / f"{old:08d}.post").unlink(missing_ok=True)
+        return post

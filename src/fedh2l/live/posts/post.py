@@ -1,0 +1,108 @@
+"""The envelope of one frame: who says it, in which federation, in which round, newer than what;
+signed by its author.
+
+Bytes, integers little-endian: magic `HP`, version 1, 0, federation (8), epoch (8), seq (8), round
+(4), SHA-256 of the payload (32), Ed25519 signature (64), payload. What is signed is `fedh2l post
+1`, 0, the author's name, 0, and the envelope up to the signature. The name is not
+sent: who reads knows whose post was asked for, and under any other name the signature does not
+hold.
+"""
+
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from fedh2l.live.trust.identity import verify
+from fedh2l.record.atomic import sync_folder, write_file
+from fedh2l.wire.codec import WireError
+
+HEAD = struct.Struct("<2sBB8sQQI32s")
+SIGNATURE = 64
+ENVELOPE = HEAD.size + SIGNATURE
+MAGIC, VERSION = b"HP", 1
+
+
+class PostError(WireError):
+    """A post that is not believed."""
+
+
+@dataclass(frozen=True)
+class Post:
+    """A post that was verified. `data` is all of it, as it came, to hand on."""
+
+    author: str
+    epoch: int
+    seq: int
+    round: int
+    payload: bytes = field(repr=False)
+    data: bytes = field(repr=False)
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Of two posts of an author the one with the greater is the newer."""
+        return self.epoch, self.seq
+
+
+def seal(
+    sign: Callable[[bytes], bytes],
+    federation: str,
+    author: str,
+    epoch: int,
+    seq: int,
+    t: int,
+    payload: bytes,
+) -> Post:
+    """The post that says `payload` in round t. `federation`: its id, 16 hexadecimal digits."""
+    head = HEAD.pack(
+        MAGIC, VERSION, 0, bytes.fromhex(federation), epoch, seq, t, sha256(payload).digest()
+    )
+    return Post(author, epoch, seq, t, payload, head + sign(_signed(author, head)) + payload)
+
+
+def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -> Post:
+    """The post of this author in these bytes; `limit`: bytes of the largest payload.
+
+    Raises PostError, before anything is made of them.
+    """
+    if not ENVELOPE <= len(data) <= ENVELOPE + limit:
+        raise PostError(
+            f"{author}: a post of {len(data)} bytes, expected {ENVELOPE} to {ENVELOPE + limit}"
+        )
+    magic, version, zero, theirs, epoch, seq, t, digest = HEAD.unpack_from(data)
+    if magic != MAGIC or version != VERSION or zero:
+        raise PostError(
+            f"{author}: not a post of version {VERSION}; all members must run the same release"
+        )
+    if theirs.hex() != federation:
+        raise PostError(f"{author}: a post of federation {theirs.hex()}, this is {federation}")
+    if not verify(key, data[HEAD.size : ENVELOPE], _signed(author, data[: HEAD.size])):
+        raise PostError(f"{author}: not signed by this member; whoever sent it is somebody else")
+    if sha256(data[ENVELOPE:]).digest() != digest:
+        raise PostError(
+            f"{author}: its payload is not the one that was signed; damaged or changed on its way"
+        )
+    return Post(author, epoch, seq, t, data[ENVELOPE:], data)
+
+
+def next_epoch(path: Path) -> int:
+    """The epoch of a session that starts now, written to disk before it is used: later than any
+    before, also if the clock was set back.
+    """
+    try:
+        before = int(path.read_text())
+    except FileNotFoundError:
+        before = 0
+    except ValueError as error:
+        raise PostError(f"{path}: damaged ({error}); write 0 into it") from error
+    epoch = max(before + 1, time.time_ns())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, f"{epoch}\n".encode())
+    sync_folder(path.parent)
+    return epoch
+
+
+def _signed(author: str, head: bytes) -> bytes:
+    return b"fedh2l post 1\0" + author.encode() + b"\0" + head

@@ -1,0 +1,31 @@
+"""The trained model, as it is left in the member's folder."""
+
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save
+
+from fedh2l.learner import Learner, under
+from fedh2l.record.atomic import write_file
+from fedh2l.seedset import SeedSet
+
+
+def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
+    """The trained model: safetensors for torch, skops for scikit-learn, and the learner's whole
+    state for anything else.
+    """
+    state, estimator = learner.state_dict(), getattr(learner, "estimator", None)
+    if estimator is not None:  # an unfitted forest has no length, so no truth
+        learner.posteriors(seeds.x[:1])  # it is refitted when it is asked
+        try:
+            from skops.io import dumps  # type: ignore[import-not-found]
+        except ImportError:
+            pass
+        else:
+            write_file(folder / "model.skops", dumps(estimator))
+            return folder / "model.skops"
+    arrays = under(state, "model.") or state
+    write_file(
+        folder / "model.safetensors", save({k: np.asarray(v, order="C") for k, v in arrays.items()})
+    )
+    return folder / "model.safetensors"

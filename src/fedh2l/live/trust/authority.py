@@ -1,0 +1,153 @@
+"""The convener's certificate authority: it certifies which link key belongs to which name, and
+nothing else.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from fedh2l.error import FedH2LError
+from fedh2l.live.trust.identity import at_hosts, ec_key_pem, subject
+from fedh2l.peer import NAME
+from fedh2l.record.atomic import write_secret_file
+
+YEARS = 10  # the authority's own certificate
+# Certificates are valid from an hour ago: members' clocks differ.
+SKEW = datetime.timedelta(hours=1)
+LARGEST = 20_000  # bytes of a request
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The authority whose key lies in `folder`.
+
+    Losing it ends the federation's growth, not its running.
+    """
+
+    folder: Path
+    key: ec.EllipticCurvePrivateKey
+    certificate: str  # PEM
+
+    def issue(self, request: str, name: str, hosts: Sequence[str], days: int) -> str:
+        """A PEM certificate, for links in both directions, of the key in a request that its owner
+        made for this name.
+        """
+        if not NAME.fullmatch(name):
+            raise FedH2LError(
+                f"name {name!r}: expected 1 to 64 letters, digits, _ or -; ask the member to "
+                "choose such a name"
+            )
+        asked = _read(request, name)
+        now = datetime.datetime.now(datetime.UTC)
+        own = x509.load_pem_x509_certificate(self.certificate.encode())
+        builder = _builder(
+            asked.public_key(), name, own.subject, now - SKEW, now + datetime.timedelta(days=days)
+        )
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )
+        both = x509.ExtendedKeyUsage(
+            [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        )
+        builder = builder.add_extension(both, critical=False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
+            critical=False,
+        )
+        if hosts:
+            builder = builder.add_extension(at_hosts(hosts), critical=False)
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def make_authority(folder: Path) -> Authority:
+    """The authority of this folder, made now if there is none yet."""
+    path = folder / "authority.pem"
+    if path.is_file():
+        key = load_pem_private_key((folder / "authority.key").read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise FedH2LError(
+                f"{folder / 'authority.key'}: not an elliptic-curve key; restore it from a copy"
+            )
+        return Authority(folder, key, path.read_text())
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key, name = ec.generate_private_key(ec.SECP256R1()), subject("fedh2l authority")
+    now = datetime.datetime.now(datetime.UTC)
+    builder = _builder(
+        key.public_key(),
+        "fedh2l authority",
+        name,
+        now - SKEW,
+        now + datetime.timedelta(days=365 * YEARS),
+    )
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_may_sign(), critical=True)
+    builder = builder.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+    )
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    write_secret_file(folder / "authority.key", ec_key_pem(key))
+    path.write_text(certificate)
+    return Authority(folder, key, certificate)
+
+
+def _read(request: str, name: str) -> x509.CertificateSigningRequest:
+    if len(request) > LARGEST:
+        raise FedH2LError(
+            f"{name}: a request of {len(request)} characters, expected at most {LARGEST}; ask "
+            "for a new answer"
+        )
+    try:
+        asked = x509.load_pem_x509_csr(request.encode())
+    except ValueError as error:
+        raise FedH2LError(
+            f"{name}: its request cannot be read ({error}); ask for a new answer"
+        ) from error
+    if not asked.is_signature_valid:
+        raise FedH2LError(
+            f"{name}: its request is not signed by the key in it; ask for a new answer"
+        )
+    if asked.subject != subject(name):
+        raise FedH2LError(
+            f"{name}: its request is for {asked.subject.rfc4514_string()}, expected CN={name}; "
+            "ask for a new answer"
+        )
+    if not isinstance(asked.public_key(), ec.EllipticCurvePublicKey):
+        raise FedH2LError(
+            f"{name}: its request has another kind of key than elliptic-curve; ask for a new answer"
+        )
+    return asked
+
+
+def _builder(
+    public: object, name: str, issuer: x509.Name, start: datetime.datetime, end: datetime.datetime
+) -> x509.CertificateBuilder:
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    builder = (
+        x509.CertificateBuilder().subject_name(subject(name)).issuer_name(issuer).public_key(public)
+    )
+    return (
+        builder.serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+    )
+
+
+def _may_sign() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

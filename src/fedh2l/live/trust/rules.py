@@ -1,0 +1,146 @@
+"""What may stand in a file from a stranger: an invite's terms and an answer, entry by entry."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.error import FedH2LError
+from fedh2l.peer import NAME
+from fedh2l.wire import CODECS
+
+MOST = 1_000_000  # bytes of an invite
+HEX = re.compile(r"[0-9a-f]+")
+ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,253}:[0-9]{1,5}|\[[0-9a-fA-F:]{2,45}\]:[0-9]{1,5}")
+
+
+class TermsError(FedH2LError):
+    """An invite that is not believed. Nothing of it was used."""
+
+
+def parsed(data: bytes, keys: set[str], what: str) -> dict[str, Any]:
+    """A JSON object with exactly these keys, from a stranger."""
+    check(len(data) <= MOST, f"{len(data)} bytes, more than the {MOST} of any {what}")
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise TermsError(f"not an {what}: no JSON in it ({str(error)[:80]})") from error
+    check(
+        isinstance(told, dict) and set(told) == keys,
+        f"not an {what}: expected the entries {', '.join(sorted(keys))}",
+    )
+    return told
+
+
+def check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise TermsError(otherwise)
+
+
+def _integer(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda v: type(v) is int and low <= v <= high
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda v: type(v) in (int, float) and low <= v <= high  # no NaN passes
+
+
+def _hex(digits: int) -> Callable[[Any], bool]:
+    return lambda v: isinstance(v, str) and len(v) == digits and bool(HEX.fullmatch(v))
+
+
+def _pem(v: Any) -> bool:
+    return (
+        isinstance(v, str)
+        and len(v) <= 8000
+        and v.startswith("-----BEGIN CERTIFICATE-----")
+        and v.isascii()
+    )
+
+
+def is_name(v: Any) -> bool:
+    return isinstance(v, str) and bool(NAME.fullmatch(v))
+
+
+def is_address(v: Any) -> bool:
+    return isinstance(v, str) and (
+        v == "" or (bool(ADDRESS.fullmatch(v)) and 0 < int(v.rpartition(":")[2]) < 65536)
+    )
+
+
+def _text(v: Any) -> bool:
+    # A class name: shown on a terminal.
+    return isinstance(v, str) and 0 < len(v) <= 200 and v.isprintable()
+
+
+def _parameters(v: Any) -> bool:
+    if not isinstance(v, dict):
+        return False
+    known = {f.name: type(f.default) for f in fields(FedH2L)}
+    return all(
+        k in known
+        and (type(x) is known[k] or (known[k] is float and type(x) is int))
+        and _sane(k, x)
+        for k, x in v.items()
+    )
+
+
+def _sane(name: str, value: Any) -> bool:
+    words = {
+        "exchange": {"set", "batch"},
+        "conflict": {"none", "private", "seed", "both"},
+        "teachers": {"uniform", "owner", "label"},
+    }
+    if name in words:
+        return value in words[name]
+    return (
+        isinstance(value, bool)
+        or (0 if name in ("weight", "warmup") else 1e-6) <= value <= 1_000_000
+    )
+
+
+RULES: dict[str, Callable[[Any], bool]] = {
+    "federation": _hex(16),
+    "version": _integer(1, 1_000_000),
+    "convener": _hex(64),
+    "seed_set": _hex(64),
+    "classes": lambda v: (
+        isinstance(v, list)
+        and 2 <= len(v) <= 10_000
+        and all(map(_text, v))
+        and len(set(v)) == len(v)
+    ),
+    "algorithm": lambda v: v == "fedh2l",
+    "parameters": _parameters,
+    "codec": lambda v: isinstance(v, str) and v in CODECS,
+    "rounds": _integer(1, 1_000_000),
+    "quorum": _integer(1, 1000),
+    "grace": _number(0.0, 86_400.0),
+    "deadline": _number(0.001, 604_800.0),
+    "asynchronous": lambda v: isinstance(v, bool),
+    "members": lambda v: isinstance(v, list) and 0 < len(v) <= 1000,
+    "relays": lambda v: isinstance(v, list) and len(v) <= 32,
+    "authority": _pem,
+}
+MEMBER: dict[str, Callable[[Any], bool]] = {
+    "name": is_name,
+    "key": _hex(64),
+    "address": is_address,
+    "certificate": _pem,
+}
+RELAY = MEMBER | {"key": lambda v: v == "", "address": lambda v: is_address(v) and v != ""}
+
+
+def obeys(told: Any, rules: dict[str, Callable[[Any], bool]], what: str) -> None:
+    """Every rule holds, and nothing else is told."""
+    check(
+        isinstance(told, dict) and set(told) == set(rules),
+        f"{what}: expected the entries {', '.join(sorted(rules))}",
+    )
+    for key, rule in rules.items():
+        check(
+            rule(told[key]),
+            f"{what}: {key} is {json.dumps(told[key])[:60]}, which is not allowed there",
+        )

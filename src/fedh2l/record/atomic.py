@@ -1,0 +1,31 @@
+"""Files that are whole or absent, whatever happens while they are written."""
+
+import os
+from pathlib import Path
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """All of it or nothing: written beside, flushed to disk, then renamed."""
+    beside = path.with_name(path.name + ".partial")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def write_secret_file(path: Path, data: bytes) -> None:
+    """A file that nobody else could read at any moment of its life."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """fsync the folder, so that a new file's name survives a crash."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)

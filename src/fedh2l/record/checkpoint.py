@@ -1,0 +1,68 @@
+"""Checkpoints: a safetensors file per peer and a JSON file that names the last complete set.
+
+Nothing is ever unpickled.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from fedh2l.error import FedH2LError
+from fedh2l.peer import Peer
+from fedh2l.record.atomic import write_file
+
+
+def save_peers(folder: Path, done: int, peers: Sequence[Peer]) -> None:
+    """The peers' states after `done` rounds. They count once `commit` has named them."""
+    place = folder / f"{done:06d}"
+    place.mkdir(parents=True, exist_ok=True)
+    for p in peers:
+        state = {k: np.asarray(v, order="C") for k, v in p.state_dict().items()}
+        write_file(place / f"{p.name}.safetensors", save(state, metadata={"rounds": str(done)}))
+
+
+def commit(folder: Path, done: int, about: dict[str, Any]) -> None:
+    """From now on this is the checkpoint to go on from; older ones are removed."""
+    write_file(folder / "latest.json", json.dumps({"rounds": done} | about).encode())
+    for old in folder.iterdir():
+        if old.is_dir() and old.name != f"{done:06d}":
+            shutil.rmtree(old)
+
+
+def latest(folder: Path) -> dict[str, Any] | None:
+    """What `commit` last wrote, or None where nothing was."""
+    path = folder / "latest.json"
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text())
+        return found | {"rounds": int(found["rounds"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise FedH2LError(
+            f"{path}: corrupt ({error}); start the run again with --overwrite"
+        ) from error
+
+
+def load_peers(folder: Path, done: int, peers: Sequence[Peer]) -> None:
+    for p in peers:
+        path = folder / f"{done:06d}" / f"{p.name}.safetensors"
+        try:
+            state = load(path.read_bytes())
+        except (OSError, SafetensorError) as error:
+            raise FedH2LError(
+                f"{path}: missing, truncated or corrupt ({error}); start the run again with "
+                "--overwrite"
+            ) from error
+        try:
+            p.load_state_dict(state)
+        except (KeyError, ValueError) as error:
+            raise FedH2LError(
+                f"{path}: not a checkpoint of this peer ({error}); start the run again with "
+                "--overwrite"
+            ) from error

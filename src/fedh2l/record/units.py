@@ -1,0 +1,14 @@
+"""Numbers as a person reads them."""
+
+
+def size(n: int | float) -> str:
+    """Bytes as a person reads them: 1.8 MB."""
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} GB"
+
+
+def percent(accuracy: float | None) -> str:
+    return "·" if accuracy is None else f"{100 * accuracy:.1f}"

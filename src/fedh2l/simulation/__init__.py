@@ -1,0 +1,1 @@
+"""Experiments: every peer on this machine, the baselines beside them."""

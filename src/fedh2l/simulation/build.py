@@ -1,0 +1,130 @@
+"""From an experiment to the parts that it describes: method, exchange, data and peers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any
+
+from fedh2l.algorithms.baselines import Alone, SeedOnly
+from fedh2l.algorithms.fedavg import FedAvg
+from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.data.domains import FederatedData
+from fedh2l.error import FedH2LError
+from fedh2l.exchange.graph import graph
+from fedh2l.exchange.in_process import InProcess
+from fedh2l.learner import Learner
+from fedh2l.loop import Algorithm
+from fedh2l.peer import Peer
+from fedh2l.rows import Rows
+from fedh2l.simulation.experiment import NETWORKS, Experiment
+from fedh2l.views import VIEWS
+
+
+def algorithm_of(config: Experiment) -> Algorithm:
+    kinds: dict[str, type[FedH2L | Alone | SeedOnly | FedAvg]] = {
+        "fedh2l": FedH2L,
+        "alone": Alone,
+        "pooled": Alone,
+        "seed-only": SeedOnly,
+        "fedavg": FedAvg,
+        "fedprox": FedAvg,
+    }
+    kind = kinds[config.algorithm]
+    # The flags are named after the hyper-parameters.
+    settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}
+    if config.algorithm == "fedavg":
+        settings["proximal"] = 0.0
+    return kind(**settings)
+
+
+def exchange_of(config: Experiment) -> InProcess:
+    who = graph(config.graph, config.names, degree=config.degree, seed=config.seed)
+    return InProcess(who, config.participation, config.loss, config.seed)
+
+
+@cache
+def data_of(config: Experiment) -> FederatedData:
+    assert config.domains is not None and config.seed_share is not None
+    split: dict[str, Any] = {
+        "domains": config.domains,
+        "seed": config.seed,
+        "seed_share": config.seed_share,
+    }
+    if config.data == "digits":
+        from fedh2l.data.digits import digits
+
+        data = digits(**split)
+    else:
+        from fedh2l.data.mnist import rotated_mnist, skewed_mnist
+
+        split |= {"rows": config.rows}
+        rotate = config.data == "rotated-mnist"
+        data = (
+            rotated_mnist(config.data_dir, **split)
+            if rotate
+            else skewed_mnist(config.data_dir, alpha=config.alpha, **split)
+        )
+    if not config.views:
+        return data
+    return replace(
+        data,
+        seed_set=replace(
+            data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures)
+        ),
+    )
+
+
+def peers_of(config: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:
+    """The peers hosted in this process, each with its own network, private rows and generator."""
+    seeds = data.seed_set.unlabelled() if config.unlabelled else data.seed_set
+    return [
+        Peer(name, _named(name, lambda i=i, name=name: _learner(config, data, i, name)), seeds)
+        for i, name in enumerate(config.names)
+        if name in hosted
+    ]
+
+
+def _named(name: str, build: Callable[[], Learner]) -> Learner:
+    try:
+        return build()
+    except FedH2LError as error:
+        raise FedH2LError(f"{name}: {error}") from error
+
+
+def _learner(config: Experiment, data: FederatedData, i: int, name: str) -> Learner:
+    model, seed = config.models[i], 1000 * config.seed + i
+    pooled = config.algorithm == "pooled"
+    rows: Rows = data.pooled(labelled=not config.unlabelled) if pooled else data.domains[name].train
+    if model not in NETWORKS:
+        return _classic(model, rows, data.classes, seed)
+    import torch
+
+    from fedh2l.learners import networks
+    from fedh2l.learners.torch import TorchLearner
+
+    with torch.random.fork_rng(devices=[]):
+        # FedAvg starts from one model.
+        torch.manual_seed(1000 * config.seed if config.algorithm in ("fedavg", "fedprox") else seed)
+        network = networks.NETWORKS[model](rows[0].shape[1:], data.classes)
+    assert config.rounds is not None
+    # The same bits as a tensor at a time, sooner.
+    optimizer = torch.optim.Adam(network.parameters(), config.rate, foreach=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.rounds * config.steps)
+    # As many rows per step as with the seed rows.
+    batch = config.batch + config.seed_batch if pooled else config.batch
+    augment = VIEWS[config.view] if config.views else None
+    return TorchLearner(
+        network, optimizer, rows, batch=batch, augment=augment, schedule=schedule, seed=seed
+    )
+
+
+def _classic(model: str, rows: Rows, classes: int, seed: int) -> Learner:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    from fedh2l.learners.sklearn import SklearnLearner
+
+    estimator = (
+        RandomForestClassifier(50) if model == "forest" else LogisticRegression(max_iter=1000)
+    )
+    return SklearnLearner(estimator, rows, classes, seed=seed)

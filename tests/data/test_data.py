@@ -1,0 +1,166 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedh2l.data.digits import digits
+from fedh2l.data.domains import FederatedData
+from fedh2l.data.idx import load_mnist, read_idx
+from fedh2l.data.mnist import dirichlet, rotated_mnist, skewed_mnist
+from fedh2l.data.rotate import rotated
+from fedh2l.data.split import split_seeds
+from fedh2l.error import FedH2LError
+
+
+def idx(array: np.ndarray) -> bytes:
+    return (
+        bytes([0, 0, 8, array.ndim])
+        + np.array(array.shape, ">u4").tobytes()
+        + array.astype(np.uint8).tobytes()
+    )
+
+
+def small_mnist(folder: Path, train: int = 2500, test: int = 600) -> Path:
+    """Files in MNIST's own format: every image is of one grey, so that it can be told from all
+    others.
+    """
+    rng = np.random.default_rng(0)
+    for part, n in (("train", train), ("t10k", test)):
+        images = rng.integers(0, 256, (n, 28, 28))
+        (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images), 1))
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(n) % 10))
+    return folder
+
+
+def parts(data: FederatedData) -> list[np.ndarray]:
+    """Every set of images that must share no image with another."""
+    return [data.seed_set.x] + [
+        getattr(d, part)[0]
+        for d in data.domains.values()
+        for part in ("train", "validation", "test")
+    ]
+
+
+def keys(x: np.ndarray) -> set[bytes]:
+    return {row.tobytes() for row in x}
+
+
+def assert_disjoint(sets: list[np.ndarray]) -> None:
+    assert sum(len(keys(x)) for x in sets) == len(set.union(*map(keys, sets)))
+
+
+def test_digits_are_disjoint_and_whole() -> None:
+    data = digits(domains=5, seed=0, seed_share=0.1)
+    assert list(data.domains) == ["rot00", "rot19", "rot38", "rot56", "rot75"]
+    assert_disjoint(parts(data))
+    assert sum(len(x) for x in parts(data)) == 1797
+    assert data.seed_set.labels is not None
+    assert set(data.seed_set.labels) == set(range(10))
+    assert data.seed_set.owners is not None
+    assert set(data.seed_set.owners) == set(data.domains)
+
+
+def test_the_split_follows_the_seed() -> None:
+    one, same, other = (
+        digits(domains=3, seed=s, seed_share=0.1).seed_set.digest for s in (1, 1, 2)
+    )
+    assert one == same != other
+
+
+def test_seeds_are_taken_out_of_the_private_rows_class_by_class() -> None:
+    x, y = np.arange(100.0), np.repeat([0, 1], [90, 10])
+    kept, (sx, sy, owners) = split_seeds({"a": (x, y)}, 0.1, np.random.default_rng(0))
+    assert sorted([*kept["a"][0], *sx]) == list(x)
+    assert list(np.bincount(sy)) == [5, 5]
+    assert set(owners) == {"a"}
+
+
+def test_a_quarter_turn_is_a_quarter_turn() -> None:
+    x = np.random.default_rng(0).random((2, 1, 9, 9), np.float32)
+    np.testing.assert_allclose(rotated(x, 90.0)[0, 0], np.rot90(x[0, 0]), atol=1e-5)
+    assert rotated(x, 0.0) is x
+
+
+def test_pooled_is_everything_private_and_the_labelled_seeds() -> None:
+    data = digits(domains=3, seed=0, seed_share=0.1)
+    private = sum(len(d.train[1]) for d in data.domains.values())
+    assert len(data.pooled(labelled=True)[1]) == private + len(data.seed_set)
+    assert len(data.pooled(labelled=False)[1]) == private
+
+
+def test_rotated_mnist_from_idx_files_gzipped_or_not(tmp_path: Path) -> None:
+    data = rotated_mnist(small_mnist(tmp_path), domains=3, seed=0, seed_share=0.05, rows=500)
+    assert list(data.domains) == ["rot00", "rot15", "rot30"]
+    assert_disjoint(parts(data))
+    assert len(data.seed_set) == 75
+    assert len(data.domains["rot30"].train[1]) == 475
+    assert len(data.domains["rot00"].test[1]) == 200
+
+
+def test_test_images_come_from_the_test_file(tmp_path: Path) -> None:
+    folder = small_mnist(tmp_path)
+    data = rotated_mnist(folder, domains=3, seed=0, seed_share=0.05, rows=500)
+    train, test = (keys(x) for x, _ in load_mnist(folder))
+    upright = data.domains["rot00"]  # not turned, so its images can be compared
+    assert keys(upright.train[0]) <= train
+    assert keys(upright.validation[0]) <= train
+    assert keys(upright.test[0]) <= test
+
+
+def test_skewed_mnist_gives_each_peer_its_own_proportions(tmp_path: Path) -> None:
+    data = skewed_mnist(
+        small_mnist(tmp_path), domains=4, seed=0, seed_share=0.05, alpha=0.1, rows=500
+    )
+    assert_disjoint([data.seed_set.x] + [d.train[0] for d in data.domains.values()])
+    for d in data.domains.values():
+        train, test = (
+            np.bincount(part[1], minlength=10) / len(part[1]) for part in (d.train, d.test)
+        )
+        assert np.abs(train - test).sum() < 0.5
+        assert train.max() > 0.2  # skewed: uniform would be 0.1
+
+
+def test_dirichlet_deals_out_every_row_once() -> None:
+    labels = np.arange(1000) % 10
+    split = dirichlet(labels, 5, 0.1, np.random.default_rng(0), least=20)
+    assert sorted(np.concatenate(split)) == list(range(1000))
+    assert min(len(s) for s in split) >= 20
+    with pytest.raises(FedH2LError, match="cannot split"):
+        dirichlet(labels, 5, 0.1, np.random.default_rng(0), least=300)
+    with pytest.raises(FedH2LError, match="larger alpha"):
+        dirichlet(labels, 50, 0.001, np.random.default_rng(0), least=15)
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "not an IDX file"),
+        (b"\0\0\x08\x01" + b"\0\0\0\x05" + b"12345", "not an IDX file of 3 dimensions"),
+        (idx(np.zeros((2, 3, 4)))[:-1], "truncated or corrupt"),
+        (bytes([0, 0, 8, 3]) + b"\xff" * 12, "truncated or corrupt"),
+    ],
+)
+def test_a_corrupt_file_is_refused_by_name(tmp_path: Path, data: bytes, complaint: str) -> None:
+    for name, raw in (("plain", data), ("zipped.gz", gzip.compress(data))):
+        (tmp_path / name).write_bytes(raw)
+        with pytest.raises(FedH2LError, match=f"{name}.*{complaint}"):
+            read_idx(tmp_path / name, 3)
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(idx(np.ones((9, 9, 9))))[:-9])
+    with pytest.raises(FedH2LError, match="download it again"):
+        read_idx(tmp_path / "cut.gz", 3)
+
+
+def test_missing_files_are_named_with_the_place_to_put_them(tmp_path: Path) -> None:
+    with pytest.raises(FedH2LError, match="train-images-idx3-ubyte"):
+        load_mnist(tmp_path)
+    with pytest.raises(FedH2LError, match="ask for fewer"):
+        rotated_mnist(small_mnist(tmp_path), domains=6, seed=0, seed_share=0.05)
+
+
+def test_the_real_mnist(mnist: Path) -> None:
+    data = rotated_mnist(mnist, domains=6, seed=0, seed_share=0.05)
+    assert len(data.seed_set) == 300
+    assert [len(d.train[1]) for d in data.domains.values()] == [950] * 6
+    assert [len(d.test[1]) for d in data.domains.values()] == [1500] * 6
+    assert_disjoint(parts(data))

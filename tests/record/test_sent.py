@@ -1,0 +1,135 @@
+"""The record of what left: it is what was sent, a changed one is found out, and a resumed run's
+equals a straight one's.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedh2l.error import FedH2LError
+from fedh2l.exchange.in_process import InProcess
+from fedh2l.loop import run
+from fedh2l.message import Inbox, Message, Posteriors
+from fedh2l.peer import Peer
+from fedh2l.record.sent import RECORD, TCP_IP, TLS, audit, decoded, on_wire
+from fedh2l.simulation import run_folder
+from fedh2l.simulation.build import algorithm_of, data_of, peers_of
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.simulate import simulate
+from fedh2l.wire import CODECS
+
+SMALL = Experiment(
+    peers=("mlp", "forest"),
+    domains=3,
+    rounds=4,
+    steps=2,
+    evaluate=2,
+    references=False,
+    participation=0.7,
+)
+
+
+def finished(config: Experiment, folder: Path, workers: int = 1, most: int = 99) -> Path:
+    run_ = run_folder.open_new(folder, config.resolved(), overwrite=False)
+    for i, event in enumerate(simulate(run_.config, folder, workers=workers)):
+        run_.take(event)
+        if i + 1 == most:
+            return folder
+    run_.finish()
+    return folder
+
+
+@pytest.mark.parametrize("codec", sorted(CODECS))
+def test_what_is_decoded_from_the_record_is_what_the_receivers_read(
+    codec: str, tmp_path: Path
+) -> None:
+    config = replace(SMALL, codec=codec, participation=1.0).resolved()
+    folder = finished(config, tmp_path / "run")
+    peers = peers_of(config, data_of(replace(config, algorithm="", references=None)), config.names)
+    heard: dict[tuple[str, int], np.ndarray] = {}
+
+    class Listening:
+        def speak(self, peer: Peer, t: int) -> Message | None:
+            return algorithm.speak(peer, t)
+
+        def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
+            heard.update(
+                {(name, t): m.probs for name, m in inbox.items() if isinstance(m, Posteriors)}
+            )
+            return algorithm.listen(peer, t, inbox)
+
+    algorithm = algorithm_of(config)
+    for _ in run(Listening(), peers, InProcess(), rounds=4, codec=codec):
+        pass
+    assert len(heard) == 12
+    for (name, t), probs in heard.items():
+        np.testing.assert_array_equal(decoded(folder, name, t), probs)
+
+
+def test_the_sums_of_the_record_are_the_counts_of_the_summary(tmp_path: Path) -> None:
+    folder = finished(SMALL, tmp_path / "run")
+    summary = json.loads((folder / "summary.json").read_text())
+    lines = [json.loads(line) for line in (folder / "rounds.jsonl").read_text().splitlines()]
+    entries = list(audit(folder))
+    for name, peer in summary["peers"].items():
+        copies = [(e["bytes"], len(e["receivers"])) for e in entries if e["author"] == name]
+        assert peer["payload_bytes_sent"] == sum(size * n for size, n in copies)
+        assert peer["wire_bytes_sent"] == sum(on_wire(size) * n for size, n in copies)
+        for way in ("sent", "received"):
+            rounds = [n for line in lines for n in line["peers"][name][way]]
+            assert len(rounds) == 4
+            assert sum(rounds) == peer[f"payload_bytes_{way}"]
+        heard = sum(e["bytes"] for e in entries if name in e["receivers"])
+        assert peer["payload_bytes_received"] == heard
+        assert (peer["weights_bytes"] is None) == (peer["model"] == "forest")
+
+
+def test_two_workers_and_a_resumed_run_leave_the_same_record(tmp_path: Path) -> None:
+    straight = finished(SMALL, tmp_path / "one")
+    two = finished(SMALL, tmp_path / "two", workers=2)
+    cut = finished(SMALL, tmp_path / "cut", most=2)
+    for name in ("sent.jsonl", "sent.bin"):
+        with (cut / name).open("ab") as file:
+            file.write(b"what a killed run wrote")
+    again = run_folder.open_again(cut)
+    for event in simulate(again.config, cut):
+        again.take(event)
+    for name in ("sent.jsonl", "sent.bin"):
+        assert (
+            (straight / name).read_bytes() == (two / name).read_bytes() == (cut / name).read_bytes()
+        )
+
+
+def test_a_changed_record_is_found_out(tmp_path: Path) -> None:
+    folder = finished(SMALL, tmp_path / "run")
+    hurt = bytearray((folder / "sent.bin").read_bytes())
+    hurt[4] ^= 1
+    (folder / "sent.bin").write_bytes(hurt)
+    with pytest.raises(FedH2LError, match="line 1 is not what was sent"):
+        list(audit(folder))
+
+
+def test_weights_are_listed_and_not_kept(tmp_path: Path) -> None:
+    folder = finished(replace(SMALL, peers=("mlp",), algorithm="fedavg"), tmp_path / "run")
+    entries = list(audit(folder))
+    assert entries
+    assert all(e["weights"] and e["at"] is None for e in entries)
+    assert (folder / "sent.bin").stat().st_size == 0
+    summary = json.loads((folder / "summary.json").read_text())
+    for peer in summary["peers"].values():
+        assert peer["payload_bytes_sent"] == peer["weights_bytes"]
+
+
+@given(st.integers(1, 10**7))
+def test_on_the_wire_a_message_is_larger_by_its_heads(payload: int) -> None:
+    assert (
+        payload + TLS + TCP_IP
+        <= on_wire(payload)
+        <= 1.04 * payload + (TLS + TCP_IP) * (2 + payload // RECORD)
+    )
+    assert on_wire(0) == 0
