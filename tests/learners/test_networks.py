@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from fedh2l.learners.networks import NETWORKS
-from fedh2l.simulation.experiment import NETWORKS as NAMED
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -24,7 +23,3 @@ def test_every_network_takes_small_and_large_images_and_learns(
         adam.step()
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]
-
-
-def test_the_names_known_without_torch_are_the_names_there_are() -> None:
-    assert tuple(NETWORKS) == NAMED

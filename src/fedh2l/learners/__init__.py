@@ -1,1 +1,34 @@
-"""Learners: a file per framework, imported only when it is used."""
+"""Learners: a file per framework, imported only when it is used; and the models known by name."""
+
+from typing import TYPE_CHECKING
+
+from fedh2l.choices import Choices
+
+if TYPE_CHECKING:
+    from fedh2l.learners.model import Model
+
+MODELS: "Choices[Model]" = Choices(
+    "model",
+    {
+        "mlp": "fedh2l.learners.model:MLP",
+        "lenet": "fedh2l.learners.model:LENET",
+        "wide-cnn": "fedh2l.learners.model:WIDE_CNN",
+        "resnet": "fedh2l.learners.model:RESNET",
+        "batchnorm-cnn": "fedh2l.learners.model:BATCHNORM_CNN",
+        "deep-mlp": "fedh2l.learners.model:DEEP_MLP",
+        "forest": "fedh2l.learners.model:FOREST",
+        "logistic": "fedh2l.learners.model:LOGISTIC",
+    },
+)
+
+
+def model_of(name: str) -> "Model":
+    """The model of this name in `MODELS`, or the one of the user's own FILE.py:FUNCTION.
+
+    Raises FedH2LError with the near miss, or where there is no such file.
+    """
+    if name.rpartition(":")[0].endswith(".py"):
+        from fedh2l.learners.own_file import OwnModel
+
+        return OwnModel(name)
+    return MODELS[name]

@@ -1,6 +1,5 @@
-"""Six unlike small image classifiers, a function each:
-
-(shape of an image, number of classes) -> torch module.
+"""Six unlike small image classifiers, a function each: shape of an image and number of classes ->
+torch module.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,6 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
+
+from fedh2l.learners.model import Training
+from fedh2l.learners.torch import TorchLearner
+from fedh2l.rows import Rows
 
 Shape = tuple[int, ...]  # channels, height, width
 
@@ -118,6 +121,25 @@ NETWORKS: dict[str, Callable[[Shape, int], nn.Module]] = {
     "batchnorm-cnn": batchnorm_cnn,
     "deep-mlp": deep_mlp,
 }
+
+
+def learner(rows: Rows, classes: int, training: Training, *, network: str) -> TorchLearner:
+    """A learner of this network for images, trained by Adam along a cosine of learning rates."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.start)
+        model = NETWORKS[network](rows[0].shape[1:], classes)
+
+    # foreach: the same bits as a tensor at a time, sooner.
+    optimizer = torch.optim.Adam(model.parameters(), training.rate, foreach=True)
+    return TorchLearner(
+        model,
+        optimizer,
+        rows,
+        batch=training.batch,
+        augment=training.augment,
+        schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, training.steps),
+        seed=training.seed,
+    )
 
 
 def _headed(body: Sequence[nn.Module], shape: Shape, hidden: list[int], classes: int) -> nn.Module:

@@ -2,6 +2,7 @@
 whenever it is taught.
 """
 
+from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
+from fedh2l.learners.model import Training
 from fedh2l.rows import Rows, check_classes, checked_rows
 
 # A class with less of a row's target is left out of that row: fewer rows to fit, no visible
@@ -89,3 +91,12 @@ class SklearnLearner:
             share = np.concatenate([share, targets[row, label] * (weight * self.rows / len(seeds))])
         self.estimator.fit(x, y, sample_weight=share)
         self.fitted = True
+
+
+def learner(
+    rows: Rows, classes: int, training: Training, *, estimator: str, **settings: Any
+) -> SklearnLearner:
+    """A learner of a classifier by its place, "package.module:class", made with these settings."""
+    module, _, name = estimator.partition(":")
+    made = getattr(import_module(module), name)(**settings)
+    return SklearnLearner(made, rows, classes, seed=training.seed)

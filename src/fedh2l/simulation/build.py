@@ -13,10 +13,13 @@ from fedh2l.error import FedH2LError
 from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.learner import Learner
+from fedh2l.learners import model_of
+from fedh2l.learners.model import Training
 from fedh2l.loop import Algorithm
 from fedh2l.peer import Peer
 from fedh2l.rows import Rows
-from fedh2l.simulation.experiment import NETWORKS, Experiment
+from fedh2l.seedset import SeedSet
+from fedh2l.simulation.experiment import Experiment
 from fedh2l.views import VIEWS
 
 
@@ -78,7 +81,9 @@ def peers_of(config: Experiment, data: FederatedData, hosted: Sequence[str]) -> 
     """The peers hosted in this process, each with its own network, private rows and generator."""
     seeds = data.seed_set.unlabelled() if config.unlabelled else data.seed_set
     return [
-        Peer(name, _named(name, lambda i=i, name=name: _learner(config, data, i, name)), seeds)
+        Peer(
+            name, _named(name, lambda i=i, name=name: _learner(config, data, seeds, i, name)), seeds
+        )
         for i, name in enumerate(config.names)
         if name in hosted
     ]
@@ -91,40 +96,20 @@ def _named(name: str, build: Callable[[], Learner]) -> Learner:
         raise FedH2LError(f"{name}: {error}") from error
 
 
-def _learner(config: Experiment, data: FederatedData, i: int, name: str) -> Learner:
-    model, seed = config.models[i], 1000 * config.seed + i
+def _learner(config: Experiment, data: FederatedData, seeds: SeedSet, i: int, name: str) -> Learner:
+    assert config.rounds is not None
+    seed = 1000 * config.seed + i
     pooled = config.algorithm == "pooled"
     rows: Rows = data.pooled(labelled=not config.unlabelled) if pooled else data.domains[name].train
-    if model not in NETWORKS:
-        return _classic(model, rows, data.classes, seed)
-    import torch
-
-    from fedh2l.learners import networks
-    from fedh2l.learners.torch import TorchLearner
-
-    with torch.random.fork_rng(devices=[]):
+    training = Training(
+        steps=config.rounds * config.steps,
+        # As many rows per step as with the seed rows.
+        batch=config.batch + config.seed_batch if pooled else config.batch,
+        rate=config.rate,
+        augment=VIEWS[config.view] if config.views else None,
+        seed=seed,
         # FedAvg starts from one model.
-        torch.manual_seed(1000 * config.seed if config.algorithm in ("fedavg", "fedprox") else seed)
-        network = networks.NETWORKS[model](rows[0].shape[1:], data.classes)
-    assert config.rounds is not None
-    # The same bits as a tensor at a time, sooner.
-    optimizer = torch.optim.Adam(network.parameters(), config.rate, foreach=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.rounds * config.steps)
-    # As many rows per step as with the seed rows.
-    batch = config.batch + config.seed_batch if pooled else config.batch
-    augment = VIEWS[config.view] if config.views else None
-    return TorchLearner(
-        network, optimizer, rows, batch=batch, augment=augment, schedule=schedule, seed=seed
+        start=1000 * config.seed if config.algorithm in ("fedavg", "fedprox") else seed,
+        seed_set=seeds,
     )
-
-
-def _classic(model: str, rows: Rows, classes: int, seed: int) -> Learner:
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-
-    from fedh2l.learners.sklearn import SklearnLearner
-
-    estimator = (
-        RandomForestClassifier(50) if model == "forest" else LogisticRegression(max_iter=1000)
-    )
-    return SklearnLearner(estimator, rows, classes, seed=seed)
+    return model_of(config.models[i]).build(rows, data.classes, training)

@@ -15,12 +15,10 @@ from fedh2l.distill import Teachers
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import graph
 from fedh2l.learner import Conflict
+from fedh2l.learners import model_of
 from fedh2l.wire import CODEC, CODECS
 
 NETWORKS = ("mlp", "lenet", "wide-cnn", "resnet", "batchnorm-cnn", "deep-mlp")
-# model -> milliseconds of a step on one core, measured once at 28×28: only to share the peers out
-# evenly among processes
-COST = dict(zip(NETWORKS, (3, 14, 18, 14, 12, 4), strict=True)) | {"forest": 30, "logistic": 5}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "digits": {
         "peers": ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest"),
@@ -186,7 +184,7 @@ class Experiment:
         if not found.peers:
             raise FedH2LError("no peers: name at least one model")
         for model in found.peers:
-            choose("model", model, COST)
+            model_of(model)
         domains = found.domains or (
             len(found.peers) if len(found.peers) > 1 else len(DEFAULTS[self.data]["peers"])
         )

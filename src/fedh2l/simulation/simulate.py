@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from fedh2l.data.domains import FederatedData
 from fedh2l.learner import Weighted
+from fedh2l.learners import model_of
 from fedh2l.loop import Exchange, Round, check_agreement, run
 from fedh2l.metrics import Scores, scores
 from fedh2l.peer import Peer
@@ -22,7 +23,7 @@ from fedh2l.record import checkpoint
 from fedh2l.record.sent import Sent, on_wire
 from fedh2l.simulation.build import algorithm_of, data_of, exchange_of, peers_of
 from fedh2l.simulation.executors import in_processes, shares
-from fedh2l.simulation.experiment import COST, Experiment
+from fedh2l.simulation.experiment import Experiment
 from fedh2l.wire.frame import HEADER
 
 
@@ -100,7 +101,9 @@ def simulate(
     if workers == 1:
         yield from work(config.names, exchange_of(config))
         return
-    cost = {name: COST[model] for name, model in zip(config.names, config.models, strict=True)}
+    cost = {
+        name: model_of(model).cost for name, model in zip(config.names, config.models, strict=True)
+    }
     for items in in_processes(work, shares(cost, workers), exchange_of(config)):
         yield _merged(config, items)
 

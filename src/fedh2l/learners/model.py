@@ -1,0 +1,96 @@
+"""A model known by name: what a step of it costs, and how its learner is built.
+
+The framework is imported when the learner is built, and not before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from fedh2l.learner import Learner
+from fedh2l.rows import Rows
+from fedh2l.seedset import SeedSet
+from fedh2l.views import View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a learner is to be trained that is built by name.
+
+    Parameters
+    ----------
+    steps
+        Optimiser steps of the whole run: the learning rate falls along a cosine to 0 at the last.
+    batch
+        Private rows per step.
+    rate
+        Learning rate of Adam.
+    augment
+        Applied to every private batch; None: rows are taken as they are.
+    seed
+        Of the order of rows, their augmentation, dropout and the fits of scikit-learn.
+    start
+        Seed of the initial weights: the same for peers that must start alike.
+    seed_set
+        What all peers hold; for a model of the user's own file, which is asked with it.
+    """
+
+    steps: int
+    batch: int
+    rate: float
+    augment: View | None
+    seed: int
+    start: int
+    seed_set: SeedSet | None = None
+
+
+class Model(Protocol):
+    """What `MODELS` holds: a new one is an object of this kind in a file, and a line there."""
+
+    @property
+    def cost(self) -> int:
+        """Milliseconds of a step on one core, measured once at 28×28: only to share the peers out
+        evenly among processes.
+        """
+        ...
+
+    def build(self, rows: Rows, classes: int, training: Training) -> Learner:
+        """A fresh learner with these private rows, for as many classes as the federation has."""
+        ...
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model whose learner is built by a function in the file of its framework.
+
+    builder: "package.module:function", called with (rows, classes, training) and these settings.
+    """
+
+    builder: str
+    cost: int
+    settings: Mapping[str, Any]
+
+    def build(self, rows: Rows, classes: int, training: Training) -> Learner:
+        module, _, function = self.builder.partition(":")
+        builder = getattr(import_module(module), function)
+        learner: Learner = builder(rows, classes, training, **self.settings)
+        return learner
+
+
+def _network(name: str, cost: int) -> NamedModel:
+    return NamedModel("fedh2l.learners.networks:learner", cost, {"network": name})
+
+
+def _estimator(place: str, cost: int, **settings: Any) -> NamedModel:
+    return NamedModel("fedh2l.learners.sklearn:learner", cost, {"estimator": place} | settings)
+
+
+MLP = _network("mlp", cost=3)
+LENET = _network("lenet", cost=14)
+WIDE_CNN = _network("wide-cnn", cost=18)
+RESNET = _network("resnet", cost=14)
+BATCHNORM_CNN = _network("batchnorm-cnn", cost=12)
+DEEP_MLP = _network("deep-mlp", cost=4)
+FOREST = _estimator("sklearn.ensemble:RandomForestClassifier", cost=30, n_estimators=50)
+LOGISTIC = _estimator("sklearn.linear_model:LogisticRegression", cost=5, max_iter=1000)
