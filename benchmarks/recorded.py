@@ -37,7 +37,7 @@ def record(federation: Federation, seed: int) -> np.ndarray:
         rounds=ROUNDS,
         codec="float32",
     )
-    said = [sorted(r.said.items()) for r in rounds if r.said]
+    said = [sorted(r.frames.items()) for r in rounds if r.frames]
     return np.stack(
         [
             [np.frombuffer(frame, "<f4", offset=HEADER.size).reshape(shape) for _, frame in frames]

@@ -65,6 +65,23 @@ def torch_peers(names: str = "abc", *, labelled: bool = True) -> list[Peer]:
     return [Peer(name, torch_learner(i), seeds) for i, name in enumerate(names)]
 
 
+class Says:
+    """A learner that says what it is told to."""
+
+    def __init__(self, probs: np.ndarray) -> None:
+        self.probs = probs
+
+    def posteriors(self, x: np.ndarray) -> np.ndarray:
+        return self.probs
+
+    def learn(self, lesson: object, steps: int) -> None: ...
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def load_state_dict(self, state: object) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def mnist() -> Path:
     """The folder of the real MNIST; the tests that need it are skipped where it is not."""

@@ -63,6 +63,13 @@ def likeliest(
     return np.where(sums > 0, kept / np.where(sums > 0, sums, 1), probs)
 
 
+def total_variation(
+    p: Float[np.ndarray, "rows classes"], q: Float[np.ndarray, "rows classes"]
+) -> float:
+    """Half the L1 distance of two distributions, in [0, 1]; the mean over the rows."""
+    return float(np.abs(p - q).sum(1).mean() / 2)
+
+
 def temper(
     probs: Float[np.ndarray, "... classes"], temperature: float
 ) -> Float[np.ndarray, "... classes"]:

@@ -1,29 +1,52 @@
 """The loop: each round every peer speaks, the exchange carries, every peer listens."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from fedh2l.error import FedH2LError
 from fedh2l.message import Inbox, Message
-from fedh2l.peer import Peer
+from fedh2l.peer import Peer, check_agreement
 from fedh2l.wire import CODEC, codec_of
-from fedh2l.wire.codec import Codec, WireError
-from fedh2l.wire.frame import Session, Unreadable, decode, encode
+from fedh2l.wire.codec import Codec
+from fedh2l.wire.frame import Session, encode
+from fedh2l.wire.inbox import Report, read_inbox
 
-# Outboxes of the peers hosted here -> their inboxes: for each sender that was expected, his frames
-# that are new here, oldest first.
-# None arrived: an empty sequence. More than one: those of earlier rounds that came late, or were
-# fetched to read the last one.
-Exchange = Callable[[int, Mapping[str, bytes]], Mapping[str, Mapping[str, Sequence[bytes]]]]
+Outbox = Mapping[str, bytes]  # the frame of each peer hosted here that says something
+# Of each peer hosted here: for each sender that was expected, his frames that are new here, oldest
+# first. None arrived: an empty sequence. More than one: those of earlier rounds that came late, or
+# were fetched to read the last one.
+Inboxes = Mapping[str, Mapping[str, Sequence[bytes]]]
+# What carries: any function of the round and the outbox.
+Exchange = Callable[[int, Outbox], Inboxes]
 
 
-def to_everyone(t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
+class Delivery(dict[str, Mapping[str, Sequence[bytes]]]):
+    """Inboxes from an exchange that knows to whom each frame went.
+
+    An exchange may as well return plain inboxes. A frame then counts as sent to every peer hosted
+    here that expected it; that peers in other processes got it, or that nothing was sent to an
+    absent one, only the exchange can know.
+    """
+
+    def __init__(self, inboxes: Inboxes, receivers: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(inboxes)
+        self.receivers = receivers
+
+
+def to_everyone(t: int, outbox: Outbox) -> dict[str, dict[str, tuple[bytes, ...]]]:
     """The smallest exchange: all peers are in this process, and each hears all others."""
     return {me: {s: (outbox[s],) for s in sorted(outbox) if s != me} for me in outbox}
 
 
-LAST_ROUND = 2**32 - 1  # that a frame can name
+def receivers_of(inboxes: Inboxes) -> Mapping[str, Sequence[str]]:
+    """To whom the frame of each sender went: told by the exchange, or those that expected it."""
+    if isinstance(inboxes, Delivery):
+        return inboxes.receivers
+    receivers: dict[str, list[str]] = {}
+    for me, senders in sorted(inboxes.items()):
+        for sender in senders:
+            receivers.setdefault(sender, []).append(me)
+    return receivers
 
 
 @runtime_checkable
@@ -48,16 +71,21 @@ class Round:
     """What happened in round t, by name of the peers hosted here. Sizes in bytes."""
 
     t: int
-    said: Mapping[str, bytes]  # the frame of each peer
+    said: Mapping[str, Message]  # of each peer that said something
+    frames: Mapping[str, bytes]  # the same as it was sent
+    receivers: Mapping[str, tuple[str, ...]]  # to whom a copy went, also where it was lost
     heard: Mapping[str, Mapping[str, int]]
     missing: Mapping[str, tuple[str, ...]]  # expected, and did not arrive
     refused: Mapping[str, Mapping[str, str]]  # arrived, and was not believed: the reason
+    # How far a peer's posteriors are from those of each sender that it heard: the total variation
+    # in [0, 1], as the mean over the rows that were asked about.
+    apart: Mapping[str, Mapping[str, float]]
     conflict_rate: Mapping[str, float]
 
     @property
     def sent(self) -> dict[str, int]:
         """Bytes of one copy of what each peer said."""
-        return {name: len(frame) for name, frame in self.said.items()}
+        return {name: len(frame) for name, frame in self.frames.items()}
 
 
 def run(
@@ -97,70 +125,34 @@ def _round(
     t: int,
     barrier: bool,
 ) -> Round:
-    said = {p.name: m for p in peers if (m := algorithm.speak(p, t)) is not None}
-    outbox = {p.name: encode(said[p.name], session, p.wire) for p in peers if p.name in said}
-    arrived = exchange(t, outbox)  # also with nothing to say: other processes may be waiting
-    heard, missing, refused, conflicts = {}, {}, {}, {}
     for p in peers:
-        # Who says nothing has nothing to compare with.
-        posts = arrived.get(p.name, {}) if p.name in said else {}
-        inbox: dict[str, Message] = {}
-        reasons: dict[str, str] = {}
-        for sender, frames in sorted(posts.items()):
-            try:
-                if (
-                    message := _read(frames, said[p.name], session, sender, p, barrier)
-                ) is not None:
-                    inbox[sender] = message
-            except WireError as error:
-                reasons[sender] = str(error)
-        heard[p.name] = {s: sum(map(len, frames)) for s, frames in posts.items() if frames}
-        missing[p.name] = tuple(sorted(s for s, frames in posts.items() if not frames))
-        refused[p.name] = reasons
-        if (rate := algorithm.listen(p, t, inbox)) is not None:
-            conflicts[p.name] = rate
-    return Round(t, outbox, heard, missing, refused, conflicts)
+        p.said = algorithm.speak(p, t)
+    said = {p.name: p.said for p in peers if p.said is not None}
+    frames = {p.name: encode(said[p.name], session, p.wire) for p in peers if p.name in said}
 
+    inboxes = exchange(t, frames)  # also with nothing to say: other processes may be waiting
+    receivers = receivers_of(inboxes)
 
-def _read(
-    frames: Sequence[bytes], mine: Message, session: Session, sender: str, peer: Peer, barrier: bool
-) -> Message | None:
-    """What the sender says in this round, or its newest without a barrier.
-
-    Earlier frames are read for the sake of later ones.
-    """
-    newest = None
-    like = mine if barrier else replace(mine, round=LAST_ROUND)
-    for data in frames:
-        try:
-            message = decode(data, like, session, sender, peer.wire)
-        except Unreadable:
-            peer.wire.unreadable.add(sender)
-            if data is frames[-1]:
-                raise
-            continue
-        newest = message if message.round == mine.round or not barrier else None
-    return newest
-
-
-def check_agreement(peers: Sequence[Peer]) -> None:
-    """Every peer must hold the same seed set, to the byte, with the classes in the same order."""
-    if not peers:
-        raise FedH2LError("no peers: a federation needs at least one")
-    if len({p.name for p in peers}) < len(peers):
-        raise FedH2LError(
-            f"two peers of one name among {[p.name for p in peers]}; every peer needs its own"
+    reports: dict[str, Report] = {}
+    conflicts: dict[str, float] = {}
+    for p in peers:
+        # No inbox outlives its peer's turn: all of them together are N² arrays.
+        inbox, reports[p.name] = read_inbox(
+            p.said, inboxes.get(p.name, {}), session, p.wire, barrier
         )
-    first = peers[0]
-    for p in peers[1:]:
-        if p.seed_set.classes != first.seed_set.classes:
-            raise FedH2LError(
-                f"{p.name}: classes {list(p.seed_set.classes)}, but {first.name} has "
-                f"{list(first.seed_set.classes)}; "
-                "agree on one list in one order"
-            )
-        if p.seed_set.digest != first.seed_set.digest:
-            raise FedH2LError(
-                f"{p.name}: its seed set ({p.seed_set.fingerprint}) is not the one of {first.name} "
-                f"({first.seed_set.fingerprint}); give every peer the same bytes"
-            )
+        rate = algorithm.listen(p, t, inbox)
+        if rate is not None:
+            conflicts[p.name] = rate
+        p.said = None
+
+    return Round(
+        t=t,
+        said=said,
+        frames=frames,
+        receivers={p.name: tuple(receivers.get(p.name, ())) for p in peers},
+        heard={name: report.sizes for name, report in reports.items()},
+        missing={name: report.missing for name, report in reports.items()},
+        refused={name: report.refused for name, report in reports.items()},
+        apart={name: report.apart for name, report in reports.items()},
+        conflict_rate=conflicts,
+    )

@@ -5,6 +5,7 @@ Parameters are carried only for methods that average them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -17,12 +18,18 @@ class Posteriors:
     There is no field that could hold weights or data.
     """
 
+    kind: ClassVar[str] = "posteriors"
     round: int
     probs: Float[np.ndarray, "rows classes"]
     # About other seed examples than the round before: nothing to be told as a change.
     fresh: bool = False
     # Rounds, this one included, that ask about the same view of them; None: all that come.
     rounds_left: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and classes."""
+        return self.probs.shape
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,15 @@ class Weights:
     FedH2L never sends it.
     """
 
+    kind: ClassVar[str] = "weights"
     round: int
     rows: int
     arrays: Mapping[str, Shaped[np.ndarray, "..."]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many parameters."""
+        return (sum(a.size for a in self.arrays.values()),)
 
 
 Message = Posteriors | Weights

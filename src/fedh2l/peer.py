@@ -3,6 +3,7 @@ remembers between rounds.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float, Shaped
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner, State, under
+from fedh2l.message import Message, Posteriors
 from fedh2l.seedset import SeedSet
 from fedh2l.wire.codec import check_posteriors
 from fedh2l.wire.state import WireState
@@ -25,6 +27,8 @@ class Peer:
     # The algorithm's.
     memory: dict[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])
     wire: WireState = field(init=False)  # the wire's
+    # What it says in this round, from speaking until it has listened.
+    said: Message | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -42,9 +46,39 @@ class Peer:
     def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         learner = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
         memory = {f"memory.{k}": v for k, v in self.memory.items()}
-        return learner | memory | {f"wire.{k}": v for k, v in self.wire.state_dict().items()}
+        wire = {f"wire.{k}": v for k, v in self.wire.state_dict().items()}
+        said: dict[str, np.ndarray] = {}
+        # Weights that were said are the learner's, so they are saved already.
+        if isinstance(self.said, Posteriors):
+            said = {"said.round": np.array(self.said.round), "said.probs": self.said.probs}
+        return learner | memory | wire | said
 
     def load_state_dict(self, state: State) -> None:
         self.learner.load_state_dict(under(state, "learner."))
         self.memory = under(state, "memory.")
         self.wire.load_state_dict(under(state, "wire."))
+        said = under(state, "said.")
+        self.said = Posteriors(int(said["round"]), said["probs"]) if said else None
+
+
+def check_agreement(peers: Sequence[Peer]) -> None:
+    """Every peer must hold the same seed set, to the byte, with the classes in the same order."""
+    if not peers:
+        raise FedH2LError("no peers: a federation needs at least one")
+    if len({p.name for p in peers}) < len(peers):
+        raise FedH2LError(
+            f"two peers of one name among {[p.name for p in peers]}; every peer needs its own"
+        )
+    first = peers[0]
+    for p in peers[1:]:
+        if p.seed_set.classes != first.seed_set.classes:
+            raise FedH2LError(
+                f"{p.name}: classes {list(p.seed_set.classes)}, but {first.name} has "
+                f"{list(first.seed_set.classes)}; "
+                "agree on one list in one order"
+            )
+        if p.seed_set.digest != first.seed_set.digest:
+            raise FedH2LError(
+                f"{p.name}: its seed set ({p.seed_set.fingerprint}) is not the one of {first.name} "
+                f"({first.seed_set.fingerprint}); give every peer the same bytes"
+            )

@@ -30,7 +30,7 @@ def test_a_voice_fades_towards_ones_own_and_a_new_one_counts_in_full() -> None:
         (8, {}, 0.25),
         (9, {"b": Posteriors(8, of(1))}, 1.0),
     ):
-        peer.memory["own"] = of(0)
+        peer.said = Posteriors(t, of(0))
         np.testing.assert_allclose(
             pooled(peer, t, inbox), left * of(1) + (1 - left) * of(0), atol=1e-6
         )
@@ -38,12 +38,12 @@ def test_a_voice_fades_towards_ones_own_and_a_new_one_counts_in_full() -> None:
 
 def test_who_is_silent_for_long_is_forgotten_and_a_saved_peer_remembers_the_others() -> None:
     peer = Peer("a", torch_learner(), seed_set(labelled=False))
-    peer.memory["own"] = of(0)
+    peer.said = Posteriors(0, of(0))
     pooled(peer, 0, {"b": Posteriors(0, of(1))})
     again = Peer("a", torch_learner(), seed_set(labelled=False))
     again.load_state_dict(peer.state_dict())
     assert np.array_equal(again.memory["said.b"], of(1))
-    again.memory["own"] = of(0)
+    again.said = Posteriors(OLDEST + 1, of(0))
     pooled(again, OLDEST + 1, {})
     assert "said.b" not in again.memory
 
@@ -66,7 +66,7 @@ class Slow:
 def test_the_newest_of_any_round_is_heard_only_without_a_barrier(barrier: bool) -> None:
     seeds = seed_set()
     frames = [
-        r.said["b"] for r in run(FedH2L(steps=1), [Peer("b", torch_learner(1), seeds)], rounds=6)
+        r.frames["b"] for r in run(FedH2L(steps=1), [Peer("b", torch_learner(1), seeds)], rounds=6)
     ]
     peer = Peer("a", torch_learner(), seeds)
     told = list(

@@ -66,15 +66,15 @@ def test_faults_depend_on_seed_and_round_alone() -> None:
 
 def test_receivers_are_all_to_whom_a_copy_was_put_on_the_network() -> None:
     outbox = dict.fromkeys(NAMES, b"x")
-    assert InProcess(graph("star", NAMES)).receivers(0, NAMES) == {"a": list("bcdef")} | {
+    assert InProcess(graph("star", NAMES))(0, outbox).receivers == {"a": list("bcdef")} | {
         n: ["a"] for n in "bcdef"
     }
     lossy = InProcess(loss=0.5, seed=3)
     # Lost on the way is sent all the same.
-    assert all(len(to) == 5 for to in lossy.receivers(0, NAMES).values())
+    assert all(len(to) == 5 for to in lossy(0, outbox).receivers.values())
     assert any(not frames for box in lossy(0, outbox).values() for frames in box.values())
     half = InProcess(participation=0.5, seed=3)
-    assert sorted(len(to) for to in half.receivers(0, NAMES).values()) == [0, 0, 0, 2, 2, 2]
+    assert sorted(len(to) for to in half(0, outbox).receivers.values()) == [0, 0, 0, 2, 2, 2]
 
 
 def talk(names: Sequence[str], exchange: Exchange) -> Iterator[dict[str, str]]:

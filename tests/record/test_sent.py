@@ -118,7 +118,7 @@ def test_weights_are_listed_and_not_kept(tmp_path: Path) -> None:
     folder = finished(replace(SMALL, peers=("mlp",), algorithm="fedavg"), tmp_path / "run")
     entries = list(audit(folder))
     assert entries
-    assert all(e["weights"] and e["at"] is None for e in entries)
+    assert all(e["kind"] == "weights" and e["at"] is None for e in entries)
     assert (folder / "sent.bin").stat().st_size == 0
     summary = json.loads((folder / "summary.json").read_text())
     for peer in summary["peers"].values():

@@ -72,21 +72,18 @@ class FedH2L:
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
         if t < self.warmup:
             return None
-        # One's own as the others will see them.
+        # As the others will see them, also in one's own pool.
         probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)
-        peer.memory["own"] = probs
         batch = self.exchange == "batch"
         return Posteriors(
             t, probs, fresh=batch, rounds_left=None if batch else peer.seed_set.rounds_left(t)
         )
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        own = peer.memory.pop("own", None)
         voices = {n: m.probs for n, m in inbox.items() if isinstance(m, Posteriors)}
-        if voices and own is not None:
-            self._remember(
-                peer, t, self._pool(peer, t, voices | ({peer.name: own} if self.own else {}))
-            )
+        if voices and isinstance(peer.said, Posteriors):
+            own = {peer.name: peer.said.probs} if self.own else {}
+            self._remember(peer, t, self._pool(peer, t, voices | own))
         return peer.learner.learn(self._lesson(peer, t), self.steps)
 
     def _rows(self, peer: Peer, t: int) -> slice | np.ndarray:

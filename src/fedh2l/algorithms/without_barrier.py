@@ -27,9 +27,9 @@ class WithoutBarrier:
         return self.method.speak(peer, t)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        if "own" not in peer.memory:  # it has said nothing yet, so it heard nothing
+        if not isinstance(peer.said, Posteriors):  # it said nothing, so it heard nothing
             return self.method.listen(peer, t, inbox)
-        own = peer.memory["own"]
+        own = peer.said.probs
         for name, m in inbox.items():
             if isinstance(m, Posteriors):
                 peer.memory |= {f"said.{name}": m.probs, f"heard.{name}": np.array(t)}

@@ -2,12 +2,13 @@
 messages on request.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fedh2l.error import FedH2LError
+from fedh2l.loop import Delivery, Outbox
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,17 @@ class InProcess:
                 f"participation {self.participation} must be in (0, 1], loss {self.loss} in [0, 1)"
             )
 
-    def __call__(
-        self, t: int, outbox: Mapping[str, bytes]
-    ) -> dict[str, dict[str, tuple[bytes, ...]]]:
-        lost, absent = self._faults(t, sorted(outbox))
-        return {
+    def __call__(self, t: int, outbox: Outbox) -> Delivery:
+        names = sorted(outbox if self.graph is None else self.graph)
+        lost, absent = self._faults(t, names)
+        inboxes = {
             me: {
                 s: () if {s, me} & absent or (s, me) in lost else (outbox[s],)
                 for s in self.heard_by(me, outbox)
             }
             for me in outbox
         }
+        return Delivery(inboxes, self._receivers(names, absent))
 
     def heard_by(self, peer: str, names: Collection[str]) -> list[str]:
         """The senders whom a peer hears."""
@@ -50,11 +51,10 @@ class InProcess:
             )
         return sorted(set(self.graph[peer]) & set(names) - {peer})
 
-    def receivers(self, t: int, names: Collection[str]) -> dict[str, list[str]]:
-        """To whom each peer put a copy of its message on the network in round t: lost ones too,
-        none while either was absent.
+    def _receivers(self, names: Sequence[str], absent: set[str]) -> dict[str, list[str]]:
+        """To whom each peer puts a copy of its message on the network: lost ones too, none while
+        either is absent.
         """
-        _, absent = self._faults(t, sorted(names))
         hears = {me: self.heard_by(me, names) for me in names if me not in absent}
         return {
             s: [] if s in absent else sorted(me for me in hears if s in hears[me]) for s in names

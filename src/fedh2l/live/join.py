@@ -5,14 +5,12 @@ before the next is spoken.
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
@@ -23,10 +21,9 @@ from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.rules import TermsError
 from fedh2l.live.trust.terms import Member, Terms, read_terms
 from fedh2l.loop import Round, run
-from fedh2l.message import Inbox, Posteriors
 from fedh2l.metrics import accuracy
 from fedh2l.peer import Peer
-from fedh2l.record.sent import Sent
+from fedh2l.record.sent import frames_of
 from fedh2l.record.units import size
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
@@ -35,28 +32,6 @@ from fedh2l.wire.frame import KEY_EVERY
 FIRST_LOOK = 2.0  # seconds in which one who comes for the first time listens how far the others are
 FAREWELL = 10.0  # seconds for which one who finds all rounds finished still answers
 LINGER = 1.0
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A method whose disagreement with each other peer is kept in `apart`: total variation, the
-    mean over the rows asked about.
-    """
-
-    method: FedH2L | WithoutBarrier
-    apart: dict[str, float] = field(default_factory=dict[str, float])
-
-    def speak(self, peer: Peer, t: int) -> Posteriors | None:
-        return self.method.speak(peer, t)
-
-    def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        self.apart.clear()
-        for name, m in inbox.items():
-            if isinstance(m, Posteriors):
-                self.apart[name] = round(
-                    float(np.abs(m.probs - peer.memory["own"]).sum(1).mean() / 2), 4
-                )
-        return self.method.listen(peer, t, inbox)
 
 
 @dataclass(frozen=True)
@@ -181,7 +156,7 @@ def _rounds(
         start = min(newest, terms.rounds - 1)
         yield _said(folder, f"the others are at round {newest}: going on from there")
     folder.fresh = False
-    method = Measured(WithoutBarrier(terms.method) if terms.asynchronous else terms.method)
+    method = WithoutBarrier(terms.method) if terms.asynchronous else terms.method
     clock = time.perf_counter()
     for r in run(
         method,
@@ -192,14 +167,9 @@ def _rounds(
         codec=terms.codec,
         barrier=not terms.asynchronous,
     ):
-        line = _line(r, peer, method, exchange, validation)
+        line = _line(r, peer, exchange, validation)
         line["seconds"] = round(time.perf_counter() - clock, 3)
-        sent = [Sent(r.t, peer.name, tuple(exchange.others()), frame) for frame in r.said.values()]
-        folder.write_round(
-            line,
-            sent,
-            {"shape": _shape(peer, terms), "codec": terms.codec, "seed_set": terms.seed_set},
-        )
+        folder.write_round(line, frames_of(r), {"codec": terms.codec, "seed_set": terms.seed_set})
         folder.commit(peer, r.t + 1, exchange.delivered)
         told = [f"{e.kind} {e.peer}: {e.reason}" for e in exchange.events()]
         for text in told:
@@ -214,16 +184,7 @@ def _rounds(
         clock = time.perf_counter()
 
 
-def _shape(peer: Peer, terms: Terms) -> list[int]:
-    """Of the posteriors in a message."""
-    asked = peer.seed_set.asked
-    rows = min(terms.method.seed_batch, asked) if terms.method.exchange == "batch" else asked
-    return [rows, len(peer.seed_set.classes)]
-
-
-def _line(
-    r: Round, peer: Peer, method: Measured, exchange: ZenohP2P, validation: Rows | None
-) -> dict[str, Any]:
+def _line(r: Round, peer: Peer, exchange: ZenohP2P, validation: Rows | None) -> dict[str, Any]:
     me = peer.name
     return {
         "round": r.t,
@@ -232,7 +193,7 @@ def _line(
         "heard": dict(r.heard.get(me, {})),
         "missing": list(r.missing.get(me, ())),
         "refused": dict(r.refused.get(me, {})),
-        "apart": dict(method.apart),
+        "apart": {sender: round(apart, 4) for sender, apart in r.apart.get(me, {}).items()},
         "conflict_rate": r.conflict_rate.get(me),
         "accuracy": None
         if validation is None

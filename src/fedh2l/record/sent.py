@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from fedh2l.error import FedH2LError
+from fedh2l.loop import Round
 from fedh2l.message import Posteriors
 from fedh2l.wire import codec_of
-from fedh2l.wire.frame import Session, decode, is_weights
+from fedh2l.wire.frame import Session, decode
 from fedh2l.wire.state import WireState
 
 FILES = ("sent.jsonl", "sent.bin")
@@ -27,12 +28,22 @@ TLS, TCP_IP = 22, 52
 
 @dataclass(frozen=True)
 class Sent:
-    """One frame, and who was sent a copy of it."""
+    """One frame, who was sent a copy of it, and what it says."""
 
     round: int
     author: str
     receivers: tuple[str, ...]
     frame: bytes
+    kind: str  # of the message in it
+    shape: tuple[int, ...]
+
+
+def frames_of(r: Round) -> list[Sent]:
+    """What the peers hosted here sent in a round, by author."""
+    return [
+        Sent(r.t, name, r.receivers[name], frame, r.said[name].kind, r.said[name].shape)
+        for name, frame in sorted(r.frames.items())
+    ]
 
 
 def on_wire(payload: int) -> int:
@@ -46,24 +57,25 @@ def on_wire(payload: int) -> int:
 
 
 def append_frames(place: Path, sent: Iterable[Sent], about: dict[str, Any]) -> None:
-    """`about`: shape, codec and seed_set of all of them.
+    """`about`: codec and seed_set of all of them.
 
-    Of weights only the index is kept: their bodies would fill the disk.
+    Of other messages than posteriors only the index is kept: their bodies would fill the disk.
     """
     with (place / FILES[0]).open("a") as index, (place / FILES[1]).open("ab") as bodies:
         for s in sent:
-            kept = not is_weights(s.frame)
-            what = about if kept else {"weights": True}
+            kept = s.kind == Posteriors.kind
             told = {
                 "round": s.round,
                 "author": s.author,
                 "receivers": list(s.receivers),
                 "bytes": len(s.frame),
+                "kind": s.kind,
+                "shape": list(s.shape),
             }
             told |= {
                 "sha256": sha256(s.frame).hexdigest(),
                 "at": bodies.tell() if kept else None,
-                **what,
+                **(about if kept else {}),
             }
             index.write(json.dumps(told) + "\n")
             if kept:

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fedh2l.error import FedH2LError
-from fedh2l.loop import Exchange
+from fedh2l.loop import Delivery, Exchange, receivers_of
 
 # What a process does for the peers that it hosts: yields items, in step with the other processes.
 Work = Callable[[Sequence[str], Exchange], Iterator[Any]]
@@ -57,8 +57,9 @@ def _in_step(links: Sequence[Connection], exchange: Exchange) -> Iterator[list[A
             continue
         outbox = {name: data for _, (_, part) in said for name, data in part.items()}
         inboxes = exchange(said[0][1][0], outbox)
+        receivers = receivers_of(inboxes)
         for link, (_, (_, part)) in zip(links, said, strict=True):
-            link.send({name: inboxes.get(name, {}) for name in part})
+            link.send(Delivery({name: inboxes.get(name, {}) for name in part}, receivers))
 
 
 def _receive(link: Connection) -> tuple[str, Any]:

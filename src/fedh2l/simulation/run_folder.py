@@ -57,11 +57,7 @@ class RunFolder:
             append_frames(
                 place,
                 event.sent,
-                {
-                    "shape": self._shape(),
-                    "codec": self.config.codec,
-                    "seed_set": self.seed_set["digest"],
-                },
+                {"codec": self.config.codec, "seed_set": self.seed_set["digest"]},
             )
         peers = {n: asdict(p) for n, p in event.peers.items()}
         about = {
@@ -92,12 +88,6 @@ class RunFolder:
             # What a killed run wrote after its last checkpoint comes again.
             file.truncate(saved["bytes"] if saved else 0)
         truncate_to(place, saved.get("sent", (0, 0)) if saved else (0, 0))
-
-    def _shape(self) -> list[int]:
-        """Of the posteriors in a message."""
-        asked = self.seed_set["asked"]
-        rows = min(self.config.seed_batch, asked) if self.config.exchange == "batch" else asked
-        return [rows, len(self.seed_set["classes"])]
 
     def digest(self, row: str) -> str:
         return replace(self.config, algorithm=row).digest

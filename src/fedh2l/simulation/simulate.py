@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 from fedh2l.data.domains import FederatedData
 from fedh2l.learner import Weighted
 from fedh2l.learners import model_of
-from fedh2l.loop import Exchange, Round, check_agreement, run
+from fedh2l.loop import Exchange, Round, run
 from fedh2l.metrics import Scores, scores
-from fedh2l.peer import Peer
+from fedh2l.peer import Peer, check_agreement
 from fedh2l.record import checkpoint
-from fedh2l.record.sent import Sent, on_wire
+from fedh2l.record.sent import Sent, frames_of, on_wire
 from fedh2l.simulation.build import algorithm_of, data_of, exchange_of, peers_of
 from fedh2l.simulation.executors import in_processes, shares
 from fedh2l.simulation.experiment import Experiment
@@ -167,18 +167,14 @@ def _row(
     if done == config.rounds:
         yield Evaluation(config.algorithm, done, progress, seconds, last=True)
     assert config.rounds is not None and config.evaluate is not None
-    receivers = exchange_of(config).receivers
     weights = {p.name: _weights_bytes(p) for p in peers}
     sent: list[Sent] = []
     clock = time.perf_counter()
     for r in run(
         algorithm_of(config), peers, exchange, rounds=config.rounds, start=done, codec=config.codec
     ):
-        copies = receivers(r.t, config.names)
-        _count(progress, r, copies, weights)
-        sent += [
-            Sent(r.t, name, tuple(copies[name]), frame) for name, frame in sorted(r.said.items())
-        ]
+        _count(progress, r, weights)
+        sent += frames_of(r)
         last = r.t + 1 == config.rounds
         if (r.t + 1) % config.evaluate and not last:
             continue
@@ -219,11 +215,10 @@ def _weights_bytes(peer: Peer) -> int | None:
 def _count(
     progress: dict[str, Progress],
     r: Round,
-    receivers: dict[str, list[str]],
     weights: dict[str, int | None],
 ) -> None:
     for name, p in progress.items():
-        copies, heard = len(receivers[name]), r.heard[name].values()
+        copies, heard = len(r.receivers[name]), r.heard[name].values()
         p.sent.append(r.sent.get(name, 0) * copies)
         p.received.append(sum(heard))
         p.payload_bytes_sent += p.sent[-1]

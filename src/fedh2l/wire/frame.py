@@ -136,11 +136,6 @@ def is_key(data: bytes) -> bool:
     return len(data) >= HEADER.size and HEADER.unpack_from(data)[3] == 0
 
 
-def is_weights(data: bytes) -> bool:
-    """Whether a frame of this machine's own carries parameters."""
-    return HEADER.unpack_from(data)[2] == WEIGHTS
-
-
 def _header(data: bytes, session: Session, sender: str) -> tuple[int, int, int, int, int]:
     """Kind, distance, how many are lost, round and check."""
     if len(data) < HEADER.size:

@@ -2,7 +2,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,7 +30,7 @@ def together(*work: Callable[[], object]) -> list[object]:
         return [f.result() for f in [pool.submit(w) for w in work]]
 
 
-def rounds(exchange: ZenohP2P, start: int, end: int) -> list[dict[str, tuple[bytes, ...]]]:
+def rounds(exchange: ZenohP2P, start: int, end: int) -> list[Mapping[str, Sequence[bytes]]]:
     return [
         exchange(t, {exchange.me: f"{exchange.me}{t}".encode()})[exchange.me]
         for t in range(start, end)

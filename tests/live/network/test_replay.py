@@ -7,7 +7,7 @@ the one check.
 
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,10 +39,10 @@ def member(folder: Path, terms: Terms, name: str, **since: int) -> ZenohP2P:
     return ZenohP2P(terms, identity_of(folder, name), folder / name / "run", since=since)
 
 
-def rounds(members: list[ZenohP2P], start: int, end: int) -> list[list[tuple[bytes, ...]]]:
+def rounds(members: list[ZenohP2P], start: int, end: int) -> list[list[Sequence[bytes]]]:
     """What each of two hears of the other, in each of these rounds."""
 
-    def told(m: ZenohP2P, other: ZenohP2P) -> list[tuple[bytes, ...]]:
+    def told(m: ZenohP2P, other: ZenohP2P) -> list[Sequence[bytes]]:
         return [m(t, {m.me: f"{m.me}{t}".encode()})[m.me][other.me] for t in range(start, end)]
 
     with ThreadPoolExecutor(2) as pool:

@@ -24,6 +24,7 @@ from fedh2l.live.posts.own_posts import OwnPosts
 from fedh2l.live.posts.register import LARGEST, Register
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.terms import Terms
+from fedh2l.loop import Delivery, Outbox
 
 FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
 TOLD = 1.0  # seconds in which who is removed can ask for the invite that says so
@@ -142,15 +143,13 @@ class ZenohP2P:
                 )
             time.sleep(0.3)
 
-    def __call__(
-        self, t: int, outbox: Mapping[str, bytes]
-    ) -> dict[str, dict[str, tuple[bytes, ...]]]:
+    def __call__(self, t: int, outbox: Outbox) -> Delivery:
         if set(outbox) - {self.me}:
             raise FedH2LError(
                 f"{self.me} alone is hosted here, not {', '.join(sorted(set(outbox) - {self.me}))}"
             )
         if self.me not in outbox:  # nothing to say, nobody to wait for
-            return {}
+            return Delivery({}, {})
         self._say(t, outbox[self.me])
         if not self.terms.asynchronous:
             self._wait(t)
@@ -160,7 +159,8 @@ class ZenohP2P:
                 "of them"
             )
         with self._changed:
-            return {self.me: {m: self._take(m, t) for m in self.others()}}
+            inbox = {author: self._take(author, t) for author in self.others()}
+        return Delivery({self.me: inbox}, {self.me: self.others()})
 
     def _say(self, t: int, frame: bytes) -> None:
         if len(frame) > LARGEST:
