@@ -27,7 +27,7 @@ test: setup  ## every test that takes seconds
 test-network: setup  ## attacks, faults and hosts on a real network: minutes; root for the ones with their own addresses (ip netns)
 	$(BIN)/pytest -m slow -n 0 tests/live tests/commands/test_watch.py
 
-lint: setup  ## ruff and pyright
+lint: setup  ## ruff format, ruff and pyright
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
