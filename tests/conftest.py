@@ -17,7 +17,7 @@ from fedh2l.peer import Peer
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from leftovers import nothing_is_left as nothing_is_left  # after every test
-from town import town as town
+from local_federation import federation as federation
 
 torch.set_num_threads(1)
 # A test that takes long is no worse on a busy machine.

@@ -17,15 +17,15 @@ from threadpoolctl import threadpool_limits
 import live_member
 from fedh2l import FedH2L, Peer, run
 from fedh2l.data.seedset_file import load_seed_set
-from town import MEMBERS, Town, found
+from local_federation import MEMBERS, LocalFederation, convene
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
 ROUNDS, WARMUP = 40, 3
 
 
-def simulated(town: Town) -> dict[str, dict[str, np.ndarray]]:
+def simulated(federation: LocalFederation) -> dict[str, dict[str, np.ndarray]]:
     """The same members in this process."""
-    seeds = load_seed_set(town.folder / "seeds.safetensors")
+    seeds = load_seed_set(federation.folder / "seeds.safetensors")
     builders: dict[str, Callable[..., object]] = {n: getattr(live_member, n) for n in MEMBERS}
     peers = [Peer(n, b(seeds), seeds) for n, b in builders.items()]  # pyright: ignore[reportArgumentType]
     torch.set_num_threads(1)
@@ -41,75 +41,79 @@ def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
     )
 
 
-def all_heard_once(town: Town, name: str) -> bool:
-    lines = town.rounds(name)
+def all_heard_once(federation: LocalFederation, name: str) -> bool:
+    lines = federation.rounds(name)
     return [x["round"] for x in lines] == list(range(ROUNDS)) and not any(
         x["missing"] or x["refused"] for x in lines
     )
 
 
-def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(town: Town) -> None:
-    town.separate = True
-    found(town, rounds=ROUNDS, more=f"--warmup {WARMUP}")
+def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(
+    federation: LocalFederation,
+) -> None:
+    federation.separate = True
+    convene(federation, rounds=ROUNDS, more=f"--warmup {WARMUP}")
     for name in MEMBERS:
-        town.join(name)
-    town.wait()
-    expected = simulated(town)
+        federation.join(name)
+    federation.wait()
+    expected = simulated(federation)
     for name in MEMBERS:
-        assert all_heard_once(town, name) and same(town.state(name), expected[name]), name
-    model = load_file(town.folder / "rome" / "model.safetensors")
+        assert all_heard_once(federation, name) and same(federation.state(name), expected[name]), (
+            name
+        )
+    model = load_file(federation.folder / "rome" / "model.safetensors")
     assert (
         all(np.array_equal(v, expected["rome"][f"learner.model.{k}"]) for k, v in model.items())
         and model
     )
     assert (
-        town.folder / "lyon" / ("model.skops" if find_spec("skops") else "model.safetensors")
+        federation.folder / "lyon" / ("model.skops" if find_spec("skops") else "model.safetensors")
     ).stat().st_size > 0
-    assert "state: finished" in town.command("status", "rome")
+    assert "state: finished" in federation.command("status", "rome")
 
 
-def harmed(town: Town, times: int, rng: random.Random) -> list[str]:
+def harmed(federation: LocalFederation, times: int, rng: random.Random) -> list[str]:
     """The members whose result is not the simulated one, or that did not hear every round once.
 
     Each kill hits a member that runs, at an instant within a drawn round or within its start,
     before the federation ends.
     """
     # No start takes that long.
-    found(town, rounds=ROUNDS, deadline=600.0, more=f"--warmup {WARMUP}")
+    convene(federation, rounds=ROUNDS, deadline=600.0, more=f"--warmup {WARMUP}")
     for name in MEMBERS:
-        town.join(name)
+        federation.join(name)
     kills: list[tuple[str, int]] = []
     for at in sorted(rng.choices(range(ROUNDS // 2), k=times)):
-        name = rng.choice([m for m in MEMBERS if town.running[m].poll() is None])
-        process = town.running[name]
-        while len(town.rounds(name)) < at and process.poll() is None:
+        name = rng.choice([m for m in MEMBERS if federation.running[m].poll() is None])
+        process = federation.running[name]
+        while len(federation.rounds(name)) < at and process.poll() is None:
             time.sleep(0.01)
-        lines = town.rounds(name)
+        lines = federation.rounds(name)
         time.sleep(rng.uniform(0.0, 2 * min(x["seconds"] for x in lines) if lines else 4.0))
         process.kill()
         assert process.wait() == -signal.SIGKILL, f"{name} had ended before it was killed"
-        kills.append((name, len(town.rounds(name))))
-        town.join(name)
+        kills.append((name, len(federation.rounds(name))))
+        federation.join(name)
     assert len(kills) == times and all(rounds < ROUNDS for _, rounds in kills), kills
     print("killed, after so many rounds:", kills)
-    town.wait()
-    assert not list(town.folder.rglob("*.partial")), "half a file is left of a kill"
-    expected = simulated(town)
+    federation.wait()
+    assert not list(federation.folder.rglob("*.partial")), "half a file is left of a kill"
+    expected = simulated(federation)
     return [
         name
         for name in MEMBERS
-        if not (all_heard_once(town, name) and same(town.state(name), expected[name]))
+        if not (all_heard_once(federation, name) and same(federation.state(name), expected[name]))
     ]
 
 
 @pytest.mark.parametrize("seed", [0])
 def test_members_killed_at_any_instant_go_on_and_the_result_is_the_same(
-    town: Town, seed: int
+    federation: LocalFederation, seed: int
 ) -> None:
-    assert not harmed(town, 3, random.Random(seed))
+    assert not harmed(federation, 3, random.Random(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 18))
-def test_fifty_kills_change_nothing(town: Town, seed: int) -> None:
-    assert not harmed(town, 3, random.Random(seed))
+def test_fifty_kills_change_nothing(federation: LocalFederation, seed: int) -> None:
+    assert not harmed(federation, 3, random.Random(seed))

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, hint, tell
+from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError
 from fedh2l.live.trust.invite import answer, identity_in, key_print, summary
@@ -15,7 +15,7 @@ def accept(
     invite: Path,
     *,
     name: str,
-    seeds: Path | None = None,
+    seed_set: SeedSetFile | None = None,
     address: str = "",
     identity: Path = DEFAULT_IDENTITY,
     out: Path | None = None,
@@ -33,7 +33,7 @@ def accept(
         The invite that the convener sent.
     name
         Your organisation: letters, digits, '_' or '-'.
-    seeds
+    seed_set
         The seed set that you were sent; it must be the one of the terms.
     address
         host:port at which the others reach you; leave it out behind NAT.
@@ -51,14 +51,14 @@ def accept(
         Answer in JSON.
     """
     terms = open_invite(invite)
-    if seeds is None and not relay:
+    if seed_set is None and not relay:
         raise FedH2LError(
-            "--seeds is missing: give the seed set that came with the invite, so that it can be "
+            "--seed-set is missing: give the seed set that came with the invite, so that it can be "
             "compared with the terms"
         )
-    if seeds is not None and (found := load_seed_set(seeds)).digest != terms.seed_set:
+    if seed_set is not None and (found := load_seed_set(seed_set)).digest != terms.seed_set:
         raise FedH2LError(
-            f"{seeds}: its fingerprint is {found.fingerprint}, the terms have "
+            f"{seed_set}: its fingerprint is {found.fingerprint}, the terms have "
             f"{terms.seed_set[:16]}; ask for the file"
         )
     if not as_json:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 Json = Annotated[bool, Parameter(name="--json")]
+SeedSetFile = Annotated[Path, Parameter(name=("--seed-set", "--seeds"))]
 DEFAULT_IDENTITY = Path("identity")  # the folder of a member's keys, where none is named
 
 

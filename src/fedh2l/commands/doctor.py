@@ -1,16 +1,16 @@
-"""`fedh2l doctor`, `relay` and `watch`: what stands beside a member that takes part."""
+"""`fedh2l doctor`: will joining work?"""
 
 import json
 import sys
 from pathlib import Path
 
-from fedh2l.commands.answer import DEFAULT_IDENTITY, Json
+from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile
 
 
 def doctor(
     invite: Path,
     *,
-    seeds: Path = Path("seeds.safetensors"),
+    seed_set: SeedSetFile = Path("seeds.safetensors"),
     identity: Path = DEFAULT_IDENTITY,
     model: str | None = None,
     as_json: Json = False,
@@ -22,7 +22,7 @@ def doctor(
     ----------
     invite
         The invite with you in it.
-    seeds
+    seed_set
         The seed set that came with the invite.
     identity
         The folder of your keys.
@@ -33,7 +33,7 @@ def doctor(
     """
     from fedh2l.live.doctor import examine
 
-    found = list(examine(invite, identity, seeds, model))
+    found = list(examine(invite, identity, seed_set, model))
     if as_json:
         print(json.dumps([f._asdict() for f in found], indent=1))
     else:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, hint, tell
+from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError, choose
 from fedh2l.live.trust.identity import open_identity
@@ -28,7 +28,7 @@ def new(
     invite: Path,
     *,
     name: str,
-    seeds: Path,
+    seed_set: SeedSetFile,
     address: str = "",
     identity: Path = DEFAULT_IDENTITY,
     rounds: int = 100,
@@ -49,7 +49,7 @@ def new(
         The file to write.
     name
         Your organisation: letters, digits, '_' or '-'.
-    seeds
+    seed_set
         The seed set (fedh2l seedset build).
     address
         host:port at which the others reach you; leave it out behind NAT, where a relay is needed.
@@ -82,7 +82,7 @@ def new(
         identity,
         name,
         address,
-        load_seed_set(seeds),
+        load_seed_set(seed_set),
         method,
         codec,
         rounds=rounds,
@@ -94,8 +94,8 @@ def new(
     write_file(invite, data)
     tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
     hint(
-        f"next: send {invite} and {seeds} to the others; each runs  fedh2l accept {invite} "
-        f"--name THEIRS --seeds {seeds}",
+        f"next: send {invite} and {seed_set} to the others; each runs  fedh2l accept {invite} "
+        f"--name THEIRS --seed-set {seed_set}",
         as_json,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, tell
+from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, tell
 from fedh2l.commands.signals import stop_on_signals
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.live.member_folder import MemberFolder, age, is_running, ledger
@@ -19,7 +19,7 @@ def join(
     invite: Path,
     *,
     model: str,
-    seeds: Path = Path("seeds.safetensors"),
+    seed_set: SeedSetFile = Path("seeds.safetensors"),
     identity: Path = DEFAULT_IDENTITY,
     out: Path | None = None,
     as_json: Json = False,
@@ -36,7 +36,7 @@ def join(
         FILE.py:FUNCTION: your function that takes the seed set and gives a Learner. A function
         `validation()` in the same file that gives (x, y) is used to show your accuracy, to nobody
         but you.
-    seeds
+    seed_set
         The seed set that came with the invite.
     identity
         The folder of your keys.
@@ -51,8 +51,8 @@ def join(
     from fedh2l.live.trust.identity import open_identity
 
     stop_on_signals()
-    me, terms, seed_set = open_identity(identity), open_invite(invite), load_seed_set(seeds)
-    learner, validation = own_learner(model, seed_set)
+    me, terms, seeds = open_identity(identity), open_invite(invite), load_seed_set(seed_set)
+    learner, validation = own_learner(model, seeds)
     path = out or Path("live") / f"{me.name}-{terms.federation}"
     if "torch" in sys.modules:
         import torch
@@ -62,7 +62,7 @@ def join(
         (path / "leave").unlink(missing_ok=True)
         try:
             with Screen(me.name, terms.rounds, Console(stderr=as_json)) as screen:
-                for news in joined(invite, me, seed_set, learner, folder, validation):
+                for news in joined(invite, me, seeds, learner, folder, validation):
                     if as_json and news.line is not None:
                         print(json.dumps(news.line), flush=True)
                     else:

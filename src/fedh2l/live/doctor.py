@@ -75,7 +75,7 @@ def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Ite
         seed_set = load_seed_set(seeds)
     except FedH2LError as error:
         yield Finding(
-            "seed set", False, str(error), "give --seeds the file that came with the invite"
+            "seed set", False, str(error), "give --seed-set the file that came with the invite"
         )
         return
     yield from _seed_set(terms, seed_set)

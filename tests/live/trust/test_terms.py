@@ -200,12 +200,12 @@ def test_who_does_not_say_yes_to_the_fingerprint_has_accepted_nothing(
     (tmp_path / "invite.json").write_bytes(rome[0])
     save_seed_set(SEEDS, tmp_path / "seeds")
     with chdir(tmp_path), pytest.raises(FedH2LError, match="nothing was written"):
-        accept(Path("invite.json"), name="oslo", seeds=Path("seeds"))
+        accept(Path("invite.json"), name="oslo", seed_set=Path("seeds"))
     assert read_terms(rome[0]).fingerprint in asked[0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["invite.json", "seeds"]
     _asked(monkeypatch, "Yes ")
     with chdir(tmp_path):
-        accept(Path("invite.json"), name="oslo", seeds=Path("seeds"))
+        accept(Path("invite.json"), name="oslo", seed_set=Path("seeds"))
     assert (tmp_path / "oslo.answer.json").exists()
 
 

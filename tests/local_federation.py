@@ -28,7 +28,7 @@ MODEL = Path(live_member.__file__)
 RELAY = "relay1"
 
 
-class Town:
+class LocalFederation:
     """All its processes are gone at the end."""
 
     def __init__(self, folder: Path) -> None:
@@ -130,16 +130,16 @@ def ports(n: int) -> list[int]:
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path)
-    yield town
-    for process in town.running.values():
+def federation(tmp_path: Path) -> Iterator[LocalFederation]:
+    federation = LocalFederation(tmp_path)
+    yield federation
+    for process in federation.running.values():
         process.kill()
         process.wait()
 
 
-def found(
-    town: Town,
+def convene(
+    federation: LocalFederation,
     members: Sequence[str] = MEMBERS,
     *,
     relay: bool = False,
@@ -154,55 +154,25 @@ def found(
     With a relay they are behind NAT. The quorum is all of them, if none is given.
     """
     x, y = live_member.rows(99, 12)
-    np.savez(town.folder / "ours.npz", x=x, y=y)
-    town.command("seedset", "build", "ours.npz")
-    addresses = {
-        name: ("--address", f"127.0.0.1:{port}")
-        for name, port in zip((*members, RELAY), ports(len(members) + 1), strict=True)
-    }
+    np.savez(federation.folder / "ours.npz", x=x, y=y)
+    federation.command("seedset", "build", "ours.npz")
+    keys = {name: ["--name", name, "--identity", f"keys-{name}"] for name in (*members, RELAY)}
+    for name, port in zip(keys, ports(len(keys)), strict=True):
+        if name == RELAY or not relay:
+            keys[name] += ["--address", f"127.0.0.1:{port}"]
 
-    def place(name: str) -> tuple[str, ...]:
-        return (
-            "--name",
-            name,
-            "--identity",
-            f"keys-{name}",
-            *(addresses[name] if name == RELAY or not relay else ()),
-        )
-
-    times = (
-        "--rounds",
-        str(rounds),
-        "--quorum",
-        str(quorum or len(members)),
-        "--grace",
-        str(grace),
-        "--deadline",
-        str(deadline),
-    )
-    told = town.command(
-        "invite",
-        "new",
-        "invite.json",
-        "--seeds",
-        "seeds.safetensors",
-        *place(members[0]),
-        *times,
-        *more.split(),
-    )
-    match = re.search(r"^fingerprint: (.*)$", told, re.MULTILINE)
+    seeds = ("--seed-set", "seeds.safetensors")
+    closing = f"--quorum {quorum or len(members)} --grace {grace} --deadline {deadline}"
+    terms = f"--rounds {rounds} {closing} {more}".split()
+    summary = federation.command("invite", "new", "invite.json", *seeds, *keys[members[0]], *terms)
+    match = re.search(r"^fingerprint: (.*)$", summary, re.MULTILINE)
     assert match
+
+    accept = ("accept", "invite.json", "--fingerprint", match[1])
     for name in members[1:]:
-        town.command(
-            "accept",
-            "invite.json",
-            "--seeds",
-            "seeds.safetensors",
-            *place(name),
-            "--fingerprint",
-            match[1],
-        )
+        federation.command(*accept, *seeds, *keys[name])
     if relay:
-        town.command("accept", "invite.json", "--relay", *place(RELAY), "--fingerprint", match[1])
-    answers = [f"{name}.answer.json" for name in (*members[1:], *((RELAY,) if relay else ()))]
-    town.command("invite", "add", "invite.json", *answers, "--identity", f"keys-{members[0]}")
+        federation.command(*accept, "--relay", *keys[RELAY])
+    answering = [*members[1:], RELAY] if relay else members[1:]
+    answers = [f"{name}.answer.json" for name in answering]
+    federation.command("invite", "add", "invite.json", *answers, "--identity", f"keys-{members[0]}")
