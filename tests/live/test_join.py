@@ -19,7 +19,7 @@ from fedh2l.live.member_folder import MemberFolder, is_running, ledger
 from fedh2l.live.saved_model import save_model
 from fedh2l.live.trust.identity import Identity, open_identity
 from fedh2l.live.trust.invite import convene
-from fedh2l.record.sent import audit
+from fedh2l.record.audit import audit
 from fedh2l.seedset import SeedSet
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")

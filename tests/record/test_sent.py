@@ -16,7 +16,8 @@ from fedh2l.exchange.in_process import InProcess
 from fedh2l.loop import run
 from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.peer import Peer
-from fedh2l.record.sent import RECORD, TCP_IP, TLS, audit, decoded, on_wire
+from fedh2l.record.audit import audit, decoded
+from fedh2l.record.sent import RECORD, TCP_IP, TLS, on_wire
 from fedh2l.simulation import run_folder
 from fedh2l.simulation.build import algorithm_of, data_of, peers_of
 from fedh2l.simulation.experiment import Experiment

@@ -2,15 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fedh2l.error import FedH2LError
-from fedh2l.record import sent
+from fedh2l.message import Posteriors
+from fedh2l.record.audit import audit as read_entries
+from fedh2l.record.audit import chain_of, decoded
+
+HEADINGS = ("round", "from", "copies", "posteriors", "codec", "bytes", "SHA-256")
+NUMBERS = ("round", "copies", "bytes")
 
 
 def audit(
@@ -37,41 +43,52 @@ def audit(
         One JSON line per message; with --decode the rows.
     """
     if decode is not None:
-        if peer is None:
-            raise FedH2LError("--decode shows one message; say whose, with --peer NAME")
-        rows = sent.decoded(folder, peer, decode)
-        print(
-            json.dumps(rows.tolist())
-            if as_json
-            else np.array2string(rows, precision=3, suppress_small=True)
-        )
+        _show_decoded(folder, peer, decode, as_json)
         return
-    found = [told for told in sent.audit(folder) if peer in (None, told["author"])]
+    entries = read_entries(folder, peer)
     if as_json:
-        for told in found:
-            print(json.dumps(told))
+        for entry in entries:
+            print(json.dumps(entry))
         return
-    table = Table(title=f"what left this machine: {folder}", title_justify="left")
-    for heading in ("round", "from", "copies", "posteriors", "codec", "bytes", "SHA-256"):
-        table.add_column(
-            heading,
-            justify="right" if heading in ("round", "copies", "bytes") else "left",
-            no_wrap=True,
-        )
-    for told in found:
-        what = "weights" if told["at"] is None else f"{told['shape'][0]}×{told['shape'][1]}"
-        words = (
-            told["author"],
-            len(told["receivers"]),
-            what,
-            told.get("codec", "float32"),
-            told["bytes"],
-            told["sha256"][:16],
-        )
-        table.add_row(str(told["round"]), *map(str, words))
+
+    title = Text(f"what left this machine: {folder}")
+    table = Table(title=title, title_justify="left")
+    for heading in HEADINGS:
+        justify = "right" if heading in NUMBERS else "left"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    for entry in entries:
+        table.add_row(*_cells(entry))
+
     console = Console()
     console.print(table)
-    copies = sum(told["bytes"] * len(told["receivers"]) for told in found)
+    copies = sum(entry["bytes"] * len(entry["receivers"]) for entry in entries)
     console.print(
-        f"{len(found)} messages, {copies} bytes in all copies; every frame is what its SHA-256 says"
+        f"{len(entries)} messages, {copies} bytes in all copies; every frame is what its SHA-256 "
+        "says, and no line of the index is missing"
     )
+    # To be noted elsewhere: who can rewrite the whole folder cannot rewrite a note.
+    console.print(f"SHA-256 over the whole index: {chain_of(folder)}")
+
+
+def _show_decoded(folder: Path, peer: str | None, t: int, as_json: bool) -> None:
+    if peer is None:
+        raise FedH2LError("--decode shows one message; say whose, with --peer NAME")
+    rows = decoded(folder, peer, t)
+    if as_json:
+        print(json.dumps(rows.tolist()))
+    else:
+        print(np.array2string(rows, precision=3, suppress_small=True))
+
+
+def _cells(entry: dict[str, Any]) -> list[str]:
+    """The words of one message, in the order of `HEADINGS`."""
+    shape = "×".join(map(str, entry["shape"]))
+    return [
+        str(entry["round"]),
+        entry["author"],
+        str(len(entry["receivers"])),
+        shape if entry["kind"] == Posteriors.kind else entry["kind"],
+        entry.get("codec", "float32"),
+        str(entry["bytes"]),
+        entry["sha256"][:16],
+    ]

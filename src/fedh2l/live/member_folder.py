@@ -2,8 +2,6 @@
 whole or absent, whenever it is killed.
 """
 
-import fcntl
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -15,9 +13,11 @@ from typing import Any
 from fedh2l.error import FedH2LError
 from fedh2l.live.trust.terms import Terms, read_terms
 from fedh2l.peer import Peer
-from fedh2l.record import checkpoint
 from fedh2l.record.atomic import write_file
-from fedh2l.record.sent import Sent, append_frames, file_sizes, truncate_to
+from fedh2l.record.checkpoint import load_peers
+from fedh2l.record.journal import Journal, committed_lines, latest
+from fedh2l.record.lock import is_locked, lock_folder
+from fedh2l.record.sent import Sent
 
 
 class MemberFolder:
@@ -28,20 +28,16 @@ class MemberFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.journal = Journal(path)
         self.done, self.finished, self.fresh = 0, False, True
         self.since: dict[str, int] = {}
 
     def __enter__(self) -> "MemberFolder":
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.path / "lock").open("a")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.close()
-            raise FedH2LError(
-                f"{self.path}: a fedh2l join is running in this folder already; see fedh2l "
-                f"status {self.path}"
-            ) from error
+        self._lock = lock_folder(
+            self.path,
+            f"a fedh2l join is running in this folder already; see fedh2l status {self.path}",
+        )
         return self
 
     def __exit__(
@@ -75,8 +71,7 @@ class MemberFolder:
         """The peer as it was after its last finished round; at the very first start its state is
         saved before anything is said.
         """
-        place = self.path / "checkpoints"
-        saved = checkpoint.latest(place)
+        saved = self.journal.open()
         if saved is None:
             self.commit(peer, 0, {})
             return
@@ -85,44 +80,25 @@ class MemberFolder:
                 f"{self.path}: the folder of {saved.get('peer')}, not of {peer.name}; give "
                 "another --out"
             )
-        self.done, self.since, self.finished, self.fresh = (
-            saved["rounds"],
-            saved["since"],
-            saved["finished"],
-            False,
-        )
-        checkpoint.load_peers(place, self.done, [peer])
-        with (self.path / "rounds.jsonl").open("ab") as file:
-            # What a killed process wrote after its last checkpoint comes again.
-            file.truncate(saved["bytes"])
-        truncate_to(self.path, saved["sent"])
+        self.done, self.since = saved["rounds"], saved["since"]
+        self.finished, self.fresh = saved["finished"], False
+        load_peers(self.path / "checkpoints", self.done, [peer])
 
     def commit(
         self, peer: Peer, done: int, since: dict[str, int], *, finished: bool = False
     ) -> None:
         """From now on `done` rounds are finished; nothing of the next one was said yet."""
-        place, ledger = self.path / "checkpoints", self.path / "rounds.jsonl"
-        ledger.touch()
-        checkpoint.save_peers(place, done, [peer])
-        about = {
-            "peer": peer.name,
-            "since": since,
-            "finished": finished,
-            "bytes": ledger.stat().st_size,
-            "sent": file_sizes(self.path),
-        }
-        checkpoint.commit(place, done, about)
+        self.journal.save_peers(done, [peer])
+        self.journal.commit(done, {"peer": peer.name, "since": since, "finished": finished})
         self.done, self.since, self.finished = done, since, finished
 
     def write_round(
         self, line: dict[str, Any], sent: Sequence[Sent], about: dict[str, Any]
     ) -> None:
-        """A line of the ledger, and for `fedh2l audit` what was sent; they count once `commit` has
+        """A line of the journal, and for `fedh2l audit` what was sent; they count once `commit` has
         named the round.
         """
-        append_frames(self.path, sent, about)
-        with (self.path / "rounds.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        self.journal.append(line, sent, about)
 
     def log(self, text: str) -> None:
         with (self.path / "log.txt").open("a") as file:
@@ -135,24 +111,15 @@ class MemberFolder:
 
 
 def is_running(path: Path) -> bool:
-    """Whether a process holds the folder's lock."""
-    if not (path / "lock").exists():
-        return False
-    with (path / "lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    """Whether a process takes part from this folder."""
+    return is_locked(path)
 
 
 def ledger(path: Path) -> list[dict[str, Any]]:
     """The finished rounds of a member, in order."""
-    saved = checkpoint.latest(path / "checkpoints")
-    if saved is None:
+    if latest(path) is None:
         raise FedH2LError(f"{path}: no member's folder; it is the --out of fedh2l join")
-    lines = (path / "rounds.jsonl").read_bytes()[: saved["bytes"]]
-    return [json.loads(line) for line in lines.splitlines()]
+    return committed_lines(path)
 
 
 def age(path: Path) -> float:

@@ -3,22 +3,16 @@ and how much; with its SHA-256.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from math import ceil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
-from fedh2l.error import FedH2LError
 from fedh2l.loop import Round
 from fedh2l.message import Posteriors
-from fedh2l.wire import codec_of
-from fedh2l.wire.frame import Session, decode
-from fedh2l.wire.state import WireState
 
 FILES = ("sent.jsonl", "sent.bin")
 RECORD, SEGMENT = 16_384, 1_448  # bytes of a TLS record, of a TCP segment on Ethernet
@@ -56,83 +50,38 @@ def on_wire(payload: int) -> int:
     return sealed + TCP_IP * ceil(sealed / SEGMENT)
 
 
-def append_frames(place: Path, sent: Iterable[Sent], about: dict[str, Any]) -> None:
-    """`about`: codec and seed_set of all of them.
+def append_frames(place: Path, sent: Iterable[Sent], about: dict[str, Any], chain: str) -> str:
+    """Append the frames and their lines in the index; `about`: codec and seed_set of all of them.
 
-    Of other messages than posteriors only the index is kept: their bodies would fill the disk.
+    Returns the chain with these lines. Of other messages than posteriors only the index is kept:
+    their bodies would fill the disk.
     """
-    with (place / FILES[0]).open("a") as index, (place / FILES[1]).open("ab") as bodies:
+    with (place / FILES[0]).open("ab") as index, (place / FILES[1]).open("ab") as bodies:
         for s in sent:
-            kept = s.kind == Posteriors.kind
-            told = {
+            is_kept = s.kind == Posteriors.kind
+            entry = {
                 "round": s.round,
                 "author": s.author,
                 "receivers": list(s.receivers),
                 "bytes": len(s.frame),
                 "kind": s.kind,
                 "shape": list(s.shape),
-            }
-            told |= {
                 "sha256": sha256(s.frame).hexdigest(),
-                "at": bodies.tell() if kept else None,
-                **(about if kept else {}),
+                "at": bodies.tell() if is_kept else None,
+                **(about if is_kept else {}),
             }
-            index.write(json.dumps(told) + "\n")
-            if kept:
+            line = json.dumps(entry).encode() + b"\n"
+            chain = linked(chain, line)
+            index.write(line)
+            if is_kept:
                 bodies.write(s.frame)
+        # They reach the disk before the commit that counts them.
+        for file in (index, bodies):
+            file.flush()
+            os.fsync(file.fileno())
+    return chain
 
 
-def file_sizes(place: Path) -> list[int]:
-    return [(place / f).stat().st_size if (place / f).exists() else 0 for f in FILES]
-
-
-def truncate_to(place: Path, to: Sequence[int]) -> None:
-    """Back to these sizes: what a killed run wrote after its last checkpoint is sent again."""
-    for name, size in zip(FILES, to, strict=True):
-        if (place / name).exists():
-            with (place / name).open("ab") as file:
-                file.truncate(size)
-
-
-def audit(place: Path) -> Iterator[dict[str, Any]]:
-    """Every line of the index, once the frame that it speaks of has been read and its SHA-256 is
-    right.
-    """
-    if not (place / FILES[0]).is_file():
-        raise FedH2LError(
-            f"{place}: no {FILES[0]} there: not a run of this release, or nothing was ever sent"
-        )
-    with (place / FILES[0]).open() as index, (place / FILES[1]).open("rb") as bodies:
-        for number, line in enumerate(index, 1):
-            told = json.loads(line)
-            if told["at"] is not None:
-                bodies.seek(told["at"])
-                if sha256(bodies.read(told["bytes"])).hexdigest() != told["sha256"]:
-                    raise FedH2LError(
-                        f"{place / FILES[1]}: the frame of line {number} is not what was sent; "
-                        "changed or damaged since"
-                    )
-            yield told
-
-
-def decoded(place: Path, author: str, t: int) -> Float[np.ndarray, "rows classes"]:
-    """What the others read in a frame: the author's frames up to it, through the decoder that every
-    receiver has.
-    """
-    lines, found = WireState("audit"), None
-    with (place / FILES[1]).open("rb") as bodies:
-        for told in audit(place):
-            if told["author"] != author or told["at"] is None or told["round"] > t:
-                continue
-            bodies.seek(told["at"])
-            session = Session(codec_of(told["codec"]), told["seed_set"])
-            like = Posteriors(told["round"], np.zeros(told["shape"], np.float32))
-            message = decode(bodies.read(told["bytes"]), like, session, author, lines)
-            if told["round"] == t and isinstance(message, Posteriors):
-                found = message.probs
-    if found is None:
-        raise FedH2LError(
-            f"{place}: {author} sent no posteriors in round {t}; fedh2l audit {place} lists what "
-            "was sent"
-        )
-    return found
+def linked(chain: str, line: bytes) -> str:
+    """The chain with one more line: a SHA-256 (hex) over all lines of the index and their order."""
+    return sha256(chain.encode() + line).hexdigest()

@@ -14,9 +14,8 @@ import tomli_w
 
 from fedh2l.error import FedH2LError
 from fedh2l.metrics import mean_scores
-from fedh2l.record import checkpoint
 from fedh2l.record.atomic import write_file
-from fedh2l.record.sent import append_frames, file_sizes, truncate_to
+from fedh2l.record.journal import Journal, latest
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.simulate import Evaluation, Progress, Start, folder_of, rows_of, versions
 
@@ -33,6 +32,7 @@ class RunFolder:
         # Set back by the seconds of the sessions before a resumed one.
         self.clock = time.perf_counter()
         self.finals: dict[str, Evaluation] = {}
+        self.journals: dict[str, Journal] = {}
         self.seed_set: dict[str, Any] = {}
 
     def take(self, event: Start | Evaluation) -> None:
@@ -41,53 +41,41 @@ class RunFolder:
         Nothing exists in the folder before the peers of the first row were built and checked.
         """
         place = folder_of(self.path, event.row, self.config.algorithm)
-        lines = place / "rounds.jsonl"
         if isinstance(event, Start):
             self.seed_set = event.seed_set
-            self._open(place, lines)
+            self.journals[event.row] = self._open(place)
             return
         if event.last:
             self.finals[event.row] = event
-        saved = checkpoint.latest(place / "checkpoints")
-        if saved is not None and saved["rounds"] >= event.done:
+        journal = self.journals[event.row]
+        if journal.saved is not None and journal.saved["rounds"] >= event.done:
             return  # a finished row of a resumed run
-        with lines.open("a") as file:
-            file.write(json.dumps(_line(event)) + "\n")
-        if event.sent:
-            append_frames(
-                place,
-                event.sent,
-                {"codec": self.config.codec, "seed_set": self.seed_set["digest"]},
-            )
-        peers = {n: asdict(p) for n, p in event.peers.items()}
+        sent = {"codec": self.config.codec, "seed_set": self.seed_set["digest"]}
+        journal.append(_line(event), event.sent, sent)
         about = {
             "digest": self.digest(event.row),
             "seed_set": self.seed_set["digest"],
-            "bytes": lines.stat().st_size,
-            "sent": file_sizes(place),
-            "peers": peers,
+            "peers": {n: asdict(p) for n, p in event.peers.items()},
             "train_seconds": event.train_seconds,
             "total_seconds": time.perf_counter() - self.clock,
         }
-        checkpoint.commit(place / "checkpoints", event.done, about)
+        journal.commit(event.done, about)
 
-    def _open(self, place: Path, lines: Path) -> None:
+    def _open(self, place: Path) -> Journal:
         if self.replaces:
             shutil.rmtree(self.path)
             self.replaces = False
         place.mkdir(parents=True, exist_ok=True)
         if not (self.path / "config.toml").exists():
             write_file(self.path / "config.toml", to_toml(self.config).encode())
-        saved = checkpoint.latest(place / "checkpoints")
+        journal = Journal(place)
+        saved = journal.open()
         if saved and saved.get("seed_set") != self.seed_set["digest"]:
             raise FedH2LError(
                 f"{place}: the data are not those that this run began with; give it the same "
                 "--data-dir, or start anew"
             )
-        with lines.open("ab") as file:
-            # What a killed run wrote after its last checkpoint comes again.
-            file.truncate(saved["bytes"] if saved else 0)
-        truncate_to(place, saved.get("sent", (0, 0)) if saved else (0, 0))
+        return journal
 
     def digest(self, row: str) -> str:
         return replace(self.config, algorithm=row).digest
@@ -95,8 +83,8 @@ class RunFolder:
     def check(self) -> None:
         """Refuse to go on from checkpoints of another experiment."""
         for row in rows_of(self.config):
-            place = folder_of(self.path, row.algorithm, self.config.algorithm) / "checkpoints"
-            saved = checkpoint.latest(place)
+            place = folder_of(self.path, row.algorithm, self.config.algorithm)
+            saved = latest(place)
             if saved is None:
                 continue
             self.clock = min(self.clock, time.perf_counter() - saved.get("total_seconds", 0.0))
