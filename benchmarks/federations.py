@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from fedh2l.data.idx import load_mnist
-from fedh2l.data.mnist import dirichlet, rotated_mnist
 from fedh2l.data.rotate import rotated
+from fedh2l.data.rotated_mnist import RotatedMnist
+from fedh2l.data.split import dirichlet
 from fedh2l.learners.networks import NETWORKS
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.metrics import accuracy
@@ -80,7 +81,7 @@ def all_domains(peers: Sequence[Peer], parts: Sequence[Rows]) -> float:
 @cache
 def ten(folder: Path, seed: int, *, labelled: bool = False) -> Federation:
     """Rotated MNIST: 900 private rows for each of five peers, 15° apart, and 500 seed rows."""
-    data = rotated_mnist(folder, domains=PEERS, seed=seed, seed_share=0.1)
+    data = RotatedMnist(seed_share=0.1, data_dir=folder).load(PEERS, seed)
     seeds = data.seed_set if labelled else data.seed_set.unlabelled()
     domains = list(data.domains.values())
     return Federation(

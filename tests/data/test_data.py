@@ -4,12 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedh2l.data.digits import digits
+from fedh2l.data import DATASETS
+from fedh2l.data.digits import Digits, digits
 from fedh2l.data.domains import FederatedData
 from fedh2l.data.idx import load_mnist, read_idx
-from fedh2l.data.mnist import dirichlet, rotated_mnist, skewed_mnist
 from fedh2l.data.rotate import rotated
-from fedh2l.data.split import split_seeds
+from fedh2l.data.rotated_mnist import RotatedMnist
+from fedh2l.data.skewed_mnist import SkewedMnist
+from fedh2l.data.split import dirichlet, split_seeds
 from fedh2l.error import FedH2LError
 
 
@@ -90,7 +92,7 @@ def test_pooled_is_everything_private_and_the_labelled_seeds() -> None:
 
 
 def test_rotated_mnist_from_idx_files_gzipped_or_not(tmp_path: Path) -> None:
-    data = rotated_mnist(small_mnist(tmp_path), domains=3, seed=0, seed_share=0.05, rows=500)
+    data = RotatedMnist(rows=500, data_dir=small_mnist(tmp_path)).load(3, 0)
     assert list(data.domains) == ["rot00", "rot15", "rot30"]
     assert_disjoint(parts(data))
     assert len(data.seed_set) == 75
@@ -100,7 +102,7 @@ def test_rotated_mnist_from_idx_files_gzipped_or_not(tmp_path: Path) -> None:
 
 def test_test_images_come_from_the_test_file(tmp_path: Path) -> None:
     folder = small_mnist(tmp_path)
-    data = rotated_mnist(folder, domains=3, seed=0, seed_share=0.05, rows=500)
+    data = RotatedMnist(rows=500, data_dir=folder).load(3, 0)
     train, test = (keys(x) for x, _ in load_mnist(folder))
     upright = data.domains["rot00"]  # not turned, so its images can be compared
     assert keys(upright.train[0]) <= train
@@ -109,9 +111,7 @@ def test_test_images_come_from_the_test_file(tmp_path: Path) -> None:
 
 
 def test_skewed_mnist_gives_each_peer_its_own_proportions(tmp_path: Path) -> None:
-    data = skewed_mnist(
-        small_mnist(tmp_path), domains=4, seed=0, seed_share=0.05, alpha=0.1, rows=500
-    )
+    data = SkewedMnist(rows=500, data_dir=small_mnist(tmp_path)).load(4, 0)
     assert_disjoint([data.seed_set.x] + [d.train[0] for d in data.domains.values()])
     for d in data.domains.values():
         train, test = (
@@ -154,12 +154,63 @@ def test_a_corrupt_file_is_refused_by_name(tmp_path: Path, data: bytes, complain
 def test_missing_files_are_named_with_the_place_to_put_them(tmp_path: Path) -> None:
     with pytest.raises(FedH2LError, match="train-images-idx3-ubyte"):
         load_mnist(tmp_path)
-    with pytest.raises(FedH2LError, match="ask for fewer"):
-        rotated_mnist(small_mnist(tmp_path), domains=6, seed=0, seed_share=0.05)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_names_its_domains_before_it_is_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # a data set that fetched would find none
+    for domains in (1, 2, 5, 6, 80):
+        names = DATASETS[name]().names(domains)
+        assert len(set(names)) == domains
+
+
+def test_eighty_rotations_of_digits_are_eighty_peers() -> None:
+    names = Digits().names(80)
+    assert (names[0], names[1], names[-1]) == ("rot00.0", "rot00.9", "rot75.0")
+    assert list(Digits(seed_share=0.3).load(80, 0).domains) == names
+
+
+@pytest.mark.parametrize("domains", [-1, 0, 180, 100_000])
+def test_more_domains_than_the_data_have_are_refused(tmp_path: Path, domains: int) -> None:
+    folder = small_mnist(tmp_path)
+    for data in (Digits(), RotatedMnist(data_dir=folder), SkewedMnist(data_dir=folder)):
+        with pytest.raises(FedH2LError, match=f"{domains} domains; there can be 1 to "):
+            data.load(domains, 0)
+
+
+def test_more_rows_than_the_files_hold_are_refused(tmp_path: Path) -> None:
+    folder = small_mnist(tmp_path)
+    for kind in (RotatedMnist, SkewedMnist):
+        with pytest.raises(FedH2LError, match=r"2500 training images.*ask for fewer"):
+            kind(rows=2400, data_dir=folder).load(2, 0)
+
+
+def test_a_seed_share_too_small_for_an_example_of_every_class_is_refused() -> None:
+    with pytest.raises(FedH2LError, match=r"has no .; it needs .* raise --seed-share"):
+        Digits(seed_share=0.001).load(5, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("digits", "seed_share", 1.0),
+        ("digits", "seed_share", float("nan")),
+        ("digits", "domains", 0),
+        ("rotated-mnist", "rows", 0),
+        ("skewed-mnist", "rows", 10),
+        ("skewed-mnist", "alpha", 0.0),
+        ("skewed-mnist", "alpha", 1e-300),
+    ],
+)
+def test_a_field_out_of_bounds_is_refused_by_its_name(name: str, field: str, value: object) -> None:
+    with pytest.raises(FedH2LError, match=f"{field} is "):
+        DATASETS[name](**{field: value})
 
 
 def test_the_real_mnist(mnist: Path) -> None:
-    data = rotated_mnist(mnist, domains=6, seed=0, seed_share=0.05)
+    data = RotatedMnist(data_dir=mnist).load(6, 0)
     assert len(data.seed_set) == 300
     assert [len(d.train[1]) for d in data.domains.values()] == [950] * 6
     assert [len(d.test[1]) for d in data.domains.values()] == [1500] * 6

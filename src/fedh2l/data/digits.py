@@ -3,36 +3,80 @@
 They come with the package.
 """
 
-import numpy as np
-from sklearn.datasets import load_digits
+from dataclasses import dataclass
+from typing import ClassVar
 
-from fedh2l.data.domains import Domain, FederatedData
+import numpy as np
+
+from fedh2l.bounds import bounded, check_fields
+from fedh2l.data.domains import FederatedData, check_domains
 from fedh2l.data.rotate import rotated
-from fedh2l.data.split import split_seeds
-from fedh2l.seedset import SeedSet
+from fedh2l.data.split import federated
+from fedh2l.rows import Rows
+
+IMAGES = 1797
+# Below ten images a peer has no validation image, or hardly any.
+MOST_DOMAINS = IMAGES // 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits:
+    """The 1,797 digits that come with scikit-learn: rotations spread evenly over 0 to 75°.
+
+    Parameters
+    ----------
+    domains
+        How many peers, each on a domain of its own; by default as many as models.
+    seed_share
+        Share of each peer's training rows that goes to the seed set.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest")
+    rounds: ClassVar[int] = 24
+    mixtures: ClassVar[bool] = False
+    baselines: ClassVar[bool] = True
+    views: ClassVar[bool] = True
+
+    domains: int | None = bounded(None, least=1, most=MOST_DOMAINS)
+    seed_share: float = bounded(0.1, above=0, most=0.9)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def names(self, domains: int) -> list[str]:
+        """rot00, rot19 …: the angles in whole degrees, or in tenths where whole ones would name
+        two domains alike.
+        """
+        whole = [f"rot{angle:02.0f}" for angle in angles(domains)]
+        tenths = [f"rot{angle:04.1f}" for angle in angles(domains)]
+        return whole if len(set(whole)) == domains else tenths
+
+    def load(self, domains: int, seed: int) -> FederatedData:
+        """Each domain has images of its own: 60 % to train, 15 % to choose, 25 % to test."""
+        from sklearn.datasets import load_digits
+
+        check_domains(domains, MOST_DOMAINS, f"digits are {IMAGES} images, ten or more for each")
+        x, y = load_digits(return_X_y=True)
+        images, labels = (x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y.astype(np.int64)
+        rng = np.random.default_rng([seed, 1])
+
+        trains: dict[str, Rows] = {}
+        rest: dict[str, list[Rows]] = {}
+        shares = np.array_split(rng.permutation(len(images)), domains)
+        for name, angle, part in zip(self.names(domains), angles(domains), shares, strict=True):
+            turned = rotated(images[part], angle)
+            cuts = [round(0.6 * len(part)), round(0.75 * len(part))]
+            trains[name], *rest[name] = zip(
+                np.split(turned, cuts), np.split(labels[part], cuts), strict=True
+            )
+        return federated(trains, rest, self.seed_share, rng)
+
+
+def digits(*, domains: int, seed: int, seed_share: float = 0.1) -> FederatedData:
+    """`Digits` in one call, for a first try in Python."""
+    return Digits(seed_share=seed_share).load(domains, seed)
 
 
 def angles(domains: int) -> list[float]:
     """0 to 75°, evenly spread: the largest turn at which a 6 is not yet nearer to a 9."""
     return [75.0 * i / max(1, domains - 1) for i in range(domains)]
-
-
-def digits(*, domains: int, seed: int, seed_share: float) -> FederatedData:
-    """`domains` rotations spread over 0 to 75°, of disjoint images: 60 % to train, 15 % to choose,
-    25 % to test.
-    """
-    x, y = load_digits(return_X_y=True)
-    images, labels = (x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y.astype(np.int64)
-    rng = np.random.default_rng([seed, 1])
-    trains: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    rest: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for angle, part in zip(
-        angles(domains), np.array_split(rng.permutation(len(images)), domains), strict=True
-    ):
-        name, turned = f"rot{angle:02.0f}", rotated(images[part], angle)
-        cuts = [round(0.6 * len(part)), round(0.75 * len(part))]
-        train, *rest[name] = zip(np.split(turned, cuts), np.split(labels[part], cuts), strict=True)
-        trains[name] = train
-    private, (sx, sy, owners) = split_seeds(trains, seed_share, rng)
-    seeds = SeedSet(sx, tuple("0123456789"), sy, owners)
-    return FederatedData({n: Domain(private[n], *rest[n]) for n in trains}, seeds)

@@ -2,11 +2,12 @@
 share.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import Field, dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 
@@ -36,3 +37,39 @@ class FederatedData:
         if labelled and self.seed_set.labels is not None:
             parts.append((self.seed_set.x, self.seed_set.labels))
         return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+
+
+class DataSet(Protocol):
+    """What `DATASETS` holds: a frozen dataclass whose fields are the flags of the data set.
+
+    The class says what an experiment on it takes where nobody says anything else.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    models: ClassVar[tuple[str, ...]]  # dealt out to the peers in turn
+    rounds: ClassVar[int]
+    mixtures: ClassVar[bool]  # ask about mixtures of two seed examples as well
+    baselines: ClassVar[bool]  # run alone, seed-only and pooled as well
+    views: ClassVar[bool]  # the rows are images, of which views can be taken
+
+    @property
+    def domains(self) -> int | None:
+        """How many domains, each with a peer of its own; None: as many as there are models."""
+        ...
+
+    def names(self, domains: int) -> list[str]:
+        """The names of the domains, which are those of their peers; no data is read for it."""
+        ...
+
+    def load(self, domains: int, seed: int) -> FederatedData:
+        """As many domains, dealt out by `seed`: the same to the bit wherever it is called.
+
+        Raises FedH2LError where the data do not suffice, or cannot be read.
+        """
+        ...
+
+
+def check_domains(domains: int, most: int, why: str) -> None:
+    """Refuse a number of domains which the data do not have; `why`: what limits it."""
+    if not 1 <= domains <= most:
+        raise FedH2LError(f"{domains} domains; there can be 1 to {most}: {why}")

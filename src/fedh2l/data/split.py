@@ -2,7 +2,38 @@
 
 import numpy as np
 
+from fedh2l.data.domains import Domain, FederatedData
+from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
+from fedh2l.seedset import SeedSet
+
+DIGITS = tuple("0123456789")
+
+
+def federated(
+    trains: dict[str, Rows],
+    rest: dict[str, list[Rows]],
+    seed_share: float,
+    rng: np.random.Generator,
+) -> FederatedData:
+    """Domains of handwritten digits with a seed set out of their training rows.
+
+    rest: the validation rows and the test rows of each domain.
+    """
+    private, (x, y, owners) = split_seeds(trains, seed_share, rng)
+    missing = np.setdiff1d(np.arange(len(DIGITS)), y)
+    if missing.size:
+        raise FedH2LError(
+            f"the seed set of {len(y)} rows has no {missing[0]}; it needs an example of every "
+            "class: raise --seed-share or the number of rows"
+        )
+    seeds = SeedSet(x, DIGITS, y, owners)
+    return FederatedData({n: Domain(private[n], *rest[n]) for n in trains}, seeds)
+
+
+def taken(rows: Rows, pick: np.ndarray) -> Rows:
+    """The rows with these indices."""
+    return rows[0][pick], rows[1][pick]
 
 
 def split_seeds(
@@ -28,3 +59,30 @@ def split_seeds(
         given.append((x[pick], y[pick], np.full(count, name)))
     x, y, owners = (np.concatenate(parts) for parts in zip(*given, strict=True))
     return kept, (x, y, owners)
+
+
+def dirichlet(
+    labels: np.ndarray, parts: int, alpha: float, rng: np.random.Generator, *, least: int
+) -> list[np.ndarray]:
+    """Indices of each part: every class is dealt out by its own Dirichlet(alpha) draw, until each
+    part has `least` rows.
+    """
+    if alpha <= 0 or parts * least > len(labels):
+        raise FedH2LError(
+            f"cannot split {len(labels)} rows into {parts} parts of {least} or more with "
+            f"alpha={alpha}"
+        )
+    for _ in range(1000):
+        split: list[list[np.ndarray]] = [[] for _ in range(parts)]
+        for c in np.unique(labels):
+            rows = rng.permutation(np.flatnonzero(labels == c))
+            cuts = (np.cumsum(rng.dirichlet([alpha] * parts))[:-1] * len(rows)).astype(np.int64)
+            for mine, some in zip(split, np.split(rows, cuts), strict=True):
+                mine.append(some)
+        whole = [np.concatenate(s) for s in split]
+        if min(len(w) for w in whole) >= least:
+            return whole
+    raise FedH2LError(
+        f"no Dirichlet({alpha}) split of {len(labels)} rows into {parts} parts of {least} or "
+        "more; use a larger alpha"
+    )

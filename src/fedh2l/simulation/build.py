@@ -8,6 +8,7 @@ from typing import Any
 from fedh2l.algorithms.baselines import Alone, SeedOnly
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.data import DATASETS
 from fedh2l.data.domains import FederatedData
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.graph import graph
@@ -47,26 +48,11 @@ def exchange_of(config: Experiment) -> InProcess:
 
 @cache
 def data_of(config: Experiment) -> FederatedData:
-    assert config.domains is not None and config.seed_share is not None
-    split: dict[str, Any] = {
-        "domains": config.domains,
-        "seed": config.seed,
-        "seed_share": config.seed_share,
-    }
-    if config.data == "digits":
-        from fedh2l.data.digits import digits
-
-        data = digits(**split)
-    else:
-        from fedh2l.data.mnist import rotated_mnist, skewed_mnist
-
-        split |= {"rows": config.rows}
-        rotate = config.data == "rotated-mnist"
-        data = (
-            rotated_mnist(config.data_dir, **split)
-            if rotate
-            else skewed_mnist(config.data_dir, alpha=config.alpha, **split)
-        )
+    assert config.domains is not None
+    kind = DATASETS[config.data]
+    # The flags are named after the fields of the data set.
+    settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}
+    data = kind(**settings).load(config.domains, config.seed)
     if not config.views:
         return data
     return replace(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.data import DATASETS
 from fedh2l.distill import Teachers
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import graph
@@ -243,14 +244,7 @@ class Experiment:
     def names(self) -> list[str]:
         """The peers, named after the domains they live in."""
         assert self.domains is not None
-        if self.data == "digits":
-            from fedh2l.data.digits import angles
-
-            return [f"rot{a:02.0f}" for a in angles(self.domains)]
-        return [
-            f"rot{15 * i:02d}" if self.data == "rotated-mnist" else f"skew{i}"
-            for i in range(self.domains)
-        ]
+        return DATASETS[self.data]().names(self.domains)
 
     @property
     def digest(self) -> str:
