@@ -26,12 +26,23 @@ HERE = Path(__file__).parent
 OUT = Path("build/bench")
 TIMES = 5  # interleavings of processes
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-HELP = (
-    "import sys; from fedh2l.cli import main\ntry: main(['--help'])\nexcept SystemExit: "
-    "pass\nprint(*sys.modules)"
-)
+COMMAND = "import sys; from fedh2l.cli import main; main(sys.argv[1:])"
+HELP = """
+import sys
+from fedh2l.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+print(*sys.modules)
+"""
 # About a second of a core.
-SPIN = "import numpy as np; a = np.ones((384, 384), np.float32)\nfor _ in range(700): a @ a"
+SPIN = """
+import numpy as np
+a = np.ones((384, 384), np.float32)
+for _ in range(700):
+    a @ a
+"""
 
 
 class Spent(NamedTuple):
@@ -104,9 +115,9 @@ def memory(rounds: int = 3) -> list[Measure]:
 
 
 def overhead(blocks: int = 6, rounds: int = 4) -> list[Measure]:
-    found = json.loads(child(HERE / "loops.py", "ratios", str(blocks), str(rounds)).output)
+    seconds = json.loads(child(HERE / "loops.py", "ratios", str(blocks), str(rounds)).output)
     return [
-        Measure(f"CPU, federated / raw loop, {name}", [f / r for f, r in found[key]], 1.15)
+        Measure(f"CPU, federated / raw loop, {name}", [f / r for f, r in seconds[key]], 1.15)
         for name, key in (("views and mixtures", "True"), ("no views", "False"))
     ]
 
@@ -115,33 +126,34 @@ def speed_up(rounds: int = 12) -> list[Measure]:
     """One against two worker processes on images of MNIST's size, and what two processes get from
     this machine meanwhile.
     """
-    found: dict[str, list[float]] = {"train": [], "whole": [], "cpu": [], "machine": []}
+    training: list[float] = []
+    whole: list[float] = []
+    cpu: list[float] = []
+    machine: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         write_images(Path(folder))
         for _ in range(TIMES):
-            found["machine"].append(spare())
-            (one, t1), (two, t2) = (federation(Path(folder), workers, rounds) for workers in (1, 2))
-            found["train"].append(t1 / t2)
-            found["whole"].append(one.wall / two.wall)
-            found["cpu"].append(two.cpu / one.cpu)
+            machine.append(spare())
+            one, seconds_of_one = federation(Path(folder), 1, rounds)
+            two, seconds_of_two = federation(Path(folder), 2, rounds)
+            training.append(seconds_of_one / seconds_of_two)
+            whole.append(one.wall / two.wall)
+            cpu.append(two.cpu / one.cpu)
     return [
-        Measure(
-            "wall clock, --workers 1 / --workers 2, rounds", found["train"], 1.6, at_least=True
-        ),
-        Measure(f"  the same with start-up and report, {rounds} rounds", found["whole"]),
-        Measure("  the same in CPU seconds: 2 / 1", found["cpu"]),
-        Measure("  two independent processes got, meanwhile", found["machine"]),
+        Measure("wall clock, --workers 1 / --workers 2, rounds", training, 1.6, at_least=True),
+        Measure(f"  the same with start-up and report, {rounds} rounds", whole),
+        Measure("  the same in CPU seconds: 2 / 1", cpu),
+        Measure("  two independent processes got, meanwhile", machine),
     ]
 
 
 def federation(folder: Path, workers: int, rounds: int) -> tuple[Spent, float]:
     """(of the whole command, wall-clock seconds of its rounds)."""
-    run = "import sys; from fedh2l.cli import main; main(sys.argv[1:])"
     flags = (
         f"run --data rotated-mnist --data-dir {folder} --rounds {rounds} --evaluate {rounds} "
         "--no-references --json --overwrite"
     )
-    spent = child("-c", run, *flags.split(), "--workers", str(workers), "--out", folder / "run")
+    spent = child("-c", COMMAND, *flags.split(), "--workers", str(workers), "--out", folder / "run")
     return spent, json.loads(spent.output)["seconds"]["train"]
 
 
@@ -195,7 +207,7 @@ def main(*names: str) -> None:
     parts = {part.__name__: part for part in (start_up, memory, overhead, speed_up)}
     measures = [m for name in names or parts for m in parts[name]()]
     OUT.mkdir(parents=True, exist_ok=True)
-    told = {
+    report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
         "cores": os.cpu_count(),
@@ -204,9 +216,9 @@ def main(*names: str) -> None:
         "seconds": time.perf_counter() - clock,
         "measures": [asdict(m) | {"median": m.median, "met": m.met} for m in measures],
     }
-    (OUT / "bench.json").write_text(json.dumps(told, indent=1))
+    (OUT / "bench.json").write_text(json.dumps(report, indent=1))
     Console().print(table_of(measures))
-    print(f"{told['seconds']:.0f} s; {OUT / 'bench.json'}")
+    print(f"{report['seconds']:.0f} s; {OUT / 'bench.json'}")
 
 
 if __name__ == "__main__":

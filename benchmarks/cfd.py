@@ -63,17 +63,12 @@ class CFD:
         symbols: np.ndarray | None,
     ) -> CodecState:
         many = self.total + 1
-        before = (
-            held["counts"].ravel().astype(np.int64)
-            if held
-            else np.zeros(shape[0] * shape[1], np.int64)
-        )
-        weights = (
-            held["weights"]
-            if held
-            else np.full((many, many), 16, np.int64) + 160 * np.eye(many, dtype=np.int64)
-        )
-        told = coder.code(tables_of(weights), before, symbols)
+        if held:
+            before, weights = held["counts"].ravel().astype(np.int64), held["weights"]
+        else:
+            before = np.zeros(shape[0] * shape[1], np.int64)
+            weights = np.full((many, many), 16, np.int64) + 160 * np.eye(many, dtype=np.int64)
+        counts = coder.code(tables_of(weights), before, symbols)
         hits = np.zeros_like(weights)
-        np.add.at(hits, (before, told), 16)
-        return {"counts": told.reshape(shape).astype(np.uint8), "weights": learnt(weights, hits)}
+        np.add.at(hits, (before, counts), 16)
+        return {"counts": counts.reshape(shape).astype(np.uint8), "weights": learnt(weights, hits)}

@@ -57,7 +57,8 @@ def images(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def federated(views: bool) -> Iterator[object]:
-    from fedh2l.algorithms.fedh2l import FedH2L  # here: the raw loop's process must not hold them
+    # Imported here: the process of the raw loop must not hold them.
+    from fedh2l.algorithms.fedh2l import FedH2L
     from fedh2l.learners.torch import TorchLearner
     from fedh2l.loop import run
     from fedh2l.peer import Peer
@@ -84,19 +85,21 @@ def raw(views: bool) -> Iterator[object]:
     """No peers, no messages, no checks: fused batches in the same layout, as many rows, forward
     passes and augmentations.
     """
-    rng, every = default_rng(0), tasks()
-    for t in every:
+    rng, all_tasks = default_rng(0), tasks()
+    for t in all_tasks:
         t.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     seeds, labels = images(SEED_ROWS, 99)
     hot = np.eye(CLASSES, dtype=np.float32)[labels]
     past: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=REUSE if views else 1)
     while True:
-        asked, soft = (
-            questions(seeds, hot, rng) if views else (tensor(seeds), torch.from_numpy(hot))
-        )
-        past.append((asked, soft, torch.stack([posteriors(t.model, asked) for t in every]).mean(0)))
+        if views:
+            asked, soft = questions(seeds, hot, rng)
+        else:
+            asked, soft = tensor(seeds), torch.from_numpy(hot)
+        answers = torch.stack([posteriors(t.model, asked) for t in all_tasks])
+        past.append((asked, soft, answers.mean(0)))
         lesson = [torch.cat(parts) for parts in zip(*past, strict=True)]
-        for t in every:
+        for t in all_tasks:
             train(t, lesson, views, rng)
         yield
 
@@ -111,23 +114,21 @@ def questions(seeds: np.ndarray, hot: np.ndarray, rng: Generator) -> tuple[Tenso
 def posteriors(model: nn.Module, x: Tensor) -> Tensor:
     model.eval()
     with torch.inference_mode():
-        found = torch.cat([model(part).softmax(1) for part in x.split(FORWARD)])
-    return found.clone()  # out of inference mode
+        rows = torch.cat([model(part).softmax(1) for part in x.split(FORWARD)])
+    return rows.clone()  # out of inference mode
 
 
 def train(t: Task, lesson: Sequence[Tensor], views: bool, rng: Generator) -> None:
     x, labels, answers = lesson
     t.model.train()
     for _ in range(STEPS):
-        mine, shared = (
-            rng.permutation(len(t.x))[:BATCH],
-            torch.from_numpy(rng.permutation(len(x))[:SEED_BATCH]),
-        )
+        mine = rng.permutation(len(t.x))[:BATCH]
+        shared = torch.from_numpy(rng.permutation(len(x))[:SEED_BATCH])
         private = geometry(t.x[mine], rng) if views else t.x[mine]
         logits = t.model(torch.cat([tensor(private), x[shared]]))
-        loss = cross_entropy(logits[:BATCH], torch.from_numpy(t.y[mine])) + cross_entropy(
-            logits[BATCH:], labels[shared]
-        )
+
+        loss = cross_entropy(logits[:BATCH], torch.from_numpy(t.y[mine]))
+        loss = loss + cross_entropy(logits[BATCH:], labels[shared])
         loss = loss - WEIGHT * (answers[shared] * log_softmax(logits[BATCH:], 1)).sum(1).mean()
         t.optimizer.zero_grad()
         loss.backward()
@@ -145,7 +146,7 @@ def ratios(blocks: int, rounds: int, views: bool) -> list[list[float]]:
     for side in sides:
         for _ in range(REUSE):  # until as many views as ever are learnt from
             next(side)
-    found: list[list[float]] = []
+    seconds: list[list[float]] = []
     for _ in range(blocks):
         spent = [0.0, 0.0]
         for r in range(rounds):
@@ -153,8 +154,8 @@ def ratios(blocks: int, rounds: int, views: bool) -> list[list[float]]:
                 before = time.process_time()
                 next(sides[i])
                 spent[i] += time.process_time() - before
-        found.append(spent)
-    return found
+        seconds.append(spent)
+    return seconds
 
 
 def main(what: str, *numbers: str) -> None:

@@ -1,4 +1,4 @@
-"""Codecs on recorded runs: the posteriors of a run in float32, told again in every codec. Not
+"""Codecs on recorded runs: the posteriors of a run in float32, said again in every codec. Not
 closed loop: how far off, and how fast.
 
 `ten` and `hundred` as in codec.py, one random seed; the last row stacks the five peers of `hundred`
@@ -6,120 +6,102 @@ to 5000 rows, for speed. `python benchmarks/recorded.py --data-dir folder` write
 build/bench/recorded.json.
 """
 
-import argparse
-import json
-import os
-import statistics
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from codec import LAST, OUT, Timed, provenance
+from codec import LAST
 from federations import ROUNDS, Federation, hundred, ten
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.distill import total_variation
 from fedh2l.loop import run
+from fedh2l.message import Posteriors
 from fedh2l.wire import CODECS, codec_of
+from fedh2l.wire.codec import CodecState
 from fedh2l.wire.frame import HEADER
+from finished import Result, arguments, provenance, show, write
+from timed import Timed
 
 MB = 1e6
 
 
 def record(federation: Federation, seed: int) -> np.ndarray:
     """What every peer said in every round of exchange: rounds × peers × rows × classes."""
-    shape = (len(federation.seeds), len(federation.seeds.classes))
-    rounds = run(
-        FedH2L(steps=federation.steps, warmup=federation.warmup),
-        federation.peers(seed),
-        rounds=ROUNDS,
-        codec="float32",
-    )
-    said = [sorted(r.frames.items()) for r in rounds if r.frames]
-    return np.stack(
-        [
-            [np.frombuffer(frame, "<f4", offset=HEADER.size).reshape(shape) for _, frame in frames]
-            for frames in said
-        ]
-    )
+    method = FedH2L(steps=federation.steps, warmup=federation.warmup)
+    peers = federation.peers(seed)
+    recorded: list[list[np.ndarray]] = []
+    for r in run(method, peers, rounds=ROUNDS, codec="float32"):
+        messages = [message for _, message in sorted(r.said.items())]
+        if messages:  # there are none while peers warm up
+            recorded.append([m.probs for m in messages if isinstance(m, Posteriors)])
+    return np.stack([np.stack(probs) for probs in recorded])
 
 
-def told(frames: np.ndarray, codec: str) -> dict[str, Any]:
+def coded(frames: np.ndarray, name: str) -> Result:
     """One author's rounds × rows × classes through a codec: bits with the header, error in total
     variation, speed of one core.
     """
-    timed, said, heard, bits, off = Timed(codec_of(codec)), None, None, [], []
+    codec = Timed(codec_of(name))
+    author: CodecState = {}
+    receiver: CodecState = {}
+    bits: list[float] = []
+    errors: list[float] = []
     for probs in frames:
-        body, said = timed.encode(probs, said or None)
-        rows, heard = timed.decode(body, probs.shape, heard or None)
+        body, author = codec.encode(probs, author or None)
+        rows, receiver = codec.decode(body, probs.shape, receiver or None)
         bits.append(8 * (HEADER.size + len(body)) / len(probs))
-        off.append(float(np.abs(rows - probs).sum(1).mean() / 2))
-    took = {k: statistics.median(v) for k, v in timed.spent.items()}
+        errors.append(total_variation(rows, probs))
+
+    times = codec.medians()
+    megabytes = frames[0].nbytes / MB
+    speeds = {
+        verb: megabytes / (times[f"{verb}_ms"] / 1000) if times[f"{verb}_ms"] else None
+        for verb in ("encode", "decode")
+    }
     _, rows, classes = frames.shape
     return {
-        "codec": codec,
+        "codec": name,
         "classes": classes,
         "rows": rows,
         "rounds": len(frames),
         "bits_per_sample": float(np.mean(bits)),
         "bits_per_sample_last10": float(np.mean(bits[-LAST:])),
-        "total_variation": float(np.mean(off)),
-        "encode_ms": took["encode"],
-        "decode_ms": took["decode"],
-        **{
-            f"{k}_mb_per_s": frames[0].nbytes / MB / (ms / 1000) if ms else None
-            for k, ms in took.items()
-        },
+        "total_variation": float(np.mean(errors)),
+        **times,
+        **{f"{verb}_mb_per_s": speed for verb, speed in speeds.items()},
+    }
+
+
+def shown(r: Result) -> dict[str, str]:
+    """A row of the table on the screen."""
+    encode, decode = r["encode_mb_per_s"], r["decode_mb_per_s"]
+    return {
+        "codec": r["codec"],
+        "rows × classes": f"{r['rows']}×{r['classes']}",
+        "bits/sample": f"{r['bits_per_sample']:.3g}",
+        "last 10": f"{r['bits_per_sample_last10']:.3g}",
+        "total variation": f"{r['total_variation']:.3g}",
+        "encode ms": f"{r['encode_ms']:.3g}",
+        "decode ms": f"{r['decode_ms']:.3g}",
+        "encode MB/s": f"{encode:.0f}" if encode else "–",
+        "decode MB/s": f"{decode:.0f}" if decode else "–",
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=os.environ.get("FEDH2L_DATA"),
-        required="FEDH2L_DATA" not in os.environ,
-    )
+    parser = arguments(__doc__)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+
     torch.set_num_threads(1)
-    few, many = (record(kind(asked.data_dir, asked.seed), asked.seed) for kind in (ten, hundred))
+    few = record(ten(asked.data_dir, asked.seed), asked.seed)
+    many = record(hundred(asked.data_dir, asked.seed), asked.seed)
     stacked = many.reshape(len(many), -1, many.shape[3])
-    rows = [told(frames, codec) for frames in (few[:, 0], many[:, 0], stacked) for codec in CODECS]
-    table = Table(
-        title="recorded posteriors of one peer, told again in each codec; MB/s of float32 on one "
-        "core"
-    )
-    speeds = ("encode ms", "decode ms", "encode MB/s", "decode MB/s")
-    for heading in (
-        "codec",
-        "rows × classes",
-        "bits/sample",
-        "last 10",
-        "total variation",
-        *speeds,
-    ):
-        table.add_column(heading, justify="left" if heading == "codec" else "right")
-    for r in rows:
-        numbers = (
-            r["bits_per_sample"],
-            r["bits_per_sample_last10"],
-            r["total_variation"],
-            r["encode_ms"],
-            r["decode_ms"],
-        )
-        fast = (f"{r[k]:.0f}" if r[k] else "–" for k in ("encode_mb_per_s", "decode_mb_per_s"))
-        table.add_row(
-            r["codec"], f"{r['rows']}×{r['classes']}", *(f"{n:.3g}" for n in numbers), *fast
-        )
-    Console(width=140).print(table)
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "recorded.json").write_text(
-        json.dumps([r | {"seed": asked.seed} | provenance() for r in rows], indent=1)
-    )
+    recordings = (few[:, 0], many[:, 0], stacked)
+    results = [coded(frames, codec) for frames in recordings for codec in CODECS]
+
+    title = "recorded posteriors of one peer, said again in each codec; MB/s of float32 on one core"
+    show(title, [shown(r) for r in results], texts=["codec"])
+    write("recorded.json", [r | {"seed": asked.seed} | provenance() for r in results])
 
 
 if __name__ == "__main__":

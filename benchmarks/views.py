@@ -6,21 +6,14 @@ every row; payload bytes of one copy of all that a peer says, and test accuracy 
 `python benchmarks/views.py --data-dir folder`: build/bench/views.json and views.svg.
 """
 
-import argparse
-import json
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from codec import OUT, kept, provenance, spread
 from federations import ROUNDS, Federation, all_domains, ten
 from fedh2l.algorithms.baselines import Alone, SeedOnly
 from fedh2l.algorithms.fedh2l import FedH2L
@@ -30,13 +23,17 @@ from fedh2l.wire import codec_of
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.lattice import Lattice
 from fedh2l.wire.state import WireState
+from finished import OUT, Result, arguments, kept, origins, show, spread, standard_error, write
+
+FRESH = "a fresh view each round"
+MARKS = "sD^v<>"  # of the schedules in the drawing
 
 
 @dataclass(frozen=True)
 class Schedule:
     """`every`: rounds for which a view is kept.
 
-    `turns`: so many views again and again, each told against its own last frame.
+    `turns`: so many views again and again, each coded against its own last frame; 0: ever new ones.
     """
 
     name: str
@@ -53,9 +50,9 @@ class Schedule:
 NOTHING = Schedule("nothing exchanged")
 SCHEDULES = (
     NOTHING,
-    Schedule("a fresh view each round"),
-    *(Schedule("a fresh view each round", "adaptive", passing=p) for p in (0.004, 0.1, 0.2, 0.4)),
-    Schedule("a fresh view each round", "lattice"),
+    Schedule(FRESH),
+    *(Schedule(FRESH, "adaptive", passing=p) for p in (0.004, 0.1, 0.2, 0.4)),
+    Schedule(FRESH, "lattice"),
     Schedule("a view kept for 5 rounds", "adaptive", every=5),
     Schedule("one view for ever", "adaptive", every=ROUNDS),
     Schedule("3 views in turn", "adaptive", turns=3, passing=0.02),
@@ -70,42 +67,63 @@ class InTurn(SeedSet):
         return super().view_index(t) % (self.turns or ROUNDS)
 
 
-def measured(federation: Federation, schedule: Schedule, seed: int) -> dict[str, Any]:
+def measured(federation: Federation, schedule: Schedule, seed: int) -> Result:
+    """One run: its bytes, and its accuracies in %."""
     base = federation.seeds
     seeds = InTurn(
         base.x,
         base.classes,
         base.labels,
         base.owners,
-        "geometry",
-        schedule.every,
+        view="geometry",
+        every=schedule.every,
         turns=schedule.turns,
     )
     peers = replace(federation, seeds=seeds).peers(seed, augmented=True)
-    quiet = SeedOnly(federation.steps) if base.labels is not None else Alone(federation.steps)
-    algorithm: Algorithm = quiet if schedule is NOTHING else FedH2L(steps=federation.steps)
-    lines: dict[tuple[str, int], WireState] = {}
+    algorithm: Algorithm = FedH2L(steps=federation.steps)
+    if schedule is NOTHING:
+        quiet = Alone if base.labels is None else SeedOnly
+        algorithm = quiet(federation.steps)
+
+    states: dict[tuple[str, int], WireState] = {}
     sent = 0.0
     for t in range(ROUNDS):
+        # With views in turn each view has a chain of frames of its own.
         for p in peers if schedule.turns else ():
-            p.wire = lines.setdefault((p.name, seeds.view_index(t)), WireState(p.name))
+            p.wire = states.setdefault((p.name, seeds.view_index(t)), WireState(p.name))
         for r in run(algorithm, peers, rounds=t + 1, start=t, codec=schedule.coder()):
             sent += float(np.mean(list(r.sent.values()) or [0]))
-    told = {
+    return {
         "schedule": schedule.name,
         "codec": schedule.codec,
         "passing": schedule.passing,
         "seed": seed,
         "sent": sent,
-    }
-    scores = {
         "validation": all_domains(peers, federation.validation),
         "test": all_domains(peers, federation.test),
     }
-    return told | scores | provenance()
 
 
-def row(runs: Sequence[dict[str, Any]], quiet: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def results_of(kind: str, folder: Path, seeds: Sequence[int]) -> dict[Schedule, list[Result]]:
+    """A result per random seed and schedule, of the seed set `labelled` or `unlabelled`."""
+    results: dict[Schedule, list[Result]] = {}
+    for seed in seeds:
+        for s in SCHEDULES:
+
+            def compute(s: Schedule = s, seed: int = seed) -> Result:
+                return measured(ten(folder, seed, labelled=kind == "labelled"), s, seed)
+
+            name = f"views-{kind}-{s.name}-{s.codec}-{s.passing:g}-{seed}"
+            results.setdefault(s, []).append(kept(name, compute))
+    return results
+
+
+def row(runs: Sequence[Result], quiet: Sequence[Result]) -> Result:
+    """One entry of views.json.
+
+    `quiet`: the runs of the same random seeds with nothing exchanged; what the exchange is worth is
+    paired, in points.
+    """
     tests = [r["test"] for r in runs]
     worth = [r["test"] - q["test"] for r, q in zip(runs, quiet, strict=True)]
     return {
@@ -117,87 +135,60 @@ def row(runs: Sequence[dict[str, Any]], quiet: Sequence[dict[str, Any]]) -> dict
         "accuracy_mean": float(np.mean(tests)),
         "accuracy_std": spread(tests),
         "worth_mean": float(np.mean(worth)),
-        "worth_standard_error": spread(worth) / len(worth) ** 0.5,
+        "worth_standard_error": standard_error(worth),
         "validation_mean": float(np.mean([r["validation"] for r in runs])),
-        "seeds": [r["seed"] for r in runs],
-        "commits": sorted({r["commit"] for r in runs}),
-        "dates": sorted({r["date"] for r in runs}),
+        **origins(runs),
     }
 
 
-def drawn(found: dict[str, list[dict[str, Any]]]) -> None:
+def shown(r: Result) -> dict[str, str]:
+    """A row of the table on the screen."""
+    codec = r["codec"] if r["codec"] == "float32" else f"{r['codec']} {r['passing']:g}"
+    return {
+        "schedule": r["schedule"],
+        "codec": codec if r["bytes"] else "",
+        "kB": f"{r['bytes'] / 1000:.1f}",
+        "all domains %": f"{r['accuracy_mean']:.2f} ± {r['accuracy_std']:.2f}",
+        "worth": f"{r['worth_mean']:+.2f} ± {r['worth_standard_error']:.2f}",
+    }
+
+
+def draw(rows_of: Mapping[str, Sequence[Result]]) -> None:
+    """views.svg: accuracy by bytes, a panel for each kind of seed set."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-    for axis, (kind, rows) in zip(axes, found.items(), strict=True):
+    for axis, (kind, rows) in zip(axes, rows_of.items(), strict=True):
         axis.set(
             title=f"seed set {kind}",
             xlabel="payload of one copy, kB in all",
             ylabel="accuracy on all domains, %",
             xscale="log",
         )
-        fresh = sorted(
-            (r for r in rows if r["schedule"].startswith("a fresh") and r["codec"] == "adaptive"),
-            key=lambda r: r["bytes"],
-        )
-        axis.plot(
-            [r["bytes"] / 1000 for r in fresh],
-            [r["accuracy_mean"] for r in fresh],
-            "o-",
-            label="a fresh view each round, adaptive",
-        )
-        others = [r for r in rows if r not in fresh and r["bytes"]]
-        for r, mark in zip(others, "sD^v<>", strict=False):
-            axis.plot(
-                r["bytes"] / 1000, r["accuracy_mean"], mark, label=f"{r['schedule']}, {r['codec']}"
-            )
+        line = [r for r in rows if r["schedule"] == FRESH and r["codec"] == "adaptive"]
+        line.sort(key=lambda r: r["bytes"])
+        kilobytes = [r["bytes"] / 1000 for r in line]
+        axis.plot(kilobytes, [r["accuracy_mean"] for r in line], "o-", label=f"{FRESH}, adaptive")
+
+        others = [r for r in rows if r not in line and r["bytes"]]
+        for r, mark in zip(others, MARKS, strict=False):
+            label = f"{r['schedule']}, {r['codec']}"
+            axis.plot(r["bytes"] / 1000, r["accuracy_mean"], mark, label=label)
         axis.grid(alpha=0.3)
-    figure.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small"
-    )
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="small")
     figure.savefig(OUT / "views.svg")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        default=os.environ.get("FEDH2L_DATA"),
-        required="FEDH2L_DATA" not in os.environ,
-    )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    asked = parser.parse_args()
+    asked = arguments(__doc__, seeds=(0, 1, 2)).parse_args()
     torch.set_num_threads(1)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for labelled, kind in enumerate(("unlabelled", "labelled")):
-        table = Table(title=f"views against bytes, seed set {kind}, random seeds {asked.seeds}")
-        for heading in ("schedule", "codec", "kB", "all domains %", "worth"):
-            table.add_column(
-                heading, justify="left" if heading in ("schedule", "codec") else "right"
-            )
-        by: dict[Schedule, list[dict[str, Any]]] = {}
-        for seed in asked.seeds:
-            for s in SCHEDULES:
-                name = f"views-{kind}-{s.name}-{s.codec}-{s.passing:g}-{seed}"
-                part = ten(asked.data_dir, seed, labelled=bool(labelled))
-                by.setdefault(s, []).append(
-                    kept(name, lambda p=part, s=s, seed=seed: measured(p, s, seed))
-                )
-        found[kind] = [row(runs, by[NOTHING]) for runs in by.values()]
-        for r in found[kind]:
-            codec = (
-                ""
-                if not r["bytes"]
-                else r["codec"]
-                if r["codec"] == "float32"
-                else f"{r['codec']} {r['passing']:g}"
-            )
-            score = f"{r['accuracy_mean']:.2f} ± {r['accuracy_std']:.2f}"
-            worth = f"{r['worth_mean']:+.2f} ± {r['worth_standard_error']:.2f}"
-            table.add_row(r["schedule"], codec, f"{r['bytes'] / 1000:.1f}", score, worth)
-        Console(width=140).print(table)
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "views.json").write_text(json.dumps(found, indent=1))
-    drawn(found)
+    rows_of: dict[str, list[Result]] = {}
+    for kind in ("unlabelled", "labelled"):
+        results = results_of(kind, asked.data_dir, asked.seeds)
+        rows_of[kind] = [row(runs, results[NOTHING]) for runs in results.values()]
+        title = f"views against bytes, seed set {kind}, random seeds {asked.seeds}"
+        show(title, [shown(r) for r in rows_of[kind]], texts=["schedule", "codec"])
+    write("views.json", rows_of)
+    draw(rows_of)
 
 
 if __name__ == "__main__":
