@@ -22,8 +22,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from finished import write
+
 HERE = Path(__file__).parent
-OUT = Path("build/bench")
 TIMES = 5  # interleavings of processes
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 COMMAND = "import sys; from fedh2l.cli import main; main(sys.argv[1:])"
@@ -206,7 +207,6 @@ def main(*names: str) -> None:
     clock, load = time.perf_counter(), os.getloadavg()
     parts = {part.__name__: part for part in (start_up, memory, overhead, speed_up)}
     measures = [m for name in names or parts for m in parts[name]()]
-    OUT.mkdir(parents=True, exist_ok=True)
     report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
@@ -216,9 +216,9 @@ def main(*names: str) -> None:
         "seconds": time.perf_counter() - clock,
         "measures": [asdict(m) | {"median": m.median, "met": m.met} for m in measures],
     }
-    (OUT / "bench.json").write_text(json.dumps(report, indent=1))
     Console().print(table_of(measures))
-    print(f"{report['seconds']:.0f} s; {OUT / 'bench.json'}")
+    print(f"{report['seconds']:.0f} s")
+    write("bench.json", report)
 
 
 if __name__ == "__main__":
