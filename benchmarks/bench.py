@@ -12,17 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from finished import write
+from finished import show, write
 
 HERE = Path(__file__).parent
 TIMES = 5  # interleavings of processes
@@ -185,22 +182,18 @@ def write_images(folder: Path) -> None:
             (folder / f"{part}-{kind}-ubyte").write_bytes(head + data.astype(np.uint8).tobytes())
 
 
-def table_of(measures: Sequence[Measure]) -> Table:
-    where = (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, load "
-        f"{os.getloadavg()[1]:.1f}"
-    )
-    table = Table(title=where, title_justify="left")
-    table.add_column("measured side by side")
-    for heading in ("median", "least to greatest", "target", ""):
-        table.add_column(heading, justify="right")
-    for m in measures:
-        digits = 0 if m.unit in (" MB", "") else 2
-        median, least, most = (f"{v:.{digits}f}" for v in (m.median, min(m.values), max(m.values)))
-        target = "" if m.target is None else f"{'≥' if m.at_least else '≤'} {m.target:g}{m.unit}"
-        verdict = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[m.met]
-        table.add_row(m.name, median + m.unit, f"{least} to {most}", target, verdict)
-    return table
+def shown(m: Measure) -> dict[str, str]:
+    """A row of the table on the screen."""
+    digits = 0 if m.unit in (" MB", "") else 2
+    median, least, most = (f"{v:.{digits}f}" for v in (m.median, min(m.values), max(m.values)))
+    bound = "≥" if m.at_least else "≤"
+    return {
+        "measured side by side": m.name,
+        "median": median + m.unit,
+        "least to greatest": f"{least} to {most}",
+        "target": "" if m.target is None else f"{bound} {m.target:g}{m.unit}",
+        "": {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[m.met],
+    }
 
 
 def main(*names: str) -> None:
@@ -216,7 +209,8 @@ def main(*names: str) -> None:
         "seconds": time.perf_counter() - clock,
         "measures": [asdict(m) | {"median": m.median, "met": m.met} for m in measures],
     }
-    Console().print(table_of(measures))
+    title = f"{report['date']}, {os.cpu_count()} cores, load {load[1]:.1f}"
+    show(title, [shown(m) for m in measures], texts=["measured side by side"])
     print(f"{report['seconds']:.0f} s")
     write("bench.json", report)
 
