@@ -19,7 +19,7 @@ from federations import ROUNDS, Federation, all_domains, hundred, ten
 from fedh2l.algorithms.baselines import Alone
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.loop import run
-from fedh2l.wire import codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.frame import HEADER
 from fedh2l.wire.lattice import Lattice
@@ -42,7 +42,7 @@ def codec_named(name: str) -> Codec:
     if name.startswith("cfd"):
         return CFD(int(name[4]))
     base, _, setting = name.partition(" ")
-    codec, (field, _, value) = codec_of(base), setting.partition("=")
+    codec, (field, _, value) = CODECS[base], setting.partition("=")
     if field and isinstance(codec, Lattice):
         return replace(codec, **{field: float(value)})
     return codec

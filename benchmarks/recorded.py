@@ -15,7 +15,7 @@ from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.distill import total_variation
 from fedh2l.loop import run
 from fedh2l.message import Posteriors
-from fedh2l.wire import CODECS, codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.codec import CodecState
 from fedh2l.wire.frame import HEADER
 from finished import Result, arguments, provenance, show, write
@@ -40,7 +40,7 @@ def coded(frames: np.ndarray, name: str) -> Result:
     """One author's rounds × rows × classes through a codec: bits with the header, error in total
     variation, speed of one core.
     """
-    codec = Timed(codec_of(name))
+    codec = Timed(CODECS[name])
     author: CodecState = {}
     receiver: CodecState = {}
     bits: list[float] = []

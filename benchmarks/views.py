@@ -19,7 +19,7 @@ from fedh2l.algorithms.baselines import Alone, SeedOnly
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.loop import Algorithm, run
 from fedh2l.seedset import SeedSet
-from fedh2l.wire import codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.lattice import Lattice
 from fedh2l.wire.state import WireState
@@ -43,7 +43,7 @@ class Schedule:
     passing: float = 0.1
 
     def coder(self) -> Codec:
-        codec = codec_of(self.codec)
+        codec = CODECS[self.codec]
         return replace(codec, passing=self.passing) if isinstance(codec, Lattice) else codec
 
 

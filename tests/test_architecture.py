@@ -20,7 +20,7 @@ PYTHON = [
 FLOORS = [
     {"error"},
     {"choices", "bounds"},
-    {"learner", "message", "rows", "views"},
+    {"learner", "message", "question", "rows", "seed_rows", "views"},
     {"distill", "metrics", "seedset"},
     {"wire"},
     {"peer"},

@@ -4,6 +4,7 @@ them make.
 
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from conftest import blobs, mlp, seed_set, torch_learner
-from fedh2l.algorithms.baselines import Alone, SeedOnly
-from fedh2l.algorithms.fedavg import FedAvg
+from fedh2l.algorithms import ALGORITHMS
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.error import FedH2LError
-from fedh2l.learner import Learner, Weighted
+from fedh2l.learner import Learner
 from fedh2l.learners.sklearn import SklearnLearner
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.loop import Algorithm, run
@@ -46,6 +45,10 @@ def float64(seed: int) -> TorchLearner:
     )
 
 
+def short(kind: Any) -> Algorithm:
+    return kind(steps=2)
+
+
 LEARNERS: dict[str, Callable[[int], Learner]] = {
     "torch": torch_learner,
     "torch-batchnorm": lambda seed: torch_learner(seed, batchnorm=True),
@@ -61,29 +64,28 @@ LEARNERS: dict[str, Callable[[int], Learner]] = {
         LogisticRegression(), blobs(60, seed=seed), 3, seed=seed
     ),
 }
-ALGORITHMS: dict[str, Algorithm] = {
-    "fedh2l": FedH2L(steps=2),
+# Every method of the table, short, and more settings of those that have some.
+METHODS: dict[str, Algorithm] = {
+    **{name: short(ALGORITHMS[name]) for name in ALGORITHMS},
     "fedh2l-batch": FedH2L(steps=1, exchange="batch", seed_batch=4),
     "fedh2l-protects": FedH2L(steps=2, conflict="both", temperature=3.0, weight=1.0, own=False),
     "fedh2l-uniform": FedH2L(steps=2, teachers="uniform", reuse=1),
-    "alone": Alone(steps=2),
-    "seed-only": SeedOnly(steps=2),
-    "fedavg": FedAvg(steps=2),
-    "fedprox": FedAvg(steps=2, proximal=0.1),
 }
+
+
+def averages(method: str) -> bool:
+    """Whether a method needs learners with weights."""
+    return getattr(METHODS[method], "one_architecture", False)
+
+
 EVERY = [
     *(
-        (a, k, CODEC)
-        for a in ALGORITHMS
-        for k in LEARNERS
-        if "fed" not in a or "h2l" in a or k.startswith("torch")
+        (method, kind, CODEC)
+        for method in METHODS
+        for kind in LEARNERS
+        if kind.startswith("torch") or not averages(method)
     ),
-    *(
-        (a, "torch", codec)
-        for a in ("fedh2l", "fedh2l-batch")
-        for codec in CODECS
-        if codec != CODEC
-    ),
+    *((m, "torch", c) for m in ("fedh2l", "fedh2l-batch") for c in CODECS if c != CODEC),
 ]
 
 
@@ -98,7 +100,7 @@ def beliefs(peers: list[Peer]) -> np.ndarray:
 @pytest.mark.parametrize(("algorithm", "kind", "codec"), EVERY)
 def test_it_runs_repeats_and_resumes_to_the_last_bit(algorithm: str, kind: str, codec: str) -> None:
     method, first, second, third = (
-        ALGORITHMS[algorithm],
+        METHODS[algorithm],
         peers_of(kind),
         peers_of(kind),
         peers_of(kind),
@@ -130,54 +132,17 @@ def test_a_learner_speaks_in_distributions_and_keeps_its_state_in_arrays(kind: s
     assert all(isinstance(v, np.ndarray) for v in learner.state_dict().values())
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", METHODS)
 def test_an_algorithm_is_frozen_hyperparameters(algorithm: str) -> None:
-    method = ALGORITHMS[algorithm]
+    method = METHODS[algorithm]
     name = fields(method)[0].name  # type: ignore[arg-type]
     with pytest.raises(FrozenInstanceError):
         setattr(method, name, 3)
 
 
-@pytest.mark.parametrize("algorithm", ["alone", "seed-only"])
-def test_the_honest_rows_say_nothing(algorithm: str) -> None:
+@pytest.mark.parametrize("algorithm", ["alone", "seed-only", "pooled"])
+def test_the_baselines_say_nothing(algorithm: str) -> None:
     assert all(
         not r.sent and not any(r.heard.values())
-        for r in run(ALGORITHMS[algorithm], peers_of("torch"), rounds=2)
+        for r in run(METHODS[algorithm], peers_of("torch"), rounds=2)
     )
-
-
-def test_fedavg_refuses_who_has_no_weights() -> None:
-    with pytest.raises(FedH2LError, match="p0: SklearnLearner has no weights to average"):
-        list(run(FedAvg(), peers_of("forest"), rounds=1))
-
-
-def test_after_a_round_of_fedavg_all_are_one() -> None:
-    peers = peers_of("torch")
-    for r in run(FedAvg(steps=3), peers, rounds=2):
-        assert all(isinstance(p.learner, Weighted) for p in peers)
-        np.testing.assert_array_equal(beliefs(peers)[0], beliefs(peers)[1])
-        assert r.sent["p0"] > 4 * (6 * 16 + 16 * 3)
-
-
-def test_fedavg_is_the_mean_weighted_by_rows() -> None:
-    peers = [
-        Peer("a", torch_learner(0, rows=30), seed_set()),
-        Peer("b", torch_learner(1, rows=90), seed_set()),
-    ]
-    method = FedAvg(steps=1, seed_batch=0)
-    said = [method.speak(p, 0) for p in peers]
-    expected = {k: 0.25 * said[0].arrays[k] + 0.75 * said[1].arrays[k] for k in said[0].arrays}
-    method.listen(peers[0], 0, {"b": said[1]})
-    assert isinstance(peers[0].learner, Weighted)
-    for k, v in peers[0].learner.weights().items():
-        np.testing.assert_allclose(v, expected[k], rtol=1e-5, atol=1e-7)
-
-
-def test_seed_only_without_labels_is_refused() -> None:
-    seeds = seed_set(labelled=False)  # and without owners
-    with pytest.raises(FedH2LError, match="use 'alone'"):
-        list(run(SeedOnly(), [Peer("a", torch_learner(), seeds)], rounds=1))
-    with pytest.raises(FedH2LError, match="use 'uniform'"):
-        list(
-            run(FedH2L(teachers="owner"), [Peer(n, torch_learner(), seeds) for n in "ab"], rounds=1)
-        )

@@ -76,7 +76,9 @@ def test_pools_by_hand() -> None:
         rtol=1e-5,
     )
     np.testing.assert_allclose(
-        linear_pool(probs, owner_weights(np.array([[True], [False]]))), [[5 / 7, 2 / 7]], rtol=1e-5
+        linear_pool(probs, owner_weights(probs, None, np.array([[True], [False]]))),
+        [[5 / 7, 2 / 7]],
+        rtol=1e-5,
     )
 
 

@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from conftest import blobs, seed_set
 from fedh2l.error import FedH2LError
+from fedh2l.question import joined
 from fedh2l.seedset import SeedSet
+
+OWNERS = np.array(["p", "q"] * 5)
 
 
 def images(n: int = 10, side: int = 12, seed: int = 0) -> np.ndarray:
@@ -93,6 +96,34 @@ def test_a_batch_is_agreed_too() -> None:
     seeds = seed_set()
     np.testing.assert_array_equal(seeds.batch(2, 5), replace(seeds).batch(2, 5))
     assert len(set(seeds.batch(2, 5))) == 5
+
+
+def test_a_question_is_all_that_is_known_of_what_a_round_asks() -> None:
+    seeds = replace(
+        labelled_images(view="shift", mixtures=True, every=2), owners=np.array(["p", "q"] * 5)
+    )
+    asked = seeds.question(5)
+    assert (asked.number, asked.is_batch, asked.rounds_left) == (2, False, 1)
+    np.testing.assert_array_equal(asked.x, seeds.rows(2))
+    assert asked.mixture.tolist() == [False] * 10 + [True] * 10
+    assert asked.owners is not None and asked.owners.tolist() == ["p", "q"] * 10
+
+    batch = seeds.question(5, batch=4)
+    picked = seeds.batch(5, 4)
+    assert (batch.number, batch.is_batch, batch.rounds_left) == (5, True, None)
+    np.testing.assert_array_equal(batch.x, asked.x[picked])
+    assert asked.labels is not None and batch.labels is not None
+    np.testing.assert_array_equal(batch.labels, asked.labels[picked])
+
+
+def test_a_question_can_be_asked_again_by_its_number() -> None:
+    seeds = labelled_images(view="shift", every=3)
+    assert [q.number for q in seeds.recent(7, 2)] == [1, 2]
+    assert [q.number for q in labelled_images().recent(7, 2)] == [0]
+    np.testing.assert_array_equal(seeds.numbered(1).x, seeds.question(4).x)
+    np.testing.assert_array_equal(seeds.numbered(4, batch=3).x, seeds.question(4, batch=3).x)
+    both = joined(seeds.recent(7, 2))
+    np.testing.assert_array_equal(both.x, np.concatenate([seeds.rows(1), seeds.rows(2)]))
 
 
 def test_refusals_name_the_fix() -> None:

@@ -13,13 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fedh2l.algorithms.baselines import Alone, SeedOnly
+    from fedh2l.algorithms.baselines import Alone, Pooled, SeedOnly
     from fedh2l.algorithms.fedavg import FedAvg
     from fedh2l.algorithms.fedh2l import FedH2L
+    from fedh2l.algorithms.fedprox import FedProx
     from fedh2l.error import FedH2LError
     from fedh2l.exchange.in_process import InProcess
     from fedh2l.learner import Learner, Lesson, Weighted
-    from fedh2l.loop import Algorithm, Exchange, Round, run
+    from fedh2l.loop import Algorithm, Delivery, Exchange, Round, run
     from fedh2l.message import Posteriors, Weights
     from fedh2l.metrics import accuracy
     from fedh2l.peer import Peer
@@ -28,14 +29,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Algorithm",
     "Alone",
+    "Delivery",
     "Exchange",
     "FedAvg",
     "FedH2L",
     "FedH2LError",
+    "FedProx",
     "InProcess",
     "Learner",
     "Lesson",
     "Peer",
+    "Pooled",
     "Posteriors",
     "Round",
     "SeedOnly",
@@ -49,11 +53,12 @@ __all__ = [
 _HOME = {
     "algorithms.fedavg": ["FedAvg"],
     "algorithms.fedh2l": ["FedH2L"],
-    "algorithms.baselines": ["Alone", "SeedOnly"],
+    "algorithms.fedprox": ["FedProx"],
+    "algorithms.baselines": ["Alone", "Pooled", "SeedOnly"],
     "error": ["FedH2LError"],
     "exchange.in_process": ["InProcess"],
     "learner": ["Learner", "Lesson", "Weighted"],
-    "loop": ["Algorithm", "Exchange", "Round", "run"],
+    "loop": ["Algorithm", "Delivery", "Exchange", "Round", "run"],
     "message": ["Posteriors", "Weights"],
     "metrics": ["accuracy"],
     "peer": ["Peer"],

@@ -6,6 +6,7 @@ that a stranger sends: every dataclass of hyper-parameters calls `check_fields` 
 
 import math
 import types
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -26,6 +27,11 @@ def bounded(
     return field(default=default, metadata={"least": least, "above": above, "most": most})
 
 
+def named(default: str, table: Mapping[str, Any]) -> Any:
+    """A field whose word is a name in a table."""
+    return field(default=default, metadata={"table": table})
+
+
 def check_fields(settings: Any) -> None:
     """Raise FedH2LError, which names the field, where one is not of its type or out of bounds."""
     kinds = get_type_hints(type(settings))
@@ -40,7 +46,7 @@ def check_value(f: Field[Any], kind: Any, value: Any) -> None:
     if value is None and type(None) in options:
         return
 
-    words = words_of(kind)
+    words = choices_of(f, kind)
     if words:
         choose(f.name, value if isinstance(value, str) else repr(value), words)
     elif float in options:
@@ -49,6 +55,11 @@ def check_value(f: Field[Any], kind: Any, value: Any) -> None:
         _check_number(f, value, Integral, "a whole number")
     elif all(isinstance(option, type) for option in options):
         _check_class(f, value, options)
+
+
+def choices_of(f: Field[Any], kind: Any) -> tuple[str, ...]:
+    """The words that a field may have: of its Literal, or the names in its table."""
+    return words_of(kind) or tuple(f.metadata.get("table", ()))
 
 
 def words_of(kind: Any) -> tuple[str, ...]:

@@ -2,14 +2,34 @@
 disagree. Pure functions.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from fedh2l.choices import Choices
+from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict
 
-Teachers = Literal["uniform", "owner", "label"]
+# How much each teacher counts on each row, from what the teachers say, the labels where there are
+# any, and whether a teacher contributed a row where that is known.
+Weighting = Callable[
+    [
+        Float[np.ndarray, "peers rows classes"],
+        Float[np.ndarray, "rows classes"] | None,
+        Bool[np.ndarray, "peers rows"] | None,
+    ],
+    Float[np.ndarray, "peers rows"],
+]
+TEACHERS: Choices[Weighting] = Choices(
+    "weighting of teachers",
+    {
+        "uniform": "fedh2l.distill:uniform_weights",
+        "owner": "fedh2l.distill:owner_weights",
+        "label": "fedh2l.distill:label_weights",
+    },
+)
 OWNER = 6.0  # weight of the peer that contributed a row, against 1 for the others
 
 
@@ -26,23 +46,39 @@ def linear_pool(
 
 def uniform_weights(
     probs: Float[np.ndarray, "peers rows classes"],
+    labels: Float[np.ndarray, "rows classes"] | None = None,
+    owned: Bool[np.ndarray, "peers rows"] | None = None,
 ) -> Float[np.ndarray, "peers rows"]:
+    """Everybody alike."""
     return np.ones(probs.shape[:2], probs.dtype)
 
 
 def label_weights(
-    probs: Float[np.ndarray, "peers rows classes"], labels: Float[np.ndarray, "rows classes"]
+    probs: Float[np.ndarray, "peers rows classes"],
+    labels: Float[np.ndarray, "rows classes"] | None,
+    owned: Bool[np.ndarray, "peers rows"] | None = None,
 ) -> Float[np.ndarray, "peers rows"]:
-    """p(label)²: on each row, believe those who know the answer.
+    """p(label)²: on each row, believe those who know the answer; without labels everybody alike.
 
     Under label skew a peer that never saw a class is not asked.
     """
+    if labels is None:
+        return uniform_weights(probs)
     # Nobody knows: a uniform mean rather than 0/0.
     return np.einsum("prc,rc->pr", probs, labels) ** 2 + np.float32(1e-8)
 
 
-def owner_weights(owned: Bool[np.ndarray, "peers rows"]) -> Float[np.ndarray, "peers rows"]:
-    """The peer that contributed a row knows its kind best."""
+def owner_weights(
+    probs: Float[np.ndarray, "peers rows classes"],
+    labels: Float[np.ndarray, "rows classes"] | None,
+    owned: Bool[np.ndarray, "peers rows"] | None,
+) -> Float[np.ndarray, "peers rows"]:
+    """The peer that contributed a row knows its kind best.
+
+    Raises FedH2LError where the seed set does not say who contributed its rows.
+    """
+    if owned is None:
+        raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
     return np.where(owned, np.float32(OWNER), np.float32(1))
 
 

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from fedh2l.message import Inbox, Message
 from fedh2l.peer import Peer, check_agreement
-from fedh2l.wire import CODEC, codec_of
+from fedh2l.wire import CODEC, CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.frame import Session, encode
 from fedh2l.wire.inbox import Report, read_inbox
@@ -110,9 +110,7 @@ def run(
     """
     check_agreement(peers)
     carry = exchange or to_everyone
-    session = Session(
-        codec_of(codec) if isinstance(codec, str) else codec, peers[0].seed_set.digest
-    )
+    session = Session(CODECS[codec] if isinstance(codec, str) else codec, peers[0].seed_set.digest)
     for t in range(start, rounds):
         yield _round(algorithm, peers, carry, session, t, barrier)
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from fedh2l.error import FedH2LError
-from fedh2l.views import VIEWS, ViewName, cutmix
+from fedh2l.error import FedH2LError, choose
+from fedh2l.question import Question
+from fedh2l.seed_rows import class_indices, class_names, feature_rows, owner_names
+from fedh2l.views import VIEWS, cutmix
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,16 +22,16 @@ class SeedSet:
     """The same on every peer, to the byte: `digest` proves it. Labels are optional; posteriors can
     do their work.
 
-    What peers are asked in round t is a pure function of (seed set, t), so nothing is sent to agree
-    on it.
+    What peers are asked in round t, `question(t)`, is a pure function of (seed set, t), so nothing
+    is sent to agree on it. Raises FedH2LError where the parts do not fit each other.
     """
 
-    x: Float[np.ndarray, "rows ..."]
+    x: Shaped[np.ndarray, "rows ..."]
     classes: tuple[str, ...]  # their order is the meaning of a posterior's columns
     labels: Int[np.ndarray, " rows"] | None = None
     # The name of the peer that contributed each row.
     owners: Shaped[np.ndarray, " rows"] | None = None
-    view: ViewName = "none"
+    view: str = "none"
     every: int = 1  # rounds for which a view is kept before a fresh one is taken
     # Ask about as many mixtures of two examples as well: questions to which nobody holds a label.
     mixtures: bool = False
@@ -38,42 +40,27 @@ class SeedSet:
     )
 
     def __post_init__(self) -> None:
-        if not len(self.x) or len(self.classes) < 2:
+        x = feature_rows(self.x)
+        _set(self, "x", x)
+        _set(self, "classes", class_names(self.classes))
+        if not len(x) or len(self.classes) < 2:
             raise FedH2LError(
-                f"seed set: {len(self.x)} rows and {len(self.classes)} classes; needs a row and "
-                "two classes"
-            )
-        if not np.isfinite(self.x).all():
-            raise FedH2LError(
-                f"seed set: NaN or infinity in row {_first_bad_row(self.x)}; clean the data first"
-            )
-        if (self.view != "none" or self.mixtures) and self.x.ndim != 4:
-            raise FedH2LError(
-                "seed set: views and mixtures need images (rows, channels, height, width), "
-                f"found {self.x.shape}; "
-                "use view='none', mixtures=False"
+                f"seed set: {len(x)} rows and {len(self.classes)} classes; needs a row and two "
+                "classes"
             )
         if self.labels is not None:
-            self._check_labels(self.labels)
+            _set(self, "labels", class_indices(self.labels, len(x), self.classes))
+        if self.owners is not None:
+            _set(self, "owners", owner_names(self.owners, len(x)))
 
-    def _check_labels(self, labels: np.ndarray) -> None:
-        counts = (
-            np.bincount(labels, minlength=len(self.classes))
-            if labels.min() >= 0
-            else np.zeros(0, int)
-        )
-        if len(counts) != len(self.classes) or len(labels) != len(self.x):
+        choose("view", self.view, VIEWS)
+        if (self.view != "none" or self.mixtures) and x.ndim != 4:
             raise FedH2LError(
-                f"seed set: {len(labels)} labels in {labels.min()}..{labels.max()} for "
-                f"{len(self.x)} rows of "
-                f"{len(self.classes)} classes; labels are indices into classes, one per row"
+                "seed set: views and mixtures need images (rows, channels, height, width), "
+                f"found {x.shape}; use view='none', mixtures=False"
             )
-        if not counts.all():
-            empty = [c for c, n in zip(self.classes, counts, strict=True) if n == 0]
-            raise FedH2LError(
-                f"seed set: class {empty[0]!r} has no rows; add an example of it, drop the "
-                "class, or drop the labels"
-            )
+        if self.every < 1:
+            raise FedH2LError(f"seed set: every is {self.every}; a view lasts one round or more")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -140,6 +127,37 @@ class SeedSet:
         """
         return self._view(view)[1]
 
+    def question(self, t: int, batch: int | None = None) -> Question:
+        """What round t asks: of the whole set, or of one agreed batch of so many rows."""
+        view = self.view_index(t)
+        x, labels, owners = self.rows(view), self.soft_labels(view), self.owners
+        mixture = np.arange(self.asked) >= len(self)
+        if owners is not None:
+            # A mixture belongs to the owner of the image that the rectangle was put into.
+            owners = np.resize(owners, self.asked)
+        if batch is None:
+            return Question(view, x, labels, owners, mixture, False, self.rounds_left(t))
+
+        picked = self.batch(t, batch)
+        return Question(
+            number=t,
+            x=x[picked],
+            labels=None if labels is None else labels[picked],
+            owners=None if owners is None else owners[picked],
+            mixture=mixture[picked],
+            is_batch=True,
+            rounds_left=None,
+        )
+
+    def numbered(self, number: int, batch: int | None = None) -> Question:
+        """The question of this number, as it was first asked."""
+        return self.question(number * self.every if batch is None else number, batch)
+
+    def recent(self, t: int, count: int) -> list[Question]:
+        """The last `count` different questions of the whole set, up to that of round t."""
+        now = self.view_index(t)
+        return [self.numbered(number) for number in range(max(0, now - count + 1), now + 1)]
+
     def batch(self, t: int, rows: int) -> Int[np.ndarray, " batch"]:
         """The agreed rows of round t where only one batch is exchanged."""
         return np.sort(self._rng(t, 1).permutation(self.asked)[:rows])
@@ -172,5 +190,6 @@ class SeedSet:
         return np.random.default_rng([int(self.digest[:16], 16), t, purpose])
 
 
-def _first_bad_row(x: np.ndarray) -> int:
-    return int(np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(1))[0])
+def _set(seeds: SeedSet, name: str, value: Any) -> None:
+    """A field of a frozen dataclass while it is made: lists and tensors become arrays."""
+    object.__setattr__(seeds, name, value)

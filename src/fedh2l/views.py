@@ -7,14 +7,21 @@ Amounts are fractions of the image's side, so that a view of an 8×8 digit is as
 
 from collections.abc import Callable
 from functools import cache
-from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
+
+from fedh2l.choices import Choices
 
 Images = Float[np.ndarray, "n channels height width"]
 View = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-ViewName = Literal["none", "shift", "geometry"]
+
+
+def unchanged(
+    x: Shaped[np.ndarray, "n ..."], rng: np.random.Generator
+) -> Shaped[np.ndarray, "n ..."]:
+    """The rows themselves; they need not be images."""
+    return x
 
 
 def shift(x: Images, rng: np.random.Generator) -> Images:
@@ -76,7 +83,14 @@ def cutmix(
     )
 
 
-VIEWS: dict[ViewName, View] = {"none": lambda x, rng: x, "shift": shift, "geometry": geometry}
+VIEWS: Choices[View] = Choices(
+    "view",
+    {
+        "none": "fedh2l.views:unchanged",
+        "shift": "fedh2l.views:shift",
+        "geometry": "fedh2l.views:geometry",
+    },
+)
 
 
 @cache

@@ -12,7 +12,7 @@ from fedh2l.record.audit import audit, chain_of
 from fedh2l.record.journal import Journal, committed_lines
 from fedh2l.record.lock import is_locked, lock_folder
 from fedh2l.record.sent import Sent
-from fedh2l.wire import codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.frame import Session, encode
 from fedh2l.wire.state import WireState
 
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 def frame_of(t: int, author: str) -> Sent:
     peer = torch_peers(author)[0]
     probs = peer.posteriors(peer.seed_set.x)
-    session = Session(codec_of("float32"), "digest")
+    session = Session(CODECS["float32"], "digest")
     frame = encode(Posteriors(t, probs), session, WireState(author))
     return Sent(t, author, ("c",), frame, Posteriors.kind, probs.shape)
 

@@ -6,6 +6,7 @@ import pytest
 
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms.fedprox import FedProx
 from fedh2l.error import FedH2LError
 from fedh2l.simulation.build import algorithm_of, data_of, exchange_of, peers_of
 from fedh2l.simulation.experiment import ALGORITHMS, DEFAULTS, Experiment
@@ -34,10 +35,10 @@ def test_every_algorithm_can_be_named(algorithm: str) -> None:
     assert algorithm_of(config).__class__.__module__.startswith("fedh2l.algorithms")
 
 
-def test_fedprox_is_fedavg_with_a_proximal_term() -> None:
+def test_the_proximal_term_is_of_fedprox_alone() -> None:
     config = Experiment(algorithm="fedprox", peers=("mlp",), proximal=0.3).resolved()
-    assert algorithm_of(config) == FedAvg(proximal=0.3)
-    assert algorithm_of(replace(config, algorithm="fedavg")) == FedAvg(proximal=0.0)
+    assert algorithm_of(config) == FedProx(proximal=0.3)
+    assert algorithm_of(replace(config, algorithm="fedavg")) == FedAvg()
 
 
 @pytest.mark.parametrize("data", DEFAULTS)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fedh2l.message import Posteriors
-from fedh2l.wire import codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
 from fedh2l.wire.frame import HEADER, Session, decode, encode
 from fedh2l.wire.state import WireState
@@ -29,7 +29,7 @@ class Door:
     """A receiver that has read mallory's key frame and a change; and what mallory says next."""
 
     def __init__(self, codec: str, shape: tuple[int, int] = SHAPE) -> None:
-        self.session, self.shape = Session(codec_of(codec), "digest"), shape
+        self.session, self.shape = Session(CODECS[codec], "digest"), shape
         rng, sender, self.wire = np.random.default_rng(7), WireState("mallory"), WireState("me")
         probs = [
             rng.dirichlet(np.full(shape[1], 0.5), shape[0]).astype(np.float32) for _ in range(4)

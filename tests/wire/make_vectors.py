@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fedh2l.message import Posteriors
-from fedh2l.wire import CODECS, codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.frame import Session, decode, encode
 from fedh2l.wire.state import WireState
 
@@ -36,7 +36,7 @@ def posteriors(shape: tuple[int, int], rounds: int) -> list[np.ndarray]:
 
 def vectors(codec: str, shape: tuple[int, int]) -> dict[str, object]:
     session, author, reader = (
-        Session(codec_of(codec), "a seed set's digest"),
+        Session(CODECS[codec], "a seed set's digest"),
         WireState("author"),
         WireState("reader"),
     )

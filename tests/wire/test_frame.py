@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from fedh2l.error import FedH2LError
 from fedh2l.message import Posteriors, Weights
-from fedh2l.wire import CODECS, codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
 from fedh2l.wire.frame import HEADER, Session, decode, encode, is_key
 from fedh2l.wire.state import WireState
 
-PLAIN = Session(codec_of("float32"), "digest")
+PLAIN = Session(CODECS["float32"], "digest")
 
 
 def posteriors(
@@ -53,7 +53,7 @@ def tampered(**changes: object) -> bytes:
 def test_what_is_decoded_is_near_what_was_encoded(
     codec: str, t: int, rows: int, classes: int, seed: int
 ) -> None:
-    said, session = posteriors(t, rows, classes, seed), Session(codec_of(codec), "digest")
+    said, session = posteriors(t, rows, classes, seed), Session(CODECS[codec], "digest")
     heard = decode(
         frame(said, session), posteriors(t, rows, classes, 1), session, "x", WireState("me")
     )
@@ -105,7 +105,7 @@ def test_a_bad_frame_is_refused_with_the_reason(data: bytes, complaint: str) -> 
 
 def test_a_codec_is_named_right_or_refused() -> None:
     with pytest.raises(FedH2LError, match="did you mean 'float16'"):
-        codec_of("float15")
+        CODECS["float15"]
 
 
 def test_weights_with_nan_or_of_another_model_are_refused() -> None:
@@ -125,7 +125,7 @@ def test_weights_with_nan_or_of_another_model_are_refused() -> None:
 
 
 def test_posteriors_about_other_examples_are_a_key_frame() -> None:
-    session, lines = Session(codec_of("lattice"), "digest"), WireState("a")
+    session, lines = Session(CODECS["lattice"], "digest"), WireState("a")
     said = posteriors()
     frames = [encode(Posteriors(t, said.probs, fresh=t == 2), session, lines) for t in range(4)]
     assert [is_key(data) for data in frames] == [True, False, True, False]

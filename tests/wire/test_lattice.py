@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedh2l.wire import CODECS, codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.codec import CodecState, WireError
 from fedh2l.wire.lattice import Lattice, best_moves, uniform
 from fedh2l.wire.moves import FIRST, ROW, SHARES, nearest
@@ -36,7 +36,7 @@ def walks(rows: int, classes: int, rounds: int, seed: int) -> list[np.ndarray]:
 def test_both_ends_hold_the_same_after_every_frame(
     name: str, rows: int, classes: int, rounds: int, seed: int
 ) -> None:
-    codec, said, heard = codec_of(name), None, None
+    codec, said, heard = CODECS[name], None, None
     for probs in walks(rows, classes, rounds, seed):
         body, said = codec.encode(probs, said)
         told, heard = codec.decode(body, probs.shape, heard)
@@ -48,7 +48,7 @@ def test_both_ends_hold_the_same_after_every_frame(
 
 @pytest.mark.parametrize("name", LATTICES)
 def test_what_is_held_follows_the_posteriors_and_never_moves_away(name: str) -> None:
-    codec, held = codec_of(name), None
+    codec, held = CODECS[name], None
     for probs in walks(200, 10, 12, 1):
         before = ((held or uniform(probs.shape))["counts"].astype(np.float64) / ROW - probs) ** 2
         _, held = codec.encode(probs, held)
@@ -79,7 +79,7 @@ def test_with_a_lead_what_is_held_is_less_behind_posteriors_that_go_on() -> None
 
 @pytest.mark.parametrize("name", LATTICES)
 def test_rows_that_stay_where_they_are_cost_next_to_nothing(name: str) -> None:
-    codec, held, sizes = codec_of(name), None, []
+    codec, held, sizes = CODECS[name], None, []
     for _ in range(12):
         body, held = codec.encode(walks(500, 10, 5, 2)[-1], held)
         sizes.append(len(body))
@@ -91,14 +91,14 @@ def test_adaptive_says_less_about_rows_that_are_sure() -> None:
     for name in LATTICES:
         held, sizes[name] = None, 0
         for probs in walks(500, 10, 8, 3):
-            body, held = codec_of(name).encode(probs, held)
+            body, held = CODECS[name].encode(probs, held)
             sizes[name] += len(body)
     assert sizes["adaptive"] < sizes["lattice"]
 
 
 @pytest.mark.parametrize("name", LATTICES)
 def test_the_sooner_a_view_passes_the_less_is_said_about_it(name: str) -> None:
-    codec, probs = codec_of(name), walks(500, 10, 8, 3)[-1]
+    codec, probs = CODECS[name], walks(500, 10, 8, 3)[-1]
     sizes = [len(codec.encode(probs, None, rounds_left)[0]) for rounds_left in (1, 4, None)]
     assert sizes[0] < 0.8 * sizes[2]
     assert sizes == sorted(sizes)
@@ -163,7 +163,7 @@ def test_numbers_in_the_other_byte_order_are_the_same_numbers(name: str) -> None
     def turned(held: CodecState) -> CodecState:
         return {k: v.astype(v.dtype.newbyteorder(">")) for k, v in held.items()}
 
-    codec, (first, second) = codec_of(name), walks(60, 12, 2, 5)
+    codec, (first, second) = CODECS[name], walks(60, 12, 2, 5)
     _, held = codec.encode(first, None)
     body, after = codec.encode(second.astype(">f4"), turned(held))
     assert body == codec.encode(second, held)[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from fedh2l.message import Posteriors
-from fedh2l.wire import CODECS, codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
 from fedh2l.wire.frame import KEY_EVERY, Session, Unreadable, decode, encode, is_key
 from fedh2l.wire.state import WireState
@@ -20,7 +20,7 @@ SHAPE = (6, 5)
 class SenderAndReceivers(RuleBasedStateMachine):
     @initialize(codec=st.sampled_from(sorted(CODECS)), seed=st.integers(0, 99))
     def begin(self, codec: str, seed: int) -> None:
-        self.session, self.rng = Session(codec_of(codec), "digest"), np.random.default_rng(seed)
+        self.session, self.rng = Session(CODECS[codec], "digest"), np.random.default_rng(seed)
         self.sender = WireState("a")
         self.wire = {name: WireState(name) for name in RECEIVERS}
         self.frames: list[tuple[int, bytes]] = []
@@ -131,7 +131,7 @@ TestSenderAndReceivers = SenderAndReceivers.TestCase
 
 def test_a_receiver_that_missed_some_rounds_asks_and_reads_the_next_frame() -> None:
     session, sender, receiver = (
-        Session(codec_of("lattice"), "digest"),
+        Session(CODECS["lattice"], "digest"),
         WireState("a"),
         WireState("b"),
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fedh2l.message import Posteriors
-from fedh2l.wire import codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.frame import Session, decode
 from fedh2l.wire.state import Reference, WireState
 
@@ -25,7 +25,7 @@ def test_a_committed_frame_decodes_to_the_committed_rows(
     path: Path, order: Literal["little", "big"]
 ) -> None:
     told = json.loads(path.read_text())
-    session, state = Session(codec_of(told["codec"]), told["seed_set"]), WireState("reader")
+    session, state = Session(CODECS[told["codec"]], told["seed_set"]), WireState("reader")
     shape = told["rows"], told["classes"]
     for t, one in enumerate(told["frames"]):
         like = Posteriors(t, np.zeros(shape, np.float32))

@@ -1,1 +1,20 @@
 """Methods: a file each, two verbs, no state."""
+
+from typing import TYPE_CHECKING
+
+from fedh2l.choices import Choices
+
+if TYPE_CHECKING:
+    from fedh2l.loop import Algorithm
+
+ALGORITHMS: "Choices[type[Algorithm]]" = Choices(
+    "algorithm",
+    {
+        "fedh2l": "fedh2l.algorithms.fedh2l:FedH2L",
+        "alone": "fedh2l.algorithms.baselines:Alone",
+        "seed-only": "fedh2l.algorithms.baselines:SeedOnly",
+        "pooled": "fedh2l.algorithms.baselines:Pooled",
+        "fedavg": "fedh2l.algorithms.fedavg:FedAvg",
+        "fedprox": "fedh2l.algorithms.fedprox:FedProx",
+    },
+)

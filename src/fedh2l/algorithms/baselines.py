@@ -1,21 +1,60 @@
-"""The baselines: what a peer reaches alone, or with the seed labels; nothing is exchanged."""
+"""The baselines: what a peer reaches alone, with the seed labels, or with everybody's private rows;
+nothing is exchanged.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
-
+from fedh2l.bounds import bounded, check_fields
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.message import Inbox
 from fedh2l.peer import Peer
+from fedh2l.question import joined
 from fedh2l.seedset import SeedSet
 
 
 @dataclass(frozen=True)
 class Alone:
-    """Private rows only. Given everybody's private rows it is `pooled`, the bound."""
+    """Private rows only.
 
-    steps: int = 10  # local steps per round
+    Parameters
+    ----------
+    steps
+        Local steps per round.
+    """
+
+    steps: int = bounded(10, least=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def speak(self, peer: Peer, t: int) -> None:
+        return None
+
+    def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
+        return peer.learner.learn(None, self.steps)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Everybody's private rows in one place, with the seed rows where they are labelled: the bound.
+
+    Parameters
+    ----------
+    steps
+        Local steps per round.
+    seed_batch
+        By how many rows a batch is larger than a private one: as many as the others take of the
+        seed set.
+    """
+
+    pooled: ClassVar[bool] = True  # the learners hold the private rows of all peers
+    steps: int = bounded(10, least=1)
+    seed_batch: int = bounded(64, least=0)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def speak(self, peer: Peer, t: int) -> None:
         return None
@@ -26,11 +65,25 @@ class Alone:
 
 @dataclass(frozen=True)
 class SeedOnly:
-    """Private rows and the seed set's labels, in the same views as FedH2L; nothing is exchanged."""
+    """Private rows and the seed set's labels, in the same views as FedH2L; nothing is exchanged.
 
-    steps: int = 10  # local steps per round
-    seed_batch: int = 64  # seed rows per step
-    reuse: int = 3  # how many of the last views are learnt from
+    Parameters
+    ----------
+    steps
+        Local steps per round.
+    seed_batch
+        Seed rows per step.
+    reuse
+        How many of the last views are learnt from.
+    """
+
+    needs_labels: ClassVar[bool] = True  # of the seed set
+    steps: int = bounded(10, least=1)
+    seed_batch: int = bounded(64, least=1)
+    reuse: int = bounded(3, least=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def speak(self, peer: Peer, t: int) -> None:
         return None
@@ -40,18 +93,13 @@ class SeedOnly:
             raise FedH2LError(
                 "seed-only learns from the seed set's labels, and this one has none; use 'alone'"
             )
-        return peer.learner.learn(
-            labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch), self.steps
-        )
+        lesson = labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch)
+        return peer.learner.learn(lesson, self.steps)
 
 
 def labelled_lesson(seeds: SeedSet, t: int, reuse: int, batch: int) -> Lesson | None:
     """The seed labels on the last `reuse` views; None where there are no labels."""
     if seeds.labels is None or not batch:
         return None
-    now = seeds.view_index(t)
-    views = range(max(0, now - reuse + 1), now + 1)
-    labels = [soft for v in views if (soft := seeds.soft_labels(v)) is not None]
-    return Lesson(
-        np.concatenate([seeds.rows(v) for v in views]), labels=np.concatenate(labels), batch=batch
-    )
+    question = joined(seeds.recent(t, reuse))
+    return Lesson(question.x, labels=question.labels, batch=batch)

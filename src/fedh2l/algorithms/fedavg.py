@@ -1,12 +1,14 @@
-"""FedAvg (arXiv:1602.05629) and, with a proximal term, FedProx (arXiv:1812.06127): peers of one
-architecture average weights.
-"""
+"""FedAvg (arXiv:1602.05629): peers of one architecture average weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from fedh2l.algorithms.baselines import labelled_lesson
+from fedh2l.bounds import bounded, check_fields
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Weighted
 from fedh2l.message import Inbox, Weights
@@ -17,48 +19,72 @@ from fedh2l.peer import Peer
 class FedAvg:
     """Learn, then average: after a round every peer of a full graph holds the same model, without a
     server.
+
+    Parameters
+    ----------
+    steps
+        Local steps per round.
+    seed_batch
+        Labelled seed rows per step, given to this method as to the others; 0: private rows only.
+    reuse
+        How many of the last views are learnt from.
     """
 
-    steps: int = 10  # local steps per round
-    proximal: float = 0.0  # μ of FedProx: pull towards the last average; 0 is FedAvg
-    # Labelled seed rows per step, given to this row as to the others; 0: private rows only.
-    seed_batch: int = 64
-    reuse: int = 3  # how many of the last views are learnt from
+    one_architecture: ClassVar[bool] = True  # for all peers, and one start
+    steps: int = bounded(10, least=1)
+    seed_batch: int = bounded(64, least=0)
+    reuse: int = bounded(3, least=1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def speak(self, peer: Peer, t: int) -> Weights:
-        learner = _weighted(peer)
-        if self.proximal:
-            learner.load_weights(learner.weights(), self.proximal)
+        learner = weighted(peer)
         learner.learn(labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch), self.steps)
-        return Weights(
-            t, learner.rows, {k: v for k, v in learner.weights().items() if v.dtype.kind == "f"}
-        )
+        weights = own_weights(peer, t)
+        if not all(np.isfinite(a).all() for a in weights.arrays.values()):
+            raise FedH2LError(
+                f"{peer.name}: NaN or infinity in its weights; its training has diverged: lower "
+                "the learning rate or check its data"
+            )
+        return weights
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> None:
-        learner = _weighted(peer)
-        mine = learner.weights()
-        everyone = {n: m for n, m in inbox.items() if isinstance(m, Weights)} | {
-            peer.name: Weights(t, learner.rows, mine)
-        }
+        said = {name: m for name, m in inbox.items() if isinstance(m, Weights)}
+        said[peer.name] = own_weights(peer, t)
         # Sorted: every peer must reach the same average.
-        voices = [everyone[n] for n in sorted(everyone)]
-        share = np.array([v.rows for v in voices], np.float64) / sum(v.rows for v in voices)
-        average = {
-            k: sum(
-                (s * v.arrays[k] for s, v in zip(share, voices, strict=True)),
-                np.zeros_like(a, np.float64),
-            ).astype(a.dtype)
-            for k, a in mine.items()
-            if a.dtype.kind == "f"
-        }
-        learner.load_weights(dict(mine) | average)
+        average = mean_weights([said[name] for name in sorted(said)])
+        learner = weighted(peer)
+        weights = dict(learner.weights())
+        for name, array in average.items():
+            weights[name] = array.astype(weights[name].dtype)
+        learner.load_weights(weights)
 
 
-def _weighted(peer: Peer) -> Weighted:
+def weighted(peer: Peer) -> Weighted:
+    """The peer's learner, refused where it has no weights to average."""
     if not isinstance(peer.learner, Weighted):
         raise FedH2LError(
-            f"{peer.name}: {type(peer.learner).__name__} has no weights to average; FedAvg needs "
-            "peers of one "
-            "architecture, FedH2L takes any"
+            f"{peer.name}: {type(peer.learner).__name__} has no weights to average; averaging "
+            "needs peers of one architecture, FedH2L takes any"
         )
     return peer.learner
+
+
+def own_weights(peer: Peer, t: int) -> Weights:
+    """The parameters of a peer's model that are numbers of floating point."""
+    learner = weighted(peer)
+    arrays = {k: v for k, v in learner.weights().items() if v.dtype.kind == "f"}
+    return Weights(t, learner.rows, arrays)
+
+
+def mean_weights(said: Sequence[Weights]) -> dict[str, Float[np.ndarray, "..."]]:
+    """The mean of models, each counted by its private rows, summed in the given order."""
+    rows = np.array([w.rows for w in said], np.float64)
+    shares = rows / sum(w.rows for w in said)
+    average: dict[str, np.ndarray] = {}
+    for name, array in said[0].arrays.items():
+        average[name] = np.zeros_like(array, np.float64)
+        for share, weights in zip(shares, said, strict=True):
+            average[name] = average[name] + share * weights.arrays[name]
+    return average

@@ -2,27 +2,23 @@
 shared seed set.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
-from fedh2l.distill import (
-    Teachers,
-    label_weights,
-    likeliest,
-    linear_pool,
-    owner_weights,
-    temper,
-    uniform_weights,
-)
+from fedh2l.bounds import bounded, check_fields, named
+from fedh2l.distill import TEACHERS, likeliest, linear_pool, temper
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
-from fedh2l.seedset import SeedSet
+from fedh2l.question import Question, joined
 
 WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
+Answer = Float[np.ndarray, "rows classes"]  # the pool of what the peers say to a question
 
 
 @dataclass(frozen=True)
@@ -57,118 +53,99 @@ class FedH2L:
         nothing teach noise.
     """
 
-    weight: float = 3.0
-    steps: int = 10
-    seed_batch: int = 64
+    weight: float = bounded(3.0, least=0)
+    steps: int = bounded(10, least=1)
+    seed_batch: int = bounded(64, least=1)
     exchange: Literal["set", "batch"] = "set"
     conflict: Conflict = "none"
-    temperature: float = 1.0
-    teachers: Teachers = "label"
-    reuse: int = 3
+    temperature: float = bounded(1.0, above=0)
+    teachers: str = named("label", TEACHERS)
+    reuse: int = bounded(3, least=1)
     own: bool = True
-    top: int = 10
-    warmup: int = 0
+    top: int = bounded(10, least=1)
+    warmup: int = bounded(0, least=0)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
         if t < self.warmup:
             return None
+        question = peer.seed_set.question(t, self._batch)
         # As the others will see them, also in one's own pool.
-        probs = peer.posteriors(self._asked(peer, t)).astype(np.float32, copy=False)
-        batch = self.exchange == "batch"
-        return Posteriors(
-            t, probs, fresh=batch, rounds_left=None if batch else peer.seed_set.rounds_left(t)
-        )
+        probs = peer.posteriors(question.x).astype(np.float32, copy=False)
+        return Posteriors(t, probs, fresh=question.is_batch, rounds_left=question.rounds_left)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        voices = {n: m.probs for n, m in inbox.items() if isinstance(m, Posteriors)}
+        question = peer.seed_set.question(t, self._batch)
+        _check_memory(peer, question)
+        voices = {name: m.probs for name, m in inbox.items() if isinstance(m, Posteriors)}
         if voices and isinstance(peer.said, Posteriors):
-            own = {peer.name: peer.said.probs} if self.own else {}
-            self._remember(peer, t, self._pool(peer, t, voices | own))
+            if self.own:
+                voices[peer.name] = peer.said.probs
+            self._remember(peer, question, self._pool(question, voices))
         return peer.learner.learn(self._lesson(peer, t), self.steps)
 
-    def _rows(self, peer: Peer, t: int) -> slice | np.ndarray:
-        return slice(None) if self.exchange == "set" else peer.seed_set.batch(t, self.seed_batch)
+    @property
+    def _batch(self) -> int | None:
+        """How many rows a question has; None: the whole set."""
+        return self.seed_batch if self.exchange == "batch" else None
 
-    def _asked(self, peer: Peer, t: int) -> np.ndarray:
-        seeds = peer.seed_set
-        return seeds.rows(seeds.view_index(t))[self._rows(peer, t)]
-
-    def _pool(self, peer: Peer, t: int, voices: dict[str, np.ndarray]) -> np.ndarray:
+    def _pool(self, question: Question, voices: Mapping[str, Answer]) -> Answer:
+        """The teachers' mean, row by row: each softened, and counted as `teachers` says."""
         names = sorted(voices)  # sorted: float sums must be the same on every peer
-        probs = np.stack([voices[n] for n in names])
-        rows, seeds = self._rows(peer, t), peer.seed_set
-        return linear_pool(
-            temper(likeliest(probs, self.top), self.temperature),
-            self._trust(probs, names, seeds, t, rows),
-        )
+        probs = np.stack([voices[name] for name in names])
+        owned = None
+        if question.owners is not None:
+            owned = np.array(names)[:, None] == question.owners
+        weights = TEACHERS[self.teachers](probs, question.labels, owned)
+        return linear_pool(temper(likeliest(probs, self.top), self.temperature), weights)
 
-    def _trust(
-        self, probs: np.ndarray, names: list[str], seeds: SeedSet, t: int, rows: slice | np.ndarray
-    ) -> np.ndarray:
-        """How much each teacher counts on each row, (peers, rows)."""
-        labels = seeds.soft_labels(seeds.view_index(t))
-        if self.teachers == "label" and labels is not None:
-            return label_weights(probs, labels[rows])
-        if self.teachers == "owner":
-            if seeds.owners is None:
-                raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
-            return owner_weights(
-                np.array(names)[:, None] == np.resize(seeds.owners, seeds.asked)[rows]
-            )
-        return uniform_weights(probs)
-
-    def _remember(self, peer: Peer, t: int, targets: np.ndarray) -> None:
-        """Keep the answers to the last `reuse` questions; a newer answer about the same view
+    def _remember(self, peer: Peer, question: Question, answer: Answer) -> None:
+        """Keep the answers to the last `reuse` questions; a newer answer to the same question
         replaces the older one.
         """
-        asked = t if self.exchange == "batch" else peer.seed_set.view_index(t)
-        old = peer.memory.get("asked", np.zeros(0, np.int64))
-        kept = np.flatnonzero(old != asked)[-(self.reuse - 1) :] if self.reuse > 1 else []
-        peer.memory["asked"] = np.append(old[kept], asked)
-        before = peer.memory["answers"][kept] if len(kept) else targets[None][:0]
-        peer.memory["answers"] = np.concatenate([before, targets[None]])
-
-    def _picked(self, seeds: SeedSet, asked: int) -> tuple[int, slice | np.ndarray]:
-        """The view and the rows of a remembered question."""
-        if self.exchange == "batch":
-            return seeds.view_index(asked), seeds.batch(asked, self.seed_batch)
-        return asked, slice(None)
+        numbers = peer.memory.get("asked", np.zeros(0, np.int64))
+        answers = peer.memory.get("answers", answer[None][:0])
+        others = np.flatnonzero(numbers != question.number)
+        kept = others[max(0, len(others) - (self.reuse - 1)) :]
+        peer.memory["asked"] = np.append(numbers[kept], question.number)
+        peer.memory["answers"] = np.concatenate([answers[kept], answer[None]])
 
     def _lesson(self, peer: Peer, t: int) -> Lesson | None:
-        seeds = peer.seed_set
-        heard = "asked" in peer.memory
-        if not heard and seeds.labels is None:
+        """The questions that were answered, with the answers and the labels; before the first
+        answer the labels of this round's question.
+        """
+        if "asked" in peer.memory:
+            numbers = [int(number) for number in peer.memory["asked"]]
+            asked = joined([peer.seed_set.numbered(n, self._batch) for n in numbers])
+            answers = np.concatenate(list(peer.memory["answers"]))
+        else:
+            asked, answers = peer.seed_set.question(t, self._batch), None
+        labels = asked.labels
+        if labels is None and answers is None:
             return None
-        asked = (
-            [int(i) for i in peer.memory["asked"]]
-            if heard
-            else [t if self.exchange == "batch" else seeds.view_index(t)]
-        )
-        picks = [self._picked(seeds, i) for i in asked]
-        answers = np.concatenate(list(peer.memory["answers"])) if heard else None
+        if labels is not None and answers is not None:
+            # To a mixture nobody holds a label: what the peers answered stands in for it.
+            labels = np.where(asked.mixture[:, None], answers, labels)
         return Lesson(
-            np.concatenate([seeds.rows(v)[rows] for v, rows in picks]),
-            answers,
-            None if seeds.labels is None else _labels(seeds, picks, answers),
-            self.weight,
-            self.temperature,
-            self.seed_batch,
-            self.conflict,
+            asked.x,
+            targets=answers,
+            labels=labels,
+            weight=self.weight,
+            temperature=self.temperature,
+            batch=self.seed_batch,
+            conflict=self.conflict,
             watch=t % WATCH == 0,
         )
 
 
-def _labels(
-    seeds: SeedSet, picks: list[tuple[int, slice | np.ndarray]], answers: np.ndarray | None
-) -> np.ndarray:
-    """The labels of these rows.
-
-    To a mixture nobody holds one: what the peers answered stands in for it.
-    """
-    labels = np.concatenate(
-        [soft[rows] for v, rows in picks if (soft := seeds.soft_labels(v)) is not None]
-    )
-    if answers is None:
-        return labels
-    mixture = np.concatenate([np.arange(seeds.asked)[rows] >= len(seeds) for _, rows in picks])
-    return np.where(mixture[:, None], answers, labels)
+def _check_memory(peer: Peer, question: Question) -> None:
+    """Refuse to go on from answers to questions of another size."""
+    answers = peer.memory.get("answers")
+    if answers is not None and answers.shape[1] != len(question.x):
+        raise FedH2LError(
+            f"{peer.name}: remembers answers about {answers.shape[1]} rows, and this exchange asks "
+            f"about {len(question.x)}; go on with the exchange and seed_batch it began with, or "
+            "forget the answers: peer.memory.clear()"
+        )

@@ -20,7 +20,6 @@ from fedh2l.data.seedset_file import (
 )
 from fedh2l.error import FedH2LError
 from fedh2l.seedset import SeedSet
-from fedh2l.views import ViewName
 
 
 def build(
@@ -30,7 +29,7 @@ def build(
     classes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     unlabelled: bool = False,
     per_class: int | None = None,
-    view: ViewName = "none",
+    view: str = "none",
     every: int = 1,
     mixtures: bool = False,
     label: str = "label",

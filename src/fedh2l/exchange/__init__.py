@@ -1,1 +1,1 @@
-"""Transports: each maps the outboxes hosted here to their inboxes, and sees bytes only."""
+"""Simulated networks: each maps the outboxes hosted here to their inboxes, and sees bytes only."""

@@ -1,39 +1,62 @@
 """Who hears whom: the usual graphs by name, or any graph from a file of edges."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 
-from fedh2l.error import FedH2LError, choose
+from fedh2l.choices import Choices
+from fedh2l.error import FedH2LError
 
 Neighbours = dict[str, list[str]]
-KINDS = ("full", "ring", "star", "regular")
+# The edges among so many peers, with the degree and the seed of a random graph.
+Build = Callable[[int, int, int], Any]
+GRAPHS: Choices[Build] = Choices(
+    "graph (or file of edges)",
+    {
+        "full": "fedh2l.exchange.graph:full",
+        "ring": "fedh2l.exchange.graph:ring",
+        "star": "fedh2l.exchange.graph:star",
+        "regular": "fedh2l.exchange.graph:regular",
+    },
+)
+
+
+def full(peers: int, degree: int, seed: int) -> Any:
+    """Everybody hears everybody."""
+    return nx.complete_graph(peers)
+
+
+def ring(peers: int, degree: int, seed: int) -> Any:
+    """Each hears the two beside it."""
+    return nx.cycle_graph(peers)
+
+
+def star(peers: int, degree: int, seed: int) -> Any:
+    """The first hears all others, and these hear the first."""
+    return nx.star_graph(peers - 1)
+
+
+def regular(peers: int, degree: int, seed: int) -> Any:
+    """A random graph in which each hears `degree` others."""
+    if not (0 < degree < peers and peers * degree % 2 == 0):
+        raise FedH2LError(
+            f"no graph of {peers} peers has degree {degree}: degree must be below the number of "
+            "peers, their product even"
+        )
+    return nx.random_regular_graph(degree, peers, seed=seed)
 
 
 def graph(kind: str, names: Sequence[str], *, degree: int = 3, seed: int = 0) -> Neighbours:
-    """Each peer's neighbours in a graph over the peers' names: full, ring, star (round the first),
-    random regular, or a file.
+    """Each peer's neighbours in a graph over the peers' names: one of `GRAPHS`, or a file.
 
     A file has one edge per line: two names, apart by a space; '#' starts a comment.
     """
-    n = len(names)
-    if kind not in KINDS and Path(kind).is_file():
+    if kind not in GRAPHS and Path(kind).is_file():
         return _from_file(kind, names)
-    choose("graph (or file of edges)", kind, KINDS)
-    if kind == "regular" and not (0 < degree < n and n * degree % 2 == 0):
-        raise FedH2LError(
-            f"no graph of {n} peers has degree {degree}: degree must be below the number of "
-            "peers, their product even"
-        )
-    plain = {
-        "full": lambda: nx.complete_graph(n),
-        "ring": lambda: nx.cycle_graph(n),
-        "star": lambda: nx.star_graph(n - 1),
-        "regular": lambda: nx.random_regular_graph(degree, n, seed=seed),
-    }[kind]()
-    return _neighbours(nx.relabel_nodes(plain, dict(enumerate(names))))
+    edges = GRAPHS[kind](len(names), degree, seed)
+    return _neighbours(nx.relabel_nodes(edges, dict(enumerate(names))))
 
 
 def _from_file(path: str, names: Sequence[str]) -> Neighbours:

@@ -27,7 +27,7 @@ from fedh2l.live.trust.invite import key_print
 from fedh2l.live.trust.terms import Member, Terms, open_invite
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
-from fedh2l.wire import codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.frame import Session, encode
 
 PATIENCE = 5.0  # seconds for a connection
@@ -256,7 +256,7 @@ def _dry_round(terms: Terms, name: str, seeds: SeedSet, model: str) -> Iterator[
             learner.learn(None, terms.method.steps)
         message = terms.method.speak(peer, terms.method.warmup)
         assert message is not None
-        data = encode(message, Session(codec_of(terms.codec), seeds.digest), peer.wire)
+        data = encode(message, Session(CODECS[terms.codec], seeds.digest), peer.wire)
     except Exception as error:
         yield Finding(
             "dry round",

@@ -12,7 +12,7 @@ from fedh2l.error import FedH2LError, choose
 from fedh2l.message import Posteriors
 from fedh2l.record import journal
 from fedh2l.record.sent import FILES, linked
-from fedh2l.wire import codec_of
+from fedh2l.wire import CODECS
 from fedh2l.wire.frame import Session, decode
 from fedh2l.wire.state import WireState
 
@@ -50,7 +50,7 @@ def decoded(place: Path, author: str, t: int) -> Float[np.ndarray, "rows classes
         raise _nothing_said(place, author, t)
     with (place / BODIES).open("rb") as bodies:
         for entry in entries:
-            session = Session(codec_of(entry["codec"]), entry["seed_set"])
+            session = Session(CODECS[entry["codec"]], entry["seed_set"])
             like = Posteriors(entry["round"], np.zeros(entry["shape"], np.float32))
             message = decode(_frame(bodies, entry), like, session, author, state)
             if entry["round"] == t and isinstance(message, Posteriors):

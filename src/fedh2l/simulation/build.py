@@ -5,9 +5,7 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
-from fedh2l.algorithms.baselines import Alone, SeedOnly
-from fedh2l.algorithms.fedavg import FedAvg
-from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms import ALGORITHMS
 from fedh2l.data import DATASETS
 from fedh2l.data.domains import FederatedData
 from fedh2l.error import FedH2LError
@@ -25,20 +23,11 @@ from fedh2l.views import VIEWS
 
 
 def algorithm_of(config: Experiment) -> Algorithm:
-    kinds: dict[str, type[FedH2L | Alone | SeedOnly | FedAvg]] = {
-        "fedh2l": FedH2L,
-        "alone": Alone,
-        "pooled": Alone,
-        "seed-only": SeedOnly,
-        "fedavg": FedAvg,
-        "fedprox": FedAvg,
-    }
-    kind = kinds[config.algorithm]
+    kind: Any = ALGORITHMS[config.algorithm]
     # The flags are named after the hyper-parameters.
     settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}
-    if config.algorithm == "fedavg":
-        settings["proximal"] = 0.0
-    return kind(**settings)
+    algorithm: Algorithm = kind(**settings)
+    return algorithm
 
 
 def exchange_of(config: Experiment) -> InProcess:

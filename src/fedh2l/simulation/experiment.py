@@ -12,7 +12,6 @@ from cyclopts import Parameter
 
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.data import DATASETS
-from fedh2l.distill import Teachers
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import graph
 from fedh2l.learner import Conflict
@@ -161,7 +160,7 @@ class Experiment:
     codec: str = CODEC
     conflict: Conflict = FedH2L.conflict
     temperature: float = FedH2L.temperature
-    teachers: Teachers = FedH2L.teachers
+    teachers: str = FedH2L.teachers
     own: bool = FedH2L.own
     top: int = FedH2L.top
     warmup: int = FedH2L.warmup

@@ -3,22 +3,21 @@
 None of them sees a header or a peer.
 """
 
-from fedh2l.error import choose
-from fedh2l.wire.codec import Codec
-from fedh2l.wire.lattice import Lattice
-from fedh2l.wire.plain import Floats, UInt8
+from typing import TYPE_CHECKING
 
-_ALL: tuple[Codec, ...] = (
-    Floats("float32"),
-    Floats("float16"),
-    UInt8(),
-    Lattice("lattice", 4, adaptive=False),
-    Lattice("adaptive", 5, adaptive=True),
+from fedh2l.choices import Choices
+
+if TYPE_CHECKING:
+    from fedh2l.wire.codec import Codec
+
+CODECS: "Choices[Codec]" = Choices(
+    "codec",
+    {
+        "float32": "fedh2l.wire.plain:FLOAT32",
+        "float16": "fedh2l.wire.plain:FLOAT16",
+        "uint8": "fedh2l.wire.plain:UINT8",
+        "lattice": "fedh2l.wire.lattice:LATTICE",
+        "adaptive": "fedh2l.wire.lattice:ADAPTIVE",
+    },
 )
-CODECS: dict[str, Codec] = {codec.name: codec for codec in _ALL}
 CODEC = "lattice"  # where none is named
-
-
-def codec_of(name: str) -> Codec:
-    """The codec of that name, or a refusal with the near miss."""
-    return CODECS[choose("codec", name, CODECS)]

@@ -126,3 +126,7 @@ def uniform(shape: tuple[int, int]) -> CodecState:
 
 def _lanes(rows: int) -> int:
     return MANY if rows > 2048 else 1
+
+
+LATTICE = Lattice("lattice", 4, adaptive=False)
+ADAPTIVE = Lattice("adaptive", 5, adaptive=True)

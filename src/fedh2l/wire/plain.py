@@ -9,7 +9,7 @@ from jaxtyping import Float
 from fedh2l.wire.codec import CodecState, WireError, check_posteriors, check_size
 from fedh2l.wire.counts import to_counts
 
-UINT8 = 255  # what the counts of a row sum to
+TOTAL = 255  # what the counts of a row sum to
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,16 @@ class UInt8:
         held: CodecState | None,
         rounds_left: int | None = None,
     ) -> tuple[bytes, CodecState]:
-        return to_counts(probs, UINT8).tobytes(), {}
+        return to_counts(probs, TOTAL).tobytes(), {}
 
     def decode(
         self, body: bytes, shape: tuple[int, int], held: CodecState | None
     ) -> tuple[Float[np.ndarray, "rows classes"], CodecState]:
         check_size(body, shape[0] * shape[1])
         counts = np.frombuffer(body, np.uint8).reshape(shape)
-        if (counts.sum(1, dtype=np.int64) != UINT8).any():
-            raise WireError(f"message: a row of bytes that does not sum to {UINT8}")
-        return counts.astype(np.float32) / np.float32(UINT8), {}
+        if (counts.sum(1, dtype=np.int64) != TOTAL).any():
+            raise WireError(f"message: a row of bytes that does not sum to {TOTAL}")
+        return counts.astype(np.float32) / np.float32(TOTAL), {}
+
+
+FLOAT32, FLOAT16, UINT8 = Floats("float32"), Floats("float16"), UInt8()

@@ -1,0 +1,85 @@
+"""What a seed set is made of: taken where its meaning is plain, else refused in words.
+
+SeedSet itself is typed, and types are checked in tests, so its parts are given to what checks them.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from conftest import blobs
+from fedh2l.error import FedH2LError
+from fedh2l.seed_rows import class_indices, class_names, feature_rows, owner_names
+from fedh2l.seedset import SeedSet
+
+NAMES = ("a", "b", "c")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16", "uint8"])
+def test_labels_are_taken_in_every_form_whose_meaning_is_plain(dtype: str) -> None:
+    y = blobs(12)[1]
+    for labels in (y.astype(dtype), y.astype(dtype)[:, None], y.astype(dtype).tolist()):
+        taken = class_indices(labels, 12, NAMES)
+        assert taken.tolist() == y.tolist()
+        assert taken.dtype.kind in "iu"
+
+
+def test_classes_in_a_list_are_the_same_as_in_a_tuple() -> None:
+    assert class_names(list(NAMES)) == class_names(NAMES) == class_names(np.array(NAMES)) == NAMES
+    assert class_names(range(3)) == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("labels", "complaint"),
+    [
+        (np.array(["a", "b", "c"] * 4), "labels are of type <U1, such as .*'a'.*classes.index"),
+        (np.eye(3)[np.arange(12) % 3], r"labels of shape \(12, 3\) for 12 rows.*argmax"),
+        ([0, 1, 2, None] * 3, "labels are of type object"),
+        ([0, 1, 2, float("nan")] * 3, "label nan in row 3 is not a whole number"),
+        ([0, 1, 1.5] * 4, "label 1.5 in row 2 is not a whole number"),
+        ([], r"labels of shape \(0,\) for 12 rows"),
+        ([[0, 1], [2]], "labels is no array"),
+        ([0, 1, -1] * 4, "labels in -1..1 for 3 classes"),
+        ([0, 1, 3] * 4, "labels in 0..3 for 3 classes"),
+        ([0, 1] * 6, "class 'c' has no rows"),
+    ],
+)
+def test_labels_without_a_plain_meaning_are_refused_in_words(labels: Any, complaint: str) -> None:
+    with pytest.raises(FedH2LError, match=f"seed set: {complaint}"):
+        class_indices(labels, 12, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("classes", "complaint"),
+    [
+        (["a", "b", "a"], "class 'a' is there twice"),
+        ("abc", "classes is the word 'abc'"),
+        (["a", None, "c"], "class 1 is None"),
+        ([b"a", b"b", b"c"], "class 0 is b'a'"),
+    ],
+)
+def test_classes_are_names_each_of_its_own(classes: Any, complaint: str) -> None:
+    with pytest.raises(FedH2LError, match=f"seed set: {complaint}"):
+        class_names(classes)
+
+
+def test_features_are_numbers_and_owners_one_per_row() -> None:
+    with pytest.raises(FedH2LError, match=r"x is a csr_array of object.*toarray"):
+        feature_rows(csr_array(blobs(12)[0]))
+    with pytest.raises(FedH2LError, match="x is a list of <U1"):
+        feature_rows([["a", "b"]])
+    with pytest.raises(FedH2LError, match=r"owners of shape \(2,\) for 12 rows"):
+        owner_names(["p", "q"], 12)
+
+
+def test_a_seed_set_checks_its_parts_and_its_views() -> None:
+    x, y = blobs(12)
+    with pytest.raises(FedH2LError, match="class 'a' is there twice"):
+        SeedSet(x, ("a", "b", "a"), y)
+    images = np.zeros((10, 1, 12, 12), np.float32)
+    with pytest.raises(FedH2LError, match="unknown view 'shfit': did you mean 'shift'"):
+        SeedSet(images, ("a", "b"), view="shfit")
+    with pytest.raises(FedH2LError, match="every is 0"):
+        SeedSet(images, ("a", "b"), view="shift", every=0)
