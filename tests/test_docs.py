@@ -3,7 +3,10 @@ piece of code is there.
 """
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
+DEMO = re.compile(r"<!-- demo:start -->\n```text\n(.*?)```", re.DOTALL)
+FIGURE = re.compile(r"[+-]?\d+(\.\d+)?( [kM]?B\b)?")
 
 
 def name(path: Path) -> str:
@@ -55,6 +60,32 @@ def test_every_named_piece_of_code_is_in_the_file_it_links_to(path: Path) -> Non
 def test_the_readme_federates_an_own_model_in_15_lines() -> None:
     blocks = [block.splitlines() for block in BLOCK.findall((ROOT / "README.md").read_text())]
     assert max(sum(bool(line.strip()) for line in block) for block in blocks) <= 15
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    """All but the figures, which two rounds cannot reach."""
+    make = re.search(r"fedh2l (run --data digits .*)", (ROOT / "Makefile").read_text())
+    assert make is not None
+    command = [sys.executable, "-m", "fedh2l", *make[1].split(), "--rounds", "2", "--workers", "1"]
+    printed = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "200", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    shown = DEMO.search((ROOT / "README.md").read_text())
+    assert shown is not None
+    outcome = printed[printed.index("test accuracy") :]
+    assert wording(outcome) == wording(shown[1]), "put what `make demo` prints into README.md"
+
+
+def wording(text: str) -> list[str]:
+    """Line by line without figures, widths and rules."""
+    lines = [FIGURE.sub("#", re.sub(r"[━─]+", "─", line)) for line in text.splitlines()]
+    return [" ".join(line.split()) for line in lines]
 
 
 def test_the_flags_are_documented_with_their_defaults() -> None:
