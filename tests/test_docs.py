@@ -16,7 +16,7 @@ import pytest
 from fedh2l.simulation.experiment import Experiment
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
 DEMO = re.compile(r"<!-- demo:start -->\n```text\n(.*?)```", re.DOTALL)
@@ -86,6 +86,25 @@ def wording(text: str) -> list[str]:
     """Line by line without figures, widths and rules."""
     lines = [FIGURE.sub("#", re.sub(r"[━─]+", "─", line)) for line in text.splitlines()]
     return [" ".join(line.split()) for line in lines]
+
+
+def test_the_design_leaves_out_no_module() -> None:
+    """Each stands in the row of its room."""
+    rows = [
+        line.split("|")
+        for line in (ROOT / "docs" / "design.md").read_text().splitlines()
+        if line.startswith("| `") or line.startswith(("| the root", "| above all"))
+    ]
+    named = {
+        (row[1].strip(" `/"), module)
+        for row in rows
+        for module in re.findall(r"`(\w+\.py)`", row[3])
+    }
+    source = ROOT / "src" / "fedh2l"
+    for path in source.rglob("*.py"):
+        room = path.parent.relative_to(source).as_posix()
+        rooms = ("the root", "above all") if room == "." else (room,)
+        assert path.name == "__init__.py" or any((r, path.name) in named for r in rooms), path
 
 
 def test_the_flags_are_documented_with_their_defaults() -> None:
