@@ -28,7 +28,7 @@ class Lesson(NamedTuple):
     x: Shaped[np.ndarray, "rows ..."]
     targets: Float[np.ndarray, "rows classes"] | None = None
     labels: Float[np.ndarray, "rows classes"] | None = None  # as distributions
-    # Λ: of matching the targets, against 1 for the labels and 1 for the private rows.
+    # λ: of matching the targets, against 1 for the labels and 1 for the private rows.
     weight: float = 1.0
     temperature: float = 1.0
     batch: int = 64  # seed rows per step
