@@ -37,7 +37,7 @@ check: lint test  ## what CI runs
 bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run
 	$(BIN)/python benchmarks/bench.py
 
-bench-codec: setup  ## bits per sample against accuracy, views and FedAvg against bytes, on real MNIST (an hour and a half on one core; resumable): make bench-codec DATA=folder
+bench-codec: setup  ## bits per sample against accuracy, views and FedAvg against bytes, on real MNIST (two hours on one core; resumable): make bench-codec DATA=folder
 	$(BIN)/python benchmarks/recorded.py --data-dir $(DATA)
 	$(BIN)/python benchmarks/codec.py --data-dir $(DATA)
 	$(BIN)/python benchmarks/views.py --data-dir $(DATA)
