@@ -1,13 +1,16 @@
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import pytest
 
-from conftest import blobs, torch_learner, torch_peers
-from fedh2l.algorithms.baselines import Alone
+from conftest import Says, blobs, seed_set, torch_learner, torch_peers
+from fedh2l.algorithms.baselines import Alone, Pooled, SeedOnly
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.error import FedH2LError
 from fedh2l.exchange.in_process import InProcess
-from fedh2l.loop import run
+from fedh2l.loop import Algorithm, run
 from fedh2l.peer import Peer
 
 Outbox = Mapping[str, bytes]
@@ -146,3 +149,54 @@ def test_a_peer_can_be_rebuilt_between_speaking_and_listening() -> None:
         for p in peers:
             method.listen(p, 0, {n: m for n, m in said.items() if n != p.name})
     np.testing.assert_array_equal(beliefs(whole), beliefs(parted))
+
+
+def test_a_run_whose_rounds_nobody_asks_for_says_that_it_did_nothing() -> None:
+    with pytest.warns(RuntimeWarning, match="for r in run"):
+        run(FedH2L(), torch_peers("ab"), rounds=5)
+    rounds = run(FedH2L(steps=1), torch_peers("ab"), rounds=5)
+    assert next(rounds).t == 0  # one is enough: the caller may stop
+
+
+def test_what_cannot_run_is_refused_before_the_first_round_is_asked_for() -> None:
+    with pytest.raises(FedH2LError, match="no peers"):
+        run(FedH2L(), [], rounds=1)
+    with pytest.raises(FedH2LError, match="unknown codec 'lattise': did you mean 'lattice'"):
+        run(FedH2L(), torch_peers("ab"), rounds=1, codec="lattise")
+    method: Any = FedH2L
+    with pytest.raises(FedH2LError, match=r"FedH2L is a class.*FedH2L\(\)"):
+        run(method, torch_peers("ab"), rounds=1)
+
+
+@pytest.mark.parametrize(
+    ("graph", "complaint"),
+    [
+        ({"a": ["bb"], "b": ["a"]}, "'a' hears .'bb'., and 'bb' is no peer; the peers are a, b"),
+        ({"a": ["b"], "b": ["a"], "c": ["a"]}, "'c' is no peer"),
+        ({"a": ["b"]}, "the graph has no peer 'b'"),
+    ],
+)
+def test_a_graph_is_over_the_peers(graph: dict[str, list[str]], complaint: str) -> None:
+    with pytest.raises(FedH2LError, match=complaint):
+        run(FedH2L(), torch_peers("ab"), InProcess(graph), rounds=1)
+
+
+class Diverges(Says):
+    """A learner whose second lesson is one too many."""
+
+    lessons = 0
+
+    def learn(self, lesson: object, steps: int) -> None:
+        self.lessons += 1
+        if self.lessons == 2:
+            self.probs = self.probs * np.nan
+
+
+@pytest.mark.parametrize("method", [Alone(), SeedOnly(), Pooled(), FedH2L()])
+def test_a_model_that_diverges_in_the_last_round_ends_the_run(method: Algorithm) -> None:
+    sure = np.full((12, 3), 1 / 3, np.float32)
+    peers = [Peer("a", Diverges(sure), seed_set()), Peer("b", Says(sure), seed_set())]
+    rounds = run(method, peers, rounds=2)
+    next(rounds)
+    with pytest.raises(FedH2LError, match=r"a: NaN or infinity in the posteriors; .*diverged"):
+        next(rounds)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from conftest import blobs, torch_learner
+from conftest import Says, blobs, torch_learner
+from fedh2l.error import FedH2LError
 from fedh2l.metrics import Scores, accuracy, mean_scores, scores
 
 
@@ -9,6 +10,35 @@ def test_accuracy_by_hand() -> None:
     assert accuracy(
         np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), np.array([0, 1, 1])
     ) == pytest.approx(2 / 3)
+
+
+def test_a_column_of_labels_is_one_label_per_row() -> None:
+    probs = np.array([[0.9, 0.1], [0.2, 0.8]])
+    assert accuracy(probs, np.array([[0], [1]])) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("labels", "complaint"),
+    [
+        (np.eye(2, dtype=np.int64), r"labels of shape \(2, 2\) for posteriors of shape \(2, 2\)"),
+        (np.array([0]), "needs one label per row"),
+        (np.array([1, 2]), "for 2 classes; labels are indices from 0 to 1"),
+        (np.array([-1, 0]), "labels are indices"),
+        (np.array(["ash", "birch"]), "labels such as .*'ash'"),
+    ],
+)
+def test_labels_that_are_no_indices_are_refused(labels: np.ndarray, complaint: str) -> None:
+    with pytest.raises(FedH2LError, match=complaint):
+        accuracy(np.array([[0.9, 0.1], [0.2, 0.8]]), labels)
+
+
+def test_posteriors_that_are_not_numbers_are_no_accuracy() -> None:
+    probs = np.array([[0.9, 0.1], [np.nan, np.nan]])
+    with pytest.raises(FedH2LError, match="posteriors on row 1; its training has diverged"):
+        accuracy(probs, np.array([0, 0]))
+    tests = {"home": (np.zeros((2, 6), np.float32), np.array([0, 0]))}
+    with pytest.raises(FedH2LError, match="home, on the rows of home: NaN"):
+        scores(Says(probs), "home", tests)
 
 
 def test_own_all_and_worst_domain() -> None:

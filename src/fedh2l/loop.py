@@ -1,11 +1,13 @@
 """The loop: each round every peer speaks, the exchange carries, every peer listens."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from fedh2l.error import FedH2LError
 from fedh2l.message import Inbox, Message
-from fedh2l.peer import Peer, check_agreement
+from fedh2l.peer import Peer, check_agreement, check_owners
 from fedh2l.wire import CODEC, CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.frame import Session, encode
@@ -31,6 +33,17 @@ class Delivery(dict[str, Mapping[str, Sequence[bytes]]]):
     def __init__(self, inboxes: Inboxes, receivers: Mapping[str, Sequence[str]]) -> None:
         super().__init__(inboxes)
         self.receivers = receivers
+
+
+@runtime_checkable
+class Complete(Protocol):
+    """An exchange all of whose peers are in this process, so that it can be held against them."""
+
+    def __call__(self, t: int, outbox: Outbox) -> Inboxes: ...
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raise FedH2LError where it knows other peers than these."""
+        ...
 
 
 def to_everyone(t: int, outbox: Outbox) -> dict[str, dict[str, tuple[bytes, ...]]]:
@@ -105,14 +118,65 @@ def run(
     members here. Without a `barrier` every peer counts its rounds by itself, and the newest of each
     sender is heard, whatever its round.
 
-    Raises FedH2LError when the peers do not agree on the seed set, or a model's own posteriors are
-    not distributions.
+    Raises FedH2LError at once when the peers cannot be one federation: two of them share a learner,
+    their seed sets differ, or the exchange names strangers; and during the rounds when a model's
+    own posteriors are not distributions.
     """
     check_agreement(peers)
+    if isinstance(algorithm, type):
+        raise FedH2LError(
+            f"{algorithm.__name__} is a class; give run a method: {algorithm.__name__}()"
+        )
+    if exchange is None or isinstance(exchange, Complete):
+        check_owners(peers)
+    if isinstance(exchange, Complete):
+        exchange.check_names([p.name for p in peers])
+
+    chosen = CODECS[codec] if isinstance(codec, str) else codec
+    session = Session(chosen, peers[0].seed_set.digest)
     carry = exchange or to_everyone
-    session = Session(CODECS[codec] if isinstance(codec, str) else codec, peers[0].seed_set.digest)
-    for t in range(start, rounds):
-        yield _round(algorithm, peers, carry, session, t, barrier)
+    return Rounds(_rounds(algorithm, peers, carry, session, range(start, rounds), barrier))
+
+
+def _rounds(
+    algorithm: Algorithm,
+    peers: Sequence[Peer],
+    exchange: Exchange,
+    session: Session,
+    rounds: range,
+    barrier: bool,
+) -> Iterator[Round]:
+    for t in rounds:
+        r = _round(algorithm, peers, exchange, session, t, barrier)
+        # After the last round nobody speaks any more, so a model that diverged in it is found here.
+        if t == rounds[-1]:
+            for p in peers:
+                p.posteriors(p.seed_set.x)
+        yield r
+
+
+class Rounds(Iterator[Round]):
+    """The rounds of a federation, each made when it is asked for.
+
+    Warns where none ever was: `run(...)` alone does nothing.
+    """
+
+    def __init__(self, rounds: Iterator[Round]) -> None:
+        self._rounds = rounds
+        self._begun = False
+
+    def __next__(self) -> Round:
+        self._begun = True
+        return next(self._rounds)
+
+    def __del__(self) -> None:
+        if not self._begun:
+            warnings.warn(
+                "run(...) has done nothing, for nobody asked for its rounds; write "
+                "`for r in run(...):`",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 def _round(

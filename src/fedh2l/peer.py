@@ -3,8 +3,9 @@ remembers between rounds.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -17,6 +18,8 @@ from fedh2l.wire.codec import check_posteriors
 from fedh2l.wire.state import WireState
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # safe in a path, a terminal and a key expression
+
+VERBS = ("posteriors", "learn", "state_dict", "load_state_dict")  # what a learner can do
 
 
 @dataclass
@@ -33,6 +36,12 @@ class Peer:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise FedH2LError(f"peer name {self.name!r}: use 1 to 64 letters, digits, '_' or '-'")
+        missing = [verb for verb in VERBS if not callable(getattr(self.learner, verb, None))]
+        if missing:
+            raise FedH2LError(
+                f"{self.name}: a {type(self.learner).__name__} is no learner, it lacks "
+                f"{', '.join(missing)}; wrap it, for instance in TorchLearner or SklearnLearner"
+            )
         self.wire = WireState(self.name)
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
@@ -62,23 +71,66 @@ class Peer:
 
 
 def check_agreement(peers: Sequence[Peer]) -> None:
-    """Every peer must hold the same seed set, to the byte, with the classes in the same order."""
+    """Every peer must have a name and a learner of its own, and the seed set of all, to the byte,
+    with the classes in the same order.
+    """
     if not peers:
         raise FedH2LError("no peers: a federation needs at least one")
     if len({p.name for p in peers}) < len(peers):
         raise FedH2LError(
             f"two peers of one name among {[p.name for p in peers]}; every peer needs its own"
         )
+    _check_learners(peers)
     first = peers[0]
     for p in peers[1:]:
         if p.seed_set.classes != first.seed_set.classes:
             raise FedH2LError(
                 f"{p.name}: classes {list(p.seed_set.classes)}, but {first.name} has "
-                f"{list(first.seed_set.classes)}; "
-                "agree on one list in one order"
+                f"{list(first.seed_set.classes)}; agree on one list in one order"
             )
         if p.seed_set.digest != first.seed_set.digest:
             raise FedH2LError(
                 f"{p.name}: its seed set ({p.seed_set.fingerprint}) is not the one of {first.name} "
                 f"({first.seed_set.fingerprint}); give every peer the same bytes"
             )
+
+
+def check_owners(peers: Sequence[Peer]) -> None:
+    """Where all peers are at hand, those who contributed seed rows must be among them."""
+    names = sorted(p.name for p in peers)
+    owners = peers[0].seed_set.owners
+    if owners is None:
+        return
+    strangers = sorted(set(owners.astype(str).tolist()) - set(names))
+    if strangers:
+        raise FedH2LError(
+            f"seed set: rows of {strangers[0]!r}, who is no peer; the peers are "
+            f"{', '.join(names)}: name the owners so, or leave them out"
+        )
+
+
+def _check_learners(peers: Sequence[Peer]) -> None:
+    """What learning changes must be one peer's alone, or the two are one peer."""
+    users: dict[int, str] = {}
+    for p in peers:
+        for what, part in _changed_by_learning(p.learner):
+            other = users.setdefault(id(part), p.name)
+            if other != p.name:
+                raise FedH2LError(
+                    f"{other} and {p.name} share one {what}; every peer needs its own, for what "
+                    "one learns would change the other"
+                )
+
+
+def _changed_by_learning(learner: Learner) -> Iterator[tuple[str, Any]]:
+    yield "learner", learner
+    for what in ("model", "optimizer"):
+        part = getattr(learner, what, None)
+        if part is None:
+            continue
+        yield what, part
+        # Of a PyTorch module also its parameters: two modules may have a part in common.
+        parameters = getattr(part, "parameters", None)
+        if callable(parameters):
+            for parameter in cast(Iterable[Any], parameters()):
+                yield "part of a model", parameter

@@ -41,6 +41,23 @@ class InProcess:
         }
         return Delivery(inboxes, self._receivers(names, absent))
 
+    def check_names(self, names: Sequence[str]) -> None:
+        """Raise FedH2LError where the graph is not one over these peers."""
+        if self.graph is None:
+            return
+        known = ", ".join(sorted(names))
+        for node in sorted(set(names) - set(self.graph)):
+            raise FedH2LError(
+                f"the graph has no peer {node!r}; its nodes are "
+                f"{', '.join(sorted(map(str, self.graph)))}"
+            )
+        for node, neighbours in self.graph.items():
+            for stranger in {node, *neighbours} - set(names):
+                raise FedH2LError(
+                    f"the graph says that {node!r} hears {sorted(map(str, neighbours))}, and "
+                    f"{stranger!r} is no peer; the peers are {known}"
+                )
+
     def heard_by(self, peer: str, names: Collection[str]) -> list[str]:
         """The senders whom a peer hears."""
         if self.graph is None:
