@@ -9,7 +9,7 @@ from rich.console import Console
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
 from fedh2l.commands.screen import Screen
-from fedh2l.live.join import News
+from fedh2l.live.news import News
 
 LINE = {
     "round": 3,

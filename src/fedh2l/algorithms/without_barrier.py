@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.error import FedH2LError
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
 
@@ -24,7 +25,13 @@ class WithoutBarrier:
     half_life: float = 4.0  # rounds of the hearer after which half of a voice is left
 
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
-        return self.method.speak(peer, t)
+        message = self.method.speak(peer, t)
+        if isinstance(message, Posteriors) and (message.fresh or message.rounds_left is not None):
+            raise FedH2LError(
+                f"{peer.name}: without a barrier the questions must not change between rounds; "
+                "ask about the whole seed set, without views and mixtures"
+            )
+        return message
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         if not isinstance(peer.said, Posteriors):  # it said nothing, so it heard nothing

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fedh2l.live.join import News
+from fedh2l.live.news import News
 from fedh2l.record.units import percent, size
 
 

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("zenoh")
 from fedh2l.error import FedH2LError
-from fedh2l.live.network import pull
+from fedh2l.live.network import ask
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.network.mailbox import Mailbox
 from fedh2l.live.network.relay import relay
@@ -68,7 +68,7 @@ def test_a_small_post_comes_with_its_announcement_and_nobody_asks_for_it(
 def test_who_has_spoken_before_is_not_asked_at_once_however_long_ago_that_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "QUIET", 1.0)
+    monkeypatch.setattr(ask, "QUIET", 1.0)
     terms = local_terms(tmp_path, "ab")
     asked = what_is_asked(monkeypatch)
     with member(tmp_path, terms, "a") as a, member(tmp_path, terms, "b") as b:

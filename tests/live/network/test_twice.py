@@ -55,7 +55,7 @@ def test_a_second_process_is_refused_at_its_start(
             ):
                 stack.enter_context(second)
         else:
-            monkeypatch.setattr(ZenohP2P, "_refuse_a_second", lambda _: None)
+            monkeypatch.setattr(Presence, "refuse_a_second", lambda _: None)
             stack.enter_context(second)
         assert soon(lambda: len(b._presence.instances("a")) == (1 if protected else 2))  # pyright: ignore[reportPrivateUsage]
 
@@ -69,7 +69,7 @@ def test_a_second_process_is_refused_when_both_run(
     The control never believes that anybody else has its name.
     """
     if not protected:
-        monkeypatch.setattr(Presence, "_half", lambda *_: False)
+        monkeypatch.setattr(Presence, "_half_know", lambda *_: False)
     terms = replace(local_terms(tmp_path, "ab"), quorum=1)
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         first = stack.enter_context(member(tmp_path, terms, "a"))

@@ -8,11 +8,15 @@ from collections.abc import Callable, Mapping
 
 import zenoh
 
+from fedh2l.error import FedH2LError
 from fedh2l.live.network.link import LEASE
-from fedh2l.live.network.mailbox import Event, Mailbox
-from fedh2l.live.trust.terms import Terms
+from fedh2l.live.network.mailbox import Event
+from fedh2l.live.network.node import Node
 
 CHECK = 60.0  # seconds from one question whether somebody else has my name to the next
+FORGOTTEN = 2 * LEASE / 1000  # seconds after which a killed process is seen by nobody
+MOST_INSTANCES, LONGEST_INSTANCE = 8, 64  # of one member; characters
+FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
 
 
 class Presence:
@@ -20,83 +24,101 @@ class Presence:
     which they began.
     """
 
-    def __init__(self, mail: Mailbox, terms: Terms, me: str, instance: str) -> None:
-        self.mail, self.me, self.instance = mail, me, instance
+    def __init__(self, node: Node, instance: str) -> None:
+        self.node, self.instance = node, instance
         self.twin = False  # somebody else had this name before
-        self._instances: dict[str, set[str]] = {m.name: set() for m in terms.members}
-        self._check_at, self._suspected, self._seen = (
-            time.monotonic() + 2 * LEASE / 1000,
-            False,
-            dict[str, set[str]](),
-        )
-        mail.session.liveliness().declare_subscriber(
-            f"{mail.root}/*/alive/*", mail.putting(self._alive), history=True
+        self._instances: dict[str, set[str]] = {m.name: set() for m in node.terms.members}
+        self._check_at = time.monotonic() + FORGOTTEN
+        self._suspected = False  # the last answers spoke of an earlier process, too
+        self._answers: dict[str, set[str]] = {}
+        node.mail.session.liveliness().declare_subscriber(
+            f"{node.mail.root}/*/alive/*", node.mail.putting(self._note_token), history=True
         )
 
     def instances(self, name: str) -> set[str]:
         return set(self._instances.get(name, ()))
 
-    def _alive(self, key: str, _: bytes, here: bool) -> None:
+    def _note_token(self, key: str, _: bytes, is_declared: bool) -> None:
         name, instance = key.split("/alive/", 1)
-        if (
-            name not in self._instances
-            or len(instance) > 64
-            or (here and len(self._instances[name]) > 8)
-        ):
+        known = self._instances.get(name)
+        # A token is not signed: what a stranger can make me hold is bounded.
+        if known is None or len(instance) > LONGEST_INSTANCE:
             return
-        before = bool(self._instances[name])
-        (self._instances[name].add if here else self._instances[name].discard)(instance)
-        if name != self.me and before != bool(self._instances[name]):
-            self.mail.tell(
-                Event(
-                    "joined" if here else "left",
-                    name,
-                    "connected" if here else "not connected any more",
-                )
-            )
+        if is_declared and len(known) > MOST_INSTANCES:
+            return
+        was_present = bool(known)
+        if is_declared:
+            known.add(instance)
+        else:
+            known.discard(instance)
 
-    def seen_by_others(self) -> bool:
-        """Whether another process had my name before me, say at least half of those who are asked
-        now. Not from the mailbox's thread.
+        if name != self.node.me and was_present != bool(known):
+            event = ("joined", name, "connected")
+            gone = ("left", name, "not connected any more")
+            self.node.mail.tell(Event(*(event if is_declared else gone)))
+
+    def refuse_a_second(self) -> None:
+        """Raise FedH2LError if another process under my name is running, say at least half of the
+        members that answer. Not from the mailbox's thread.
         """
-        seen: dict[str, set[str]] = {}
-        question = f"{self.mail.root}/*/who/{self.me}"
-        for reply in self.mail.session.get(
-            question, timeout=LEASE / 1000, target=zenoh.QueryTarget.ALL
-        ):
+        start = time.monotonic()
+        others = self.node.terms.others(self.node.me)
+        while not any(map(self.instances, others)) and time.monotonic() < start + FIRST_LINK:
+            time.sleep(0.05)
+        end = time.monotonic() + FORGOTTEN
+        while self._is_seen_by_others():
+            if time.monotonic() > end:
+                raise FedH2LError(
+                    f"{self.node.me}: a member of this name is running already; stop that one "
+                    "first, or, if it is not yours, tell the convener: somebody has your keys"
+                )
+            time.sleep(0.3)
+
+    def _is_seen_by_others(self) -> bool:
+        """Whether another process had my name before me, say at least half of those who are asked
+        now.
+        """
+        mail = self.node.mail
+        answers: dict[str, set[str]] = {}
+        question = f"{mail.root}/*/who/{self.node.me}"
+        for reply in mail.session.get(question, timeout=LEASE / 1000, target=zenoh.QueryTarget.ALL):
             if reply.ok:
-                seen[
-                    str(reply.ok.key_expr).removeprefix(f"{self.mail.root}/").partition("/")[0]
-                ] = _words(reply.ok.payload.to_bytes())
-        return self._half(seen, lambda i: i < self.instance)
+                key = str(reply.ok.key_expr).removeprefix(f"{mail.root}/")
+                answers[key.partition("/")[0]] = _words(reply.ok.payload.to_bytes())
+        return self._half_know(answers, self._is_earlier)
 
     def check(self) -> None:
         """The same question, asked from time to time while the run goes on; believed when it is
         answered so twice.
         """
         if time.monotonic() > self._check_at:
-            self._check_at, self._seen = time.monotonic() + CHECK, {}
-            self.mail.ask(f"*/who/{self.me}", self._who)
+            self._check_at, self._answers = time.monotonic() + CHECK, {}
+            self.node.mail.ask(f"*/who/{self.node.me}", self._note_answer)
 
-    def _who(self, key: str, data: bytes, ok: bool) -> None:
-        if ok:
-            self._seen[key.partition("/")[0]] = _words(data)
+    def _note_answer(self, key: str, data: bytes, is_answer: bool) -> None:
+        if is_answer:
+            self._answers[key.partition("/")[0]] = _words(data)
             return
-        earlier = self._half(self._seen, lambda i: i < self.instance)
-        self.twin = earlier and self._suspected
-        self._suspected = earlier
-        if earlier:
-            self._check_at = time.monotonic() + 2 * LEASE / 1000
-        if self._half(self._seen, lambda i: i > self.instance):
+        # All have answered.
+        is_second = self._half_know(self._answers, self._is_earlier)
+        self.twin = is_second and self._suspected
+        self._suspected = is_second
+        if is_second:
+            self._check_at = time.monotonic() + FORGOTTEN
+        if self._half_know(self._answers, lambda instance: instance > self.instance):
             reason = (
                 "another process was started under this name; it is refused, unless it has "
                 "your keys for other ends"
             )
-            self.mail.tell(Event("duplicate", self.me, reason))
+            self.node.mail.tell(Event("duplicate", self.node.me, reason))
 
-    def _half(self, seen: Mapping[str, set[str]], which: Callable[[str], bool]) -> bool:
-        witnesses = sum(any(map(which, instances)) for instances in seen.values())
-        return 0 < len(seen) <= 2 * witnesses
+    def _is_earlier(self, instance: str) -> bool:
+        return instance < self.instance
+
+    def _half_know(self, answers: Mapping[str, set[str]], which: Callable[[str], bool]) -> bool:
+        """Whether at least half of those who answered know such an instance."""
+        witnesses = sum(any(map(which, instances)) for instances in answers.values())
+        return 0 < len(answers) <= 2 * witnesses
 
 
 def _words(data: bytes) -> set[str]:

@@ -4,6 +4,7 @@ never something else.
 
 from pathlib import Path
 
+from fedh2l.error import FedH2LError
 from fedh2l.live.posts.post import Post, PostError, next_epoch, open_post, seal
 from fedh2l.live.posts.register import KEPT, LARGEST
 from fedh2l.live.trust.identity import Identity
@@ -42,6 +43,11 @@ class OwnPosts:
 
         What was saved for this round before is said again in a new envelope; `payload` is not.
         """
+        if len(payload) > LARGEST:
+            raise FedH2LError(
+                f"{self.identity.name}: a frame of {len(payload)} bytes, a post takes {LARGEST}; "
+                "use a smaller codec"
+            )
         if t in self.saved:
             payload = self.saved[t].payload
         post = seal(

@@ -34,37 +34,48 @@ class Register:
         """
         if author not in self.keys:
             raise PostError(f"{author}: no member of this federation; the convener can add it")
-        held = self.posts.setdefault(author, {})
-        if any(data == p.data for p in held.values()):
+        posts = self.posts.setdefault(author, {})
+        # Mirrors repeat what was announced; the same bytes need no second look at their signature.
+        if any(data == held.data for held in posts.values()):
             return None
+
         post = open_post(data, self.federation, author, self.keys[author], self.limit)
         newest = self.newest(author)
-        if (same := held.get(post.round)) is not None:
-            if same.payload != post.payload:
-                raise Equivocation(
-                    f"{author}: says two different things in round {post.round}; what it said "
-                    "first holds"
-                )
-            if post.age > same.age and same is newest:
-                held[post.round] = post  # sent again after a restart
+        if post.round in posts:
+            self._take_again(posts, post)
             return None
+        # Neither a round nor an age ever falls: what does is a replay.
         if newest is not None and (post.round < newest.round or post.age <= newest.age):
             raise PostError(
                 f"{author}: a post of round {post.round}, older than that of round "
                 f"{newest.round} held here: replayed, or late"
             )
-        held[post.round] = post
-        while len(held) > KEPT:
-            del held[next(iter(held))]
+        posts[post.round] = post
+        while len(posts) > KEPT:
+            del posts[next(iter(posts))]
         return post
 
+    def _take_again(self, posts: dict[int, Post], post: Post) -> None:
+        """A post of a round that is held: after a restart its author says the same, in a newer
+        envelope.
+        """
+        earlier = posts[post.round]
+        if earlier.payload != post.payload:
+            raise Equivocation(
+                f"{post.author}: says two different things in round {post.round}; what it said "
+                "first holds"
+            )
+        # Ages stay in the order of the rounds, so only the newest post may become younger.
+        if post.age > earlier.age and earlier is self.newest(post.author):
+            posts[post.round] = post
+
     def newest(self, author: str) -> Post | None:
-        held = self.posts.get(author)
-        return held[next(reversed(held))] if held else None
+        posts = self.posts.get(author)
+        return posts[next(reversed(posts))] if posts else None
 
     def since(self, author: str, t: int) -> Iterator[Post]:
         """Its posts of rounds after t, oldest first."""
-        return (p for r, p in self.posts.get(author, {}).items() if r > t)
+        return (post for round_, post in self.posts.get(author, {}).items() if round_ > t)
 
     def spoken(self, author: str, t: int) -> bool:
         """Whether nothing more is to come from this author for round t: it is here, or the author
@@ -73,17 +84,57 @@ class Register:
         newest = self.newest(author)
         return newest is not None and newest.round >= t
 
+    def rounds_heard(self, authors: Iterable[str]) -> tuple[int, int]:
+        """The first round of which a post of these authors is here, and the round at which they
+        are; −1 where none was heard.
+
+        The latter is the lower median of their latest rounds: one author that claims to be far
+        ahead takes nobody along.
+        """
+        rounds = [list(self.posts[a]) for a in authors if self.posts.get(a)]
+        if not rounds:
+            return -1, -1
+        latest = sorted(r[-1] for r in rounds)
+        return min(r[0] for r in rounds), latest[(len(latest) - 1) // 2]
+
+    def under(self, keys: Mapping[str, str]) -> "Register":
+        """The same for other authors: the posts of those whose key is still the same."""
+        kept = {
+            author: posts
+            for author, posts in self.posts.items()
+            if keys.get(author) == self.keys[author]
+        }
+        return Register(self.federation, keys, self.limit, kept)
+
+
+class Delivered:
+    """The last round of each author that was given to the loop."""
+
+    def __init__(self, rounds: Mapping[str, int]) -> None:
+        self.rounds = dict(rounds)
+
+    def take_new(self, register: Register, author: str, latest: int | None) -> tuple[bytes, ...]:
+        """The author's frames, up to round `latest` (None: all), that were not delivered yet."""
+        posts = [
+            post
+            for post in register.since(author, self.rounds.get(author, -1))
+            if latest is None or post.round <= latest
+        ]
+        if posts:
+            self.rounds[author] = posts[-1].round
+        return tuple(post.payload for post in posts)
+
 
 def bundle(posts: Iterable[Post], limit: int) -> bytes:
     """Posts in one message of at most `limit` bytes: the first ones, each after its length in 4
     bytes.
     """
-    out = bytearray()
-    for p in posts:
-        if len(out) + 4 + len(p.data) > limit:
+    data = bytearray()
+    for post in posts:
+        if len(data) + 4 + len(post.data) > limit:
             break
-        out += len(p.data).to_bytes(4, "little") + p.data
-    return bytes(out)
+        data += len(post.data).to_bytes(4, "little") + post.data
+    return bytes(data)
 
 
 def unbundle(data: bytes) -> Iterator[bytes]:

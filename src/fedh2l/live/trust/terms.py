@@ -57,6 +57,18 @@ class Terms:
             "accept)"
         )
 
+    def others(self, name: str) -> list[str]:
+        """The names of all members but this one, in their order."""
+        return sorted(m.name for m in self.members if m.name != name)
+
+    def check_key(self, identity: Identity) -> None:
+        """Raise TermsError if this member's key is not the agreed one."""
+        if self.member(identity.name).key != identity.public:
+            raise TermsError(
+                f"{identity.name}: its key in {identity.folder} is not the one in version "
+                f"{self.version} of the invite; use the --identity with which it was accepted"
+            )
+
     @property
     def method(self) -> FedH2L:
         return FedH2L(**self.parameters)

@@ -1,0 +1,48 @@
+"""When a round closes: decided by who has spoken, without a socket or a clock."""
+
+from dataclasses import dataclass, field
+
+from fedh2l.live.trust.terms import Terms
+
+# Seconds from the first announcement to the second while a round is open; then twice as long each
+# time. Each goes to all, so a member of more than so many says it more seldom.
+ANNOUNCE, FEW = 1.0, 20
+
+
+@dataclass
+class Barrier:
+    """One round, open since `start`, in seconds; it closes `deadline` seconds later at the latest.
+
+    With the posts of all members it closes at once, with those of a quorum after the terms' grace.
+    """
+
+    terms: Terms
+    start: float
+    deadline: float
+    quorum_at: float | None = None  # when the quorum had spoken
+    pause: float = field(init=False)
+    announce_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pause = ANNOUNCE * max(1.0, len(self.terms.members) / FEW)
+        self.announce_at = self.start + self.pause
+
+    def closes_at(self, spoken: int, now: float) -> float:
+        """The time at which the round closes if nobody else speaks; `spoken`: how many have."""
+        if spoken == len(self.terms.members):
+            return now
+        if self.quorum_at is None and spoken >= self.terms.quorum:
+            self.quorum_at = now
+
+        latest = self.start + self.deadline
+        if self.quorum_at is None:
+            return latest
+        return min(self.quorum_at + self.terms.grace, latest)
+
+    def may_announce(self, now: float) -> bool:
+        """Whether it is time to announce again; if so, the next time is twice as far away."""
+        if now < self.announce_at:
+            return False
+        self.pause *= 2
+        self.announce_at = now + self.pause
+        return True

@@ -1,0 +1,60 @@
+"""What a member tells about its rounds: a line of the ledger, a line of the log, news for a
+screen.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fedh2l.live.member_folder import memory
+from fedh2l.live.network.exchange import ZenohP2P
+from fedh2l.loop import Round
+from fedh2l.metrics import accuracy
+from fedh2l.peer import Peer
+from fedh2l.record.units import size
+from fedh2l.rows import Rows
+
+
+@dataclass(frozen=True)
+class News:
+    """What the screen shows: a finished round, or something that a person should know."""
+
+    line: dict[str, Any] | None = None
+    text: str = ""
+    present: frozenset[str] = frozenset()
+
+
+def ledger_line(
+    r: Round, peer: Peer, exchange: ZenohP2P, validation: Rows | None, seconds: float
+) -> dict[str, Any]:
+    """A finished round as it stands in rounds.jsonl."""
+    me = peer.name
+    own_accuracy = None
+    if validation is not None:
+        x, y = validation
+        own_accuracy = accuracy(peer.learner.posteriors(x), y)
+    return {
+        "round": r.t,
+        "version": exchange.terms.version,
+        "payload_bytes": r.sent.get(me, 0),
+        "heard": dict(r.heard.get(me, {})),
+        "missing": list(r.missing.get(me, ())),
+        "refused": dict(r.refused.get(me, {})),
+        "apart": {sender: round(apart, 4) for sender, apart in r.apart.get(me, {}).items()},
+        "conflict_rate": r.conflict_rate.get(me),
+        "accuracy": own_accuracy,
+        "wire": {name: list(traffic) for name, traffic in exchange.wire_bytes.items()},
+        "present": sorted(exchange.present()),
+        "memory_bytes": memory(),
+        "seconds": round(seconds, 3),
+    }
+
+
+def log_line(line: dict[str, Any]) -> str:
+    """A finished round as it stands in log.txt."""
+    parts = [f"round {line['round']}: heard {', '.join(line['heard']) or 'nobody'}"]
+    if line["missing"]:
+        parts.append(f"missing {', '.join(line['missing'])}")
+    parts.append(f"{line['seconds']:.2f} s")
+    if line["memory_bytes"]:
+        parts.append(f"{size(line['memory_bytes'])} of memory")
+    return "; ".join(parts)
