@@ -125,7 +125,7 @@ def test_another_seed_set_key_or_federation_is_refused_before_anything_is_writte
             list(alone.join(place))
     with (
         MemberFolder(tmp_path / "new") as place,
-        pytest.raises(FedH2LError, match="not the one in the invite"),
+        pytest.raises(FedH2LError, match="not the one in version 1"),
     ):
         list(alone.join(place))
 
