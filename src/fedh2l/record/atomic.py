@@ -15,11 +15,14 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def write_secret_file(path: Path, data: bytes) -> None:
-    """A file that nobody else could read at any moment of its life."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    """The same for a file that nobody else could read at any moment of its life."""
+    beside = path.with_name(path.name + ".partial")
+    beside.unlink(missing_ok=True)  # left by a process that was killed
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    beside.replace(path)
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,13 +10,19 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fedh2l.error import FedH2LError
-from fedh2l.live.trust.identity import at_hosts, ec_key_pem, subject
+from fedh2l.live.trust.identity import (
+    at_hosts,
+    make_ec_key,
+    read_key,
+    read_or_make_key,
+    subject,
+)
 from fedh2l.peer import NAME
-from fedh2l.record.atomic import write_secret_file
+from fedh2l.record.atomic import sync_folder, write_file
 
 YEARS = 10  # the authority's own certificate
 # Certificates are valid from an hour ago: members' clocks differ.
@@ -67,17 +73,15 @@ class Authority:
 
 
 def make_authority(folder: Path) -> Authority:
-    """The authority of this folder, made now if there is none yet."""
-    path = folder / "authority.pem"
-    if path.is_file():
-        key = load_pem_private_key((folder / "authority.key").read_bytes(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise FedH2LError(
-                f"{folder / 'authority.key'}: not an elliptic-curve key; restore it from a copy"
-            )
-        return Authority(folder, key, path.read_text())
+    """The authority of this folder, made now if there is none yet.
+
+    What a call that was killed has left is taken up.
+    """
+    if (folder / "authority.pem").exists():
+        return open_authority(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key, name = ec.generate_private_key(ec.SECP256R1()), subject("fedh2l authority")
+    key = read_or_make_key(folder / "authority.key", ec.EllipticCurvePrivateKey, make_ec_key)
+    name = subject("fedh2l authority")
     now = datetime.datetime.now(datetime.UTC)
     builder = _builder(
         key.public_key(),
@@ -92,9 +96,31 @@ def make_authority(folder: Path) -> Authority:
         x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
     )
     certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-    write_secret_file(folder / "authority.key", ec_key_pem(key))
-    path.write_text(certificate)
+    write_file(folder / "authority.pem", certificate.encode())
+    sync_folder(folder)
     return Authority(folder, key, certificate)
+
+
+def open_authority(folder: Path) -> Authority:
+    """The authority that was made in this folder."""
+    path = folder / "authority.pem"
+    try:
+        key = read_key(folder / "authority.key", ec.EllipticCurvePrivateKey)
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    except FileNotFoundError as error:
+        raise FedH2LError(
+            f"{error.filename}: no such file; the federation's authority lies in the folder of "
+            "the --identity that made the invite: restore it from a copy"
+        ) from error
+    except ValueError as error:
+        raise FedH2LError(
+            f"{path}: no certificate can be read from it ({error}); restore it from a copy"
+        ) from error
+    if certificate.public_key() != key.public_key():
+        raise FedH2LError(
+            f"{folder}: its certificate is not of the key beside it; restore both from one copy"
+        )
+    return Authority(folder, key, certificate.public_bytes(Encoding.PEM).decode())
 
 
 def _read(request: str, name: str) -> x509.CertificateSigningRequest:

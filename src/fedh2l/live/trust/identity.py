@@ -4,12 +4,13 @@ machine, where they stay.
 
 import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -23,7 +24,9 @@ from cryptography.x509.oid import NameOID
 
 from fedh2l.error import FedH2LError
 from fedh2l.peer import NAME
-from fedh2l.record.atomic import write_secret_file
+from fedh2l.record.atomic import sync_folder, write_file, write_secret_file
+
+Key = TypeVar("Key", Ed25519PrivateKey, ec.EllipticCurvePrivateKey)
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,7 @@ class Identity:
         """What the convener needs to certify the link key: a PEM request for this name at these
         hosts, without any secret in it.
         """
-        key = load_pem_private_key(self.link_key.read_bytes(), None)
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise FedH2LError(
-                f"{self.link_key}: not an elliptic-curve key; make the identity again"
-            )
+        key = read_key(self.link_key, ec.EllipticCurvePrivateKey)
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject(self.name))
         if hosts:
             builder = builder.add_extension(at_hosts(hosts), critical=False)
@@ -63,7 +62,11 @@ class Identity:
 
 
 def make_identity(folder: Path, name: str) -> Identity:
-    """New keys in a folder that has none."""
+    """New keys in a folder that has none.
+
+    It may be killed or run out of disk at any instant: what is written so far is taken up by the
+    next call, and identity.json, the last file, says that all is there.
+    """
     if not NAME.fullmatch(name):
         raise FedH2LError(
             f"name {name!r}: expected 1 to 64 letters, digits, _ or -; choose such a name"
@@ -73,40 +76,37 @@ def make_identity(folder: Path, name: str) -> Identity:
         raise FedH2LError(
             f"{folder}: there is an identity in it already; use it, or choose another folder"
         )
-    signer = Ed25519PrivateKey.generate()
-    write_secret_file(
-        folder / "posts.key",
-        signer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-    )
-    write_secret_file(folder / "link.key", ec_key_pem(ec.generate_private_key(ec.SECP256R1())))
-    (folder / "identity.json").write_text(
-        json.dumps({"name": name, "key": signer.public_key().public_bytes_raw().hex()}) + "\n"
-    )
+    signer = read_or_make_key(folder / "posts.key", Ed25519PrivateKey, Ed25519PrivateKey.generate)
+    read_or_make_key(folder / "link.key", ec.EllipticCurvePrivateKey, make_ec_key)
+    about = {"name": name, "key": signer.public_key().public_bytes_raw().hex()}
+    write_file(folder / "identity.json", json.dumps(about).encode() + b"\n")
+    sync_folder(folder)
     return Identity(name, folder, signer)
 
 
 def open_identity(folder: Path) -> Identity:
     """The identity that was made in this folder."""
     try:
-        about = json.loads((folder / "identity.json").read_text())
-        signer = load_pem_private_key((folder / "posts.key").read_bytes(), None)
+        about = json.loads((folder / "identity.json").read_bytes())
         name = str(about["name"])
+        signer = read_key(folder / "posts.key", Ed25519PrivateKey)
+        modes = {key: (folder / key).stat().st_mode for key in ("posts.key", "link.key")}
     except FileNotFoundError as error:
         raise FedH2LError(
-            f"{folder}: no identity in it ({Path(error.filename).name} is missing); `fedh2l "
-            "accept` makes one"
+            f"{folder}: no identity in it ({Path(error.filename).name} is missing); give "
+            "--identity the folder of your keys, or run fedh2l accept, which makes them"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise FedH2LError(
             f"{folder}: its identity is damaged ({error}); restore it from a copy, or ask to be "
             "invited anew"
         ) from error
-    if not isinstance(signer, Ed25519PrivateKey) or not NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise FedH2LError(
             f"{folder}: its identity is damaged; restore it from a copy, or ask to be invited anew"
         )
-    for key in ("posts.key", "link.key"):
-        if (folder / key).stat().st_mode & 0o077:
+    for key, mode in modes.items():
+        if mode & 0o077:
             raise FedH2LError(
                 f"{folder / key}: others on this machine may read it; run chmod 600 on it"
             )
@@ -122,8 +122,32 @@ def verify(public: str, signature: bytes, data: bytes) -> bool:
     return True
 
 
-def ec_key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def make_ec_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def read_or_make_key(path: Path, kind: type[Key], make: Callable[[], Key]) -> Key:
+    """The private key in this file, which is made now if there is none."""
+    if path.exists():
+        return read_key(path, kind)
+    key = make()
+    write_secret_file(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return key
+
+
+def read_key(path: Path, kind: type[Key]) -> Key:
+    """The private key in this file. Raises FedH2LError where it is damaged or of another kind."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise FedH2LError(
+            f"{path}: no private key can be read from it ({error}); restore it from a copy"
+        ) from error
+    if not isinstance(key, kind):
+        raise FedH2LError(
+            f"{path}: a {type(key).__name__}, expected a {kind.__name__}; restore it from a copy"
+        )
+    return key
 
 
 def subject(name: str) -> x509.Name:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.error import FedH2LError
-from fedh2l.live.trust.authority import make_authority
+from fedh2l.live.trust.authority import make_authority, open_authority
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity, verify
 from fedh2l.live.trust.rules import HEX, TermsError, check, is_address, is_name, obeys, parsed
 from fedh2l.live.trust.terms import Member, Terms, canonical, read_terms, signed
@@ -139,7 +139,7 @@ def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
 
     Who answers again gets a new address and certificate, never a new key.
     """
-    authority = make_authority(convener.folder / "authority")
+    authority = open_authority(convener.folder / "authority")
     if authority.certificate != terms.authority:
         raise FedH2LError(
             f"{convener.folder}: its authority is not the one of this invite; give the "
