@@ -53,7 +53,7 @@ class World:
             self.progress.look(-1, OpenRound(0, 0.0), now)
             whom = whom_to_ask(self.progress, -1, self.present, now)
             if whom is not None:
-                self.progress.count_question(now)
+                self.progress.count_question(whom, now)
                 self.asked.append((now, whom))
                 ends.append((now + (TIMEOUT if whom in self.frozen else STEP), whom))
             self.most_open = max(self.most_open, self.progress.open_questions)

@@ -34,7 +34,8 @@ class AuthorProgress:
     announced_at: float = NEVER
     behind_since: float | None = None  # since when a post is missing here; None: none is
     asked_at: float = NEVER
-    questions: int = 0  # asked so far
+    last_asked: str = ""
+    mirrors_asked: int = 0  # questions to mirrors so far
     open_questions: int = 0  # not answered yet
     pause: float = ASK_AGAIN  # seconds before the next question, where nobody knows of a post
 
@@ -43,10 +44,11 @@ class AuthorProgress:
         self.announced, self.announced_at = number, now
         self.asked_at = min(self.asked_at, now - ASK_AGAIN / 2)
 
-    def count_question(self, now: float) -> None:
-        self.questions += 1
+    def count_question(self, whom: str, now: float) -> None:
         self.open_questions += 1
-        self.asked_at, self.pause = now, min(self.pause * 1.5, SLOWEST)
+        self.mirrors_asked += whom != self.author
+        self.last_asked, self.asked_at = whom, now
+        self.pause = min(self.pause * 1.5, SLOWEST)
 
     def look(self, held: int, wanted: OpenRound, now: float) -> None:
         """Note since when a post is missing here; `held`: the author's last round that is here."""
@@ -99,7 +101,7 @@ def whom_to_ask(
 
 def _in_turn(progress: AuthorProgress, mirrors: Sequence[str], connected: bool) -> str:
     """The mirrors one after another; an author that answers, with nothing new, every other time."""
-    turn = progress.questions
+    mirror = mirrors[progress.mirrors_asked % len(mirrors)]
     if not connected or progress.open_questions:
-        return mirrors[turn % len(mirrors)]
-    return progress.author if turn % 2 else mirrors[turn // 2 % len(mirrors)]
+        return mirror
+    return mirror if progress.last_asked == progress.author else progress.author

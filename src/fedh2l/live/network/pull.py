@@ -118,7 +118,7 @@ class Puller:
                 progress.open_questions -= 1
             self._ask_if_due(author)
 
-        progress.count_question(now)
+        progress.count_question(whom, now)
         key = f"{author}/post" if whom == author else f"{whom}/mirror/{author}"
         self.node.mail.ask(key, accept, f"?since={held};me={self.node.me}")
 
