@@ -18,7 +18,7 @@ $(VENV)/.done: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable ".[all]"
 	touch $@
 
-demo: setup  ## five unlike peers on scikit-learn's digits, with the honest rows, in under a minute
+demo: setup  ## five unlike peers on scikit-learn's digits, with the baselines, in under a minute
 	$(BIN)/fedh2l run --data digits --out runs/demo --overwrite
 
 test: setup  ## every test that takes seconds

@@ -18,7 +18,7 @@ import signal, socket, subprocess, sys, tempfile, threading
 import leftovers
 
 leftovers.GRACE = 0.2
-held = []
+kept = []
 
 def test_nothing():
     with tempfile.TemporaryFile(), socket.create_server(("127.0.0.1", 0)):
@@ -28,13 +28,13 @@ def test_nothing():
         subprocess.run([sys.executable, "-c", made], check=True)
 
 def test_process():
-    held.append(subprocess.Popen(["sleep", "60"]))
+    kept.append(subprocess.Popen(["sleep", "60"]))
 
 def test_ended_but_not_waited_for():
-    held.append(subprocess.Popen(["true"]))
+    kept.append(subprocess.Popen(["true"]))
 
 def test_port():
-    held.append(socket.create_server(("127.0.0.1", 0)))
+    kept.append(socket.create_server(("127.0.0.1", 0)))
 
 def test_thread():
     threading.Thread(target=threading.Event().wait, args=(20,), daemon=True, name="of-test").start()
@@ -49,10 +49,10 @@ def test_handler():
     signal.signal(signal.SIGTERM, lambda *_: None)
 
 def test_end():
-    for p in held[:2]:
+    for p in kept[:2]:
         p.kill()
         p.wait()
-    held[2].close()
+    kept[2].close()
 """
 EXPECTED = {
     "test_process": "process",
@@ -68,7 +68,7 @@ EXPECTED = {
 def test_what_a_test_leaves_fails_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("leaving")
     (folder / "test_leaving.py").write_text(LEAVING)
-    line = [
+    command = [
         sys.executable,
         "-m",
         "pytest",
@@ -83,13 +83,17 @@ def test_what_a_test_leaves_fails_it(tmp_path_factory: pytest.TempPathFactory) -
         "-rEf",
         "--tb=no",
     ]
-    told = subprocess.run(
-        line, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+    output = subprocess.run(
+        command,
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     ).stdout
-    failed = {
-        row.split("::")[1].split(" ")[0]: row
-        for row in told.splitlines()
-        if row.startswith(("ERROR", "FAILED"))
-    }
-    assert failed.keys() == EXPECTED.keys(), told
-    assert all("left behind" in row and EXPECTED[name] in row for name, row in failed.items()), told
+    failures = [line for line in output.splitlines() if line.startswith(("ERROR", "FAILED"))]
+    line_of = {line.split("::")[1].split(" ")[0]: line for line in failures}
+    assert line_of.keys() == EXPECTED.keys(), output
+    for name, line in line_of.items():
+        assert "left behind" in line and EXPECTED[name] in line, output
