@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
-from fedh2l.error import choose
+from fedh2l.error import FedH2LError, choose
 
 T = TypeVar("T")
 
@@ -27,6 +27,19 @@ class Choices(Mapping[str, T]):
         module, _, attribute = self.places[choose(self.kind, name, self.places)].partition(":")
         thing: Any = getattr(import_module(module), attribute)
         return thing
+
+    def name_of(self, thing: Any) -> str:
+        """The name of a class or function that the table holds.
+
+        Raises FedH2LError where it is not in the table.
+        """
+        place = f"{thing.__module__}:{thing.__qualname__}"
+        for name, known in self.places.items():
+            if known == place:
+                return name
+        raise FedH2LError(
+            f"{place} has no name among the {self.kind}s; give it a line in its table"
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self.places

@@ -166,8 +166,9 @@ def test_one_who_claims_to_be_far_ahead_takes_nobody_along(
 ) -> None:
     from fedh2l.live.network.exchange import ZenohP2P
     from fedh2l.live.posts.own_posts import OwnPosts
+    from fedh2l.live.trust.answer import answer, read_answer
     from fedh2l.live.trust.identity import make_identity
-    from fedh2l.live.trust.invite import admit, answer, read_answer
+    from fedh2l.live.trust.invite import admit
     from fedh2l.live.trust.terms import read_terms
 
     terms = read_terms(convened(tmp_path / "keys", free_port))

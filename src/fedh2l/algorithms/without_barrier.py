@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.error import FedH2LError
-from fedh2l.message import Inbox, Posteriors
+from fedh2l.loop import Algorithm
+from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.peer import Peer
 
 OLDEST = 32  # rounds after which a word is not learnt from any more
@@ -21,10 +21,10 @@ class WithoutBarrier:
     The questions must not change between rounds.
     """
 
-    method: FedH2L
+    method: Algorithm
     half_life: float = 4.0  # rounds of the hearer after which half of a voice is left
 
-    def speak(self, peer: Peer, t: int) -> Posteriors | None:
+    def speak(self, peer: Peer, t: int) -> Message | None:
         message = self.method.speak(peer, t)
         if isinstance(message, Posteriors) and (message.fresh or message.rounds_left is not None):
             raise FedH2LError(

@@ -6,7 +6,9 @@ from pathlib import Path
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError
-from fedh2l.live.trust.invite import answer, identity_in, key_print, summary
+from fedh2l.live.trust.answer import answer
+from fedh2l.live.trust.invite import identity_in
+from fedh2l.live.trust.summary import key_print, summary
 from fedh2l.live.trust.terms import open_invite
 from fedh2l.record.atomic import write_file
 

@@ -11,30 +11,24 @@ SeedSetFile = Annotated[Path, Parameter(name=("--seed-set", "--seeds"))]
 DEFAULT_IDENTITY = Path("identity")  # the folder of a member's keys, where none is named
 
 
-def tell(found: dict[str, Any], as_json: bool) -> None:
+def tell(answer: dict[str, Any], as_json: bool) -> None:
     """An answer for a script, or for a person."""
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(answer, indent=1))
         return
-    for key, value in found.items():
+    for key, value in answer.items():
         if isinstance(value, list) and value:
             print(f"{key}:")
             for item in value:
-                print(
-                    "  "
-                    + (
-                        ", ".join(f"{k} {v}" for k, v in item.items())
-                        if isinstance(item, dict)
-                        else str(item)
-                    )
-                )
+                print(f"  {_words(item)}")
         else:
-            shown = (
-                ", ".join(f"{k} {v}" for k, v in value.items())
-                if isinstance(value, dict)
-                else value
-            )
-            print(f"{key}: {shown if shown != [] else 'none'}")
+            print(f"{key}: {_words(value)}")
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return "none" if value == [] else str(value)
 
 
 def hint(text: str, as_json: bool) -> None:

@@ -31,7 +31,7 @@ def doctor(
     as_json
         Answer in JSON.
     """
-    from fedh2l.live.doctor import examine
+    from fedh2l.live.doctor.examine import examine
 
     found = list(examine(invite, identity, seed_set, model))
     if as_json:

@@ -9,16 +9,10 @@ from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError, choose
+from fedh2l.live.trust.answer import read_answer
 from fedh2l.live.trust.identity import open_identity
-from fedh2l.live.trust.invite import (
-    admit,
-    convene,
-    key_print,
-    read_answer,
-    summary,
-    without,
-    write_version,
-)
+from fedh2l.live.trust.invite import admit, convene, without, write_version
+from fedh2l.live.trust.summary import key_print, summary
 from fedh2l.live.trust.terms import open_invite
 from fedh2l.record.atomic import write_file
 from fedh2l.wire import CODEC, CODECS

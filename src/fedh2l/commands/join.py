@@ -3,7 +3,9 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -89,22 +91,31 @@ def status(folder: Path, *, as_json: Json = False) -> None:
         Answer in JSON.
     """
     lines, terms = ledger(folder), open_invite(folder / "invite.json")
-    last = lines[-1] if lines else {}
-    finished = last.get("round", -1) + 1 >= terms.rounds
-    told = {
-        "state": "running" if is_running(folder) else "finished" if finished else "stopped",
-        "rounds": f"{last.get('round', -1) + 1} of {terms.rounds}",
+    none: dict[str, Any] = {"round": -1, "heard": {}, "missing": [], "accuracy": None}
+    last = lines[-1] if lines else none
+    done = last["round"] + 1
+    state = "finished" if done >= terms.rounds else "stopped"
+    if is_running(folder):
+        state = "running"
+    answer = {
+        "state": state,
+        "rounds": f"{done} of {terms.rounds}",
         "last round finished": f"{age(folder):.0f} s ago",
         "invite version": terms.version,
-        "heard in the last round": list(last.get("heard", {})),
-        "missing in the last round": last.get("missing", []),
-        "missed so far": Counter(n for line in lines for n in line["missing"]) or "nobody",
-        "refused so far": Counter(n for line in lines for n in line["refused"]) or "nobody",
-        "accuracy": last.get("accuracy"),
-        "payload bytes said": sum(x["payload_bytes"] for x in lines),
+        "heard in the last round": list(last["heard"]),
+        "missing in the last round": last["missing"],
+        "missed so far": _counts(lines, "missing"),
+        "refused so far": _counts(lines, "refused"),
+        "accuracy": last["accuracy"],
+        "payload bytes said": sum(line["payload_bytes"] for line in lines),
         "log": str(folder / "log.txt"),
     }
-    tell(told, as_json)
+    tell(answer, as_json)
+
+
+def _counts(lines: Sequence[dict[str, Any]], key: str) -> Counter[str] | str:
+    """In how many rounds each member was missing, or refused."""
+    return Counter(name for line in lines for name in line[key]) or "nobody"
 
 
 def leave(folder: Path, *, as_json: Json = False) -> None:

@@ -59,37 +59,22 @@ def hosts(networks: dict[str, dict[str, str]]) -> Generator[dict[str, str]]:
             ip("-n", host, "link", "set", "lo", "up")
         for network, addresses in networks.items():
             for host, address in addresses.items():
-                ip(
-                    "-n",
-                    f"{tag}-net-{network}",
-                    "link",
-                    "add",
-                    f"to-{host}"[:15],
-                    "type",
-                    "veth",
-                    "peer",
-                    "name",
-                    f"in-{network}"[:15],
-                    "netns",
-                    names[host],
-                )
-                ip(
-                    "-n",
-                    f"{tag}-net-{network}",
-                    "link",
-                    "set",
-                    f"to-{host}"[:15],
-                    "master",
-                    "bridge",
-                    "up",
-                )
-                ip("-n", names[host], "addr", "add", f"{address}/24", "dev", f"in-{network}"[:15])
-                ip("-n", names[host], "link", "set", f"in-{network}"[:15], "up")
+                connect(f"{tag}-net-{network}", network, names[host], host, address)
         yield names | {network: f"{tag}-net-{network}" for network in networks}
     finally:
         for name in made:
             with suppress(subprocess.CalledProcessError):
                 ip("netns", "del", name)
+
+
+def connect(bridge: str, network: str, space: str, host: str, address: str) -> None:
+    """A cable from a host's namespace to the bridge of a network, under this address."""
+    here, there = f"to-{host}"[:15], f"in-{network}"[:15]
+    pair = ["type", "veth", "peer", "name", there, "netns", space]
+    ip("-n", bridge, "link", "add", here, *pair)
+    ip("-n", bridge, "link", "set", here, "master", "bridge", "up")
+    ip("-n", space, "addr", "add", f"{address}/24", "dev", there)
+    ip("-n", space, "link", "set", there, "up")
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,9 @@ from hypothesis import strategies as st
 
 from conftest import seed_set
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.commands.accept import accept
-from fedh2l.data.seedset_file import save_seed_set
-from fedh2l.error import FedH2LError
+from fedh2l.live.trust.answer import answer, read_answer
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity
-from fedh2l.live.trust.invite import admit, answer, convene, read_answer, without
+from fedh2l.live.trust.invite import admit, convene, without
 from fedh2l.live.trust.rules import RULES, TermsError
 from fedh2l.live.trust.terms import Terms, canonical, read_terms, signed
 
@@ -187,38 +184,3 @@ def test_what_is_signed_does_not_depend_on_the_order_of_entries() -> None:
     assert (
         canonical({"b": 1, "a": [1.0]}) == canonical({"a": [1.0], "b": 1}) == b'{"a":[1.0],"b":1}'
     )
-
-
-@pytest.mark.parametrize("reply", ["no", "", "nein", EOFError(), KeyboardInterrupt()])
-def test_who_does_not_say_yes_to_the_fingerprint_has_accepted_nothing(
-    rome: tuple[bytes, Identity],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    reply: str | BaseException,
-) -> None:
-    asked = _asked(monkeypatch, reply)
-    (tmp_path / "invite.json").write_bytes(rome[0])
-    save_seed_set(SEEDS, tmp_path / "seeds")
-    with chdir(tmp_path), pytest.raises(FedH2LError, match="nothing was written"):
-        accept(Path("invite.json"), name="oslo", seed_set=Path("seeds"))
-    assert read_terms(rome[0]).fingerprint in asked[0]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["invite.json", "seeds"]
-    _asked(monkeypatch, "Yes ")
-    with chdir(tmp_path):
-        accept(Path("invite.json"), name="oslo", seed_set=Path("seeds"))
-    assert (tmp_path / "oslo.answer.json").exists()
-
-
-def _asked(monkeypatch: pytest.MonkeyPatch, reply: str | BaseException) -> list[str]:
-    """What is asked of a person at a terminal, who replies so."""
-    asked: list[str] = []
-
-    def replied(question: str) -> str:
-        asked.append(question)
-        if isinstance(reply, BaseException):
-            raise reply
-        return reply
-
-    monkeypatch.setattr("builtins.input", replied)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    return asked

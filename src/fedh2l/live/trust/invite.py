@@ -1,36 +1,24 @@
-"""How a federation comes about: the convener's draft, a member's signed answer, and the next
-version with the member in it.
+"""How a federation comes about: the convener's draft, and the next version with those
+who answered.
 """
 
-import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.error import FedH2LError
+from fedh2l.live.trust.answer import Answer, hosts
 from fedh2l.live.trust.authority import make_authority, open_authority
-from fedh2l.live.trust.identity import Identity, make_identity, open_identity, verify
-from fedh2l.live.trust.rules import HEX, TermsError, check, is_address, is_name, obeys, parsed
-from fedh2l.live.trust.terms import Member, Terms, canonical, read_terms, signed
+from fedh2l.live.trust.identity import Identity, make_identity, open_identity
+from fedh2l.live.trust.method import check_is_live, name_of
+from fedh2l.live.trust.rules import TermsError, check, is_address, is_name
+from fedh2l.live.trust.terms import Member, Terms, read_terms, signed
+from fedh2l.loop import Algorithm
 from fedh2l.record.atomic import write_file
 from fedh2l.seedset import SeedSet
 
 DAYS = 365  # for which a member's certificate is valid
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a member sends back to the convener. There is no secret in it."""
-
-    federation: str
-    name: str
-    key: str
-    address: str
-    request: str  # PEM: the link key, to be certified
-    relay: bool
 
 
 def convene(
@@ -38,7 +26,7 @@ def convene(
     name: str,
     address: str,
     seeds: SeedSet,
-    method: FedH2L,
+    method: Algorithm,
     codec: str,
     *,
     rounds: int,
@@ -53,31 +41,30 @@ def convene(
     """
     check(is_name(name), f"name {name!r}: expected 1 to 64 letters, digits, _ or -")
     check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
+    # Before any key is made.
+    algorithm = name_of(method)
+    check_is_live(algorithm, type(method))
+    assert is_dataclass(method)
     me = identity_in(identity, name)
     authority = make_authority(identity / "authority")
-    mine = Member(
-        name,
-        me.public,
-        address,
-        authority.issue(me.request(hosts(address)), name, hosts(address), DAYS),
-    )
+    certificate = authority.issue(me.request(hosts(address)), name, hosts(address), DAYS)
     terms = Terms(
-        secrets.token_hex(8),
-        1,
-        me.public,
-        seeds.digest,
-        seeds.classes,
-        "fedh2l",
-        asdict(method),
-        codec,
-        rounds,
-        quorum,
-        grace,
-        deadline,
-        asynchronous,
-        (mine,),
-        (),
-        authority.certificate,
+        federation=secrets.token_hex(8),
+        version=1,
+        convener=me.public,
+        seed_set=seeds.digest,
+        classes=seeds.classes,
+        algorithm=algorithm,
+        parameters=asdict(method),
+        codec=codec,
+        rounds=rounds,
+        quorum=quorum,
+        grace=grace,
+        deadline=deadline,
+        asynchronous=asynchronous,
+        members=(Member(name, me.public, address, certificate),),
+        relays=(),
+        authority=authority.certificate,
     )
     return signed(terms, me)
 
@@ -86,52 +73,13 @@ def identity_in(folder: Path, name: str) -> Identity:
     """The identity in this folder, made now if there is none; refused if it is of another name."""
     if not (folder / "identity.json").exists():
         return make_identity(folder, name)
-    found = open_identity(folder)
-    if found.name != name:
+    identity = open_identity(folder)
+    if identity.name != name:
         raise FedH2LError(
-            f"{folder}: the identity of {found.name}, not of {name}; give --identity another folder"
+            f"{folder}: the identity of {identity.name}, not of {name}; give --identity another "
+            "folder"
         )
-    return found
-
-
-def hosts(address: str) -> list[str]:
-    return [address.rpartition(":")[0].strip("[]")] if address else []
-
-
-def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
-    """The answer of one who accepts the terms, signed with the key that it is about."""
-    check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
-    check(bool(address) or not relay, "a relay needs an --address: the others dial it")
-    told = asdict(
-        Answer(terms.federation, me.name, me.public, address, me.request(hosts(address)), relay)
-    )
-    return json.dumps(
-        {"answer": told, "signature": me.sign(b"fedh2l answer\n" + canonical(told)).hex()}, indent=1
-    ).encode()
-
-
-def read_answer(data: bytes) -> Answer:
-    outer = parsed(data, {"answer", "signature"}, "answer")
-    told, signature = outer["answer"], outer["signature"]
-    rules: dict[str, Any] = {
-        "federation": lambda v: isinstance(v, str),
-        "name": is_name,
-        "address": is_address,
-        "relay": lambda v: isinstance(v, bool),
-        "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)),
-        "request": lambda v: isinstance(v, str),
-    }
-    obeys(told, rules, "answer")
-    found = Answer(**told)
-    check(
-        isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)),
-        "the answer's signature is malformed",
-    )
-    if not verify(found.key, bytes.fromhex(signature), b"fedh2l answer\n" + canonical(told)):
-        raise TermsError(
-            f"{found.name}: its answer is not signed by the key in it; ask for a new one"
-        )
-    return found
+    return identity
 
 
 def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
@@ -190,38 +138,3 @@ def write_version(path: Path, terms: Terms, convener: Identity) -> None:
     data = signed(terms, convener)
     read_terms(data)
     write_file(path, data)
-
-
-def summary(terms: Terms) -> dict[str, Any]:
-    """The terms as a person reads them before accepting."""
-    told = {f.name: terms.parameters.get(f.name, f.default) for f in fields(FedH2L)}
-    return {
-        "federation": terms.federation,
-        "fingerprint": terms.fingerprint,
-        "version": terms.version,
-        "seed set": " ".join(terms.seed_set[i : i + 4] for i in range(0, 16, 4)),
-        "classes": ", ".join(terms.classes[:20]),
-        "method": f"{terms.algorithm}: {', '.join(f'{k} {v}' for k, v in told.items())}",
-        "codec": terms.codec,
-        "rounds": terms.rounds,
-        "a round closes": _closes(terms),
-        "members": [
-            {"name": m.name, "address": m.address or "behind NAT", "key": key_print(m.key)}
-            for m in terms.members
-        ],
-        "relays": [{"name": r.name, "address": r.address} for r in terms.relays],
-    }
-
-
-def _closes(terms: Terms) -> str:
-    if terms.asynchronous:
-        return "at once: each learns from the newest of the others"
-    return (
-        f"with all posts, or with {terms.quorum} and {terms.grace:g} s more, or after "
-        f"{terms.deadline:g} s"
-    )
-
-
-def key_print(key: str) -> str:
-    """A member's key as it is read out over the telephone."""
-    return " ".join(key[i : i + 4] for i in range(0, 24, 4))

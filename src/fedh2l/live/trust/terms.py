@@ -8,9 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.live.trust.identity import Identity, verify
+from fedh2l.live.trust.method import method_of
 from fedh2l.live.trust.rules import HEX, MEMBER, RELAY, RULES, TermsError, check, obeys, parsed
+from fedh2l.loop import Algorithm
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Terms:
     convener: str  # hex of the Ed25519 key that signs the terms
     seed_set: str  # its digest
     classes: tuple[str, ...]  # in the order of a posterior's columns
-    algorithm: str  # fedh2l
+    algorithm: str  # its name in the table of methods
     parameters: dict[str, Any]  # its fields
     codec: str
     rounds: int
@@ -70,8 +71,8 @@ class Terms:
             )
 
     @property
-    def method(self) -> FedH2L:
-        return FedH2L(**self.parameters)
+    def method(self) -> Algorithm:
+        return method_of(self.algorithm, self.parameters)
 
     @property
     def fingerprint(self) -> str:
@@ -159,6 +160,7 @@ def _checked(told: Any) -> Terms:
     keys = [m["key"] for m in told["members"]]
     check(len(set(names)) == len(names), "two members of one name")
     check(len(set(keys)) == len(keys), "two members with one key")
+    method_of(told["algorithm"], told["parameters"])
     lists = {k: tuple(Member(**m) for m in told[k]) for k in ("members", "relays")}
     times = {k: float(told[k]) for k in ("grace", "deadline")}
     return Terms(**told | lists | times | {"classes": tuple(told["classes"])})

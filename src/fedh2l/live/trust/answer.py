@@ -1,0 +1,66 @@
+"""A member's answer to an invite, signed with the key that it is about; no secret is in it."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fedh2l.live.trust.identity import Identity, verify
+from fedh2l.live.trust.rules import HEX, TermsError, check, is_address, is_name, obeys, parsed
+from fedh2l.live.trust.terms import Terms, canonical
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a member sends back to the convener."""
+
+    federation: str
+    name: str
+    key: str
+    address: str
+    request: str  # PEM: the link key, to be certified
+    relay: bool
+
+
+def hosts(address: str) -> list[str]:
+    return [address.rpartition(":")[0].strip("[]")] if address else []
+
+
+def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
+    """The answer of one who accepts the terms, signed with the key that it is about."""
+    check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
+    check(bool(address) or not relay, "a relay needs an --address: the others dial it")
+    reply = Answer(
+        federation=terms.federation,
+        name=me.name,
+        key=me.public,
+        address=address,
+        request=me.request(hosts(address)),
+        relay=relay,
+    )
+    entries = asdict(reply)
+    signature = me.sign(b"fedh2l answer\n" + canonical(entries)).hex()
+    return json.dumps({"answer": entries, "signature": signature}, indent=1).encode()
+
+
+def read_answer(data: bytes) -> Answer:
+    outer = parsed(data, {"answer", "signature"}, "answer")
+    entries, signature = outer["answer"], outer["signature"]
+    rules: dict[str, Any] = {
+        "federation": lambda v: isinstance(v, str),
+        "name": is_name,
+        "address": is_address,
+        "relay": lambda v: isinstance(v, bool),
+        "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)),
+        "request": lambda v: isinstance(v, str),
+    }
+    obeys(entries, rules, "answer")
+    reply = Answer(**entries)
+    check(
+        isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)),
+        "the answer's signature is malformed",
+    )
+    if not verify(reply.key, bytes.fromhex(signature), b"fedh2l answer\n" + canonical(entries)):
+        raise TermsError(
+            f"{reply.name}: its answer is not signed by the key in it; ask for a new one"
+        )
+    return reply
