@@ -38,6 +38,7 @@ class Federation:
     validation: list[Rows]
     test: list[Rows]
     steps: int  # per round
+    names: Sequence[str] = tuple(f"p{i}" for i in range(PEERS))  # of the peers
     warmup: int = 0  # rounds before the first exchange
 
     def peers(
@@ -54,8 +55,8 @@ class Federation:
         """
         augment = geometry if augmented else None
         return [
-            Peer(f"p{i}", self._learner(i, m, seed, one_start, augment), self.seeds)
-            for i, m in enumerate(models)
+            Peer(name, self._learner(i, model, seed, one_start, augment), self.seeds)
+            for i, (name, model) in enumerate(zip(self.names, models, strict=True))
         ]
 
     def _learner(
@@ -85,11 +86,12 @@ def ten(folder: Path, seed: int, *, labelled: bool = False) -> Federation:
     seeds = data.seed_set if labelled else data.seed_set.unlabelled()
     domains = list(data.domains.values())
     return Federation(
-        [d.train for d in domains],
-        seeds,
-        [d.validation for d in domains],
-        [d.test for d in domains],
-        10,
+        private=[d.train for d in domains],
+        seeds=seeds,
+        validation=[d.validation for d in domains],
+        test=[d.test for d in domains],
+        steps=10,
+        names=tuple(data.domains),
     )
 
 
@@ -112,11 +114,11 @@ def hundred(folder: Path, seed: int) -> Federation:
     seeds = SeedSet(rows[1][0], tuple(f"{d}at{a}" for d in range(10) for a in ANGLES))
     private = [(rows[0][0][p], rows[0][1][p]) for p in parts]
     return Federation(
-        private,
-        seeds,
-        [rows[2]],
-        [_turned(test, rng.permutation(len(test[1]))[:5_000], rng)],
-        30,
+        private=private,
+        seeds=seeds,
+        validation=[rows[2]],
+        test=[_turned(test, rng.permutation(len(test[1]))[:5_000], rng)],
+        steps=30,
         warmup=12,
     )
 
