@@ -68,7 +68,13 @@ class Federation:
         optimizer = torch.optim.Adam(net.parameters(), RATE, foreach=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, ROUNDS * self.steps)
         return TorchLearner(
-            net, optimizer, rows, schedule=schedule, seed=1000 * seed + i, augment=augment
+            net,
+            optimizer,
+            rows,
+            schedule=schedule,
+            seed=1000 * seed + i,
+            augment=augment,
+            channels_last=True,
         )
 
 

@@ -69,7 +69,13 @@ def federated(views: bool) -> Iterator[object]:
     augment = geometry if views else None
     learners = [
         TorchLearner(
-            t.model, t.optimizer, (t.x, t.y), batch=BATCH, augment=augment, schedule=t.schedule
+            t.model,
+            t.optimizer,
+            (t.x, t.y),
+            batch=BATCH,
+            augment=augment,
+            schedule=t.schedule,
+            channels_last=True,
         )
         for t in tasks()
     ]

@@ -48,13 +48,18 @@ def mlp(
 
 
 def torch_learner(
-    seed: int = 0, *, classes: int = 3, batchnorm: bool = False, rows: int = 60
+    seed: int = 0,
+    *,
+    classes: int = 3,
+    batchnorm: bool = False,
+    rows: int = 60,
+    data: Rows | None = None,
 ) -> TorchLearner:
     model = mlp(classes, seed=seed, batchnorm=batchnorm)
     return TorchLearner(
         model,
         torch.optim.Adam(model.parameters(), 1e-2),
-        blobs(rows, classes, seed=seed),
+        data or blobs(rows, classes, seed=seed),
         batch=8,
         seed=seed,
     )

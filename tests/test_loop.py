@@ -32,8 +32,7 @@ def test_peers_teach_each_other() -> None:
     peers = torch_peers("ab", labelled=False)
     x, y = blobs(120, seed=4)
     peers[0].learner = torch_learner(7)
-    blind = torch_learner(8)
-    blind.batches = blind._from_arrays(x[y != 2], y[y != 2], 8)  # pyright: ignore[reportPrivateUsage]
+    blind = torch_learner(8, data=(x[y != 2], y[y != 2]))
     peers[1].learner = blind
     for _ in run(FedH2L(steps=10), peers, rounds=30):
         pass

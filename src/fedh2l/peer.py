@@ -3,9 +3,10 @@ remembers between rounds.
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -20,6 +21,15 @@ from fedh2l.wire.state import WireState
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # safe in a path, a terminal and a key expression
 
 VERBS = ("posteriors", "learn", "state_dict", "load_state_dict")  # what a learner can do
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """A learner that can tell whether its private rows and the seed set are of one kind."""
+
+    def compare(self, seed_set: SeedSet) -> list[str]:
+        """What is likely wrong, a sentence each; a FedH2LError where it is certainly wrong."""
+        ...
 
 
 @dataclass
@@ -43,6 +53,16 @@ class Peer:
                 f"{', '.join(missing)}; wrap it, for instance in TorchLearner or SklearnLearner"
             )
         self.wire = WireState(self.name)
+        if isinstance(self.learner, Comparing):
+            self._compare(self.learner)
+
+    def _compare(self, learner: Comparing) -> None:
+        try:
+            doubts = learner.compare(self.seed_set)
+        except FedH2LError as error:
+            raise FedH2LError(f"{self.name}: {error}") from error
+        for doubt in doubts:
+            warnings.warn(f"{self.name}: {doubt}", stacklevel=4)
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
         """The learner's posteriors, refused here when they are not distributions over the agreed

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int, Shaped
 from fedh2l.error import FedH2LError, choose
 from fedh2l.question import Question
 from fedh2l.seed_rows import class_indices, class_names, feature_rows, owner_names
-from fedh2l.views import VIEWS, cutmix
+from fedh2l.views import VIEWS, check_images, cutmix
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +54,8 @@ class SeedSet:
             _set(self, "owners", owner_names(self.owners, len(x)))
 
         choose("view", self.view, VIEWS)
-        if (self.view != "none" or self.mixtures) and x.ndim != 4:
-            raise FedH2LError(
-                "seed set: views and mixtures need images (rows, channels, height, width), "
-                f"found {x.shape}; use view='none', mixtures=False"
-            )
+        if self.view != "none" or self.mixtures:
+            check_images(x)
         if self.every < 1:
             raise FedH2LError(f"seed set: every is {self.every}; a view lasts one round or more")
 

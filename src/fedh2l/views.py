@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from fedh2l.choices import Choices
+from fedh2l.error import FedH2LError
 
 Images = Float[np.ndarray, "n channels height width"]
 View = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -24,8 +25,21 @@ def unchanged(
     return x
 
 
+def check_images(x: Shaped[np.ndarray, "..."]) -> None:
+    """Refuse what is no images, or images whose channels come last: a view would turn them along
+    the wrong axes.
+    """
+    if x.ndim == 4 and not (x.shape[3] in (1, 3, 4) and x.shape[1] > 4):
+        return
+    fix = ": x.transpose(0, 3, 1, 2)" if x.ndim == 4 else "; use view='none', mixtures=False"
+    raise FedH2LError(
+        f"views and mixtures need images (rows, channels, height, width), found {x.shape}{fix}"
+    )
+
+
 def shift(x: Images, rng: np.random.Generator) -> Images:
     """Every image moved by whole pixels, up to 1/14 of its side (±2 of 28), zeros behind it."""
+    check_images(x)
     most = [max(1, round(side / 14)) for side in x.shape[2:]]
     dy, dx = (rng.integers(-m, m + 1, len(x))[:, None] for m in most)
     rows, columns = (np.arange(side)[None] for side in x.shape[2:])
@@ -38,6 +52,7 @@ def geometry(x: Images, rng: np.random.Generator) -> Images:
     """Moderate geometry: shift ±7 %, rotation ±12°, scale ±12 %, shear ±0.1, elastic displacement
     of ±5 % of the side.
     """
+    check_images(x)
     n, _, h, w = x.shape
     u = rng.uniform(-1, 1, (5, n))
     angle, scale, shear = np.deg2rad(12) * u[0], 1 + 0.12 * u[1], 0.1 * u[2]
@@ -69,6 +84,7 @@ def cutmix(
     """CutMix (arXiv:1905.04899): every image with a rectangle of another in it; which other, and
     the share that is left of the one.
     """
+    check_images(x)
     n, _, h, w = x.shape
     other = rng.permutation(n)
     height, width = (rng.integers(max(1, side * 2 // 7), side * 3 // 4 + 1, n) for side in (h, w))

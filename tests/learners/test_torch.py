@@ -3,12 +3,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
-from torch.utils.data import DataLoader, TensorDataset
 
 from conftest import blobs, mlp, torch_learner
-from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson, Weighted
-from fedh2l.learners.torch import TorchLearner, seed_loss
+from fedh2l.learners.torch import TorchLearner
+from fedh2l.learners.torch_step import seed_loss
 
 T = torch.Generator().manual_seed(0)
 
@@ -162,52 +161,6 @@ def test_saying_what_it_believes_leaves_batchnorm_alone() -> None:
     assert before
     for k, v in before.items():
         np.testing.assert_array_equal(after[k], v)
-
-
-def test_the_users_own_dataloader() -> None:
-    x, y = blobs(64)
-    loader = DataLoader(
-        TensorDataset(torch.from_numpy(x), torch.from_numpy(y)), batch_size=16, shuffle=True
-    )
-    model = mlp()
-    learner = TorchLearner(model, torch.optim.Adam(model.parameters(), 1e-2), loader)
-    learner.learn(None, 60)  # several epochs
-    assert learner.rows == 64
-    assert (learner.posteriors(x).argmax(1) == y).mean() > 0.8
-
-
-def test_refusals_name_the_fix() -> None:
-    model = mlp(batchnorm=True)
-    adam = torch.optim.Adam(model.parameters())
-    one_row = DataLoader(
-        TensorDataset(torch.zeros(1, 6), torch.zeros(1, dtype=torch.int64)), batch_size=1
-    )
-    with pytest.raises(FedH2LError, match="drop_last=True"):
-        TorchLearner(model, adam, one_row).learn(None, 1)
-    with pytest.raises(FedH2LError, match="yields no batch"):
-        TorchLearner(model, adam, []).learn(None, 1)
-    with pytest.raises(FedH2LError, match="20 rows, fewer than a batch of 32"):
-        TorchLearner(model, adam, blobs(20))
-    with pytest.raises(FedH2LError, match="label 4, but the model has 3 classes"):
-        TorchLearner(model, adam, blobs(40, classes=5)).learn(None, 1)
-    x, y = blobs(40)
-    x[7, 2] = np.nan
-    with pytest.raises(FedH2LError, match="NaN or infinity in row 7"):
-        TorchLearner(model, adam, (x, y))
-    with pytest.raises(FedH2LError, match="one label per row"):
-        TorchLearner(model, adam, (x, y[:-1]))
-    with pytest.raises(FedH2LError, match="another model or optimizer"):
-        torch_learner().load_state_dict(torch_learner(classes=5).state_dict())
-
-
-def test_a_single_row_is_enough_for_batchnorm_when_seed_rows_come_with_it() -> None:
-    model = mlp(batchnorm=True)
-    one_row = DataLoader(
-        TensorDataset(torch.zeros(4, 6), torch.zeros(4, dtype=torch.int64)), batch_size=1
-    )
-    learner = TorchLearner(model, torch.optim.Adam(model.parameters()), one_row)
-    learner.learn(Lesson(blobs(6)[0], distributions(6, 3).float().numpy()), 2)
-    assert np.isfinite(learner.posteriors(blobs(6)[0])).all()
 
 
 def test_weights_and_the_proximal_pull() -> None:

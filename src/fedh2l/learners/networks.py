@@ -138,6 +138,7 @@ def learner(rows: Rows, classes: int, training: Training, *, network: str) -> To
         batch=training.batch,
         augment=training.augment,
         schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, training.steps),
+        channels_last=True,
         seed=training.seed,
     )
 

@@ -2,18 +2,20 @@
 whenever it is taught.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from sklearn.base import clone
-from sklearn.utils.validation import has_fit_parameter
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
+from fedh2l.learners.compare import compare
 from fedh2l.learners.model import Training
-from fedh2l.rows import Rows, check_classes, checked_rows
+from fedh2l.learners.sklearn_estimator import Estimator
+from fedh2l.rows import Rows, check_classes, checked_rows, number_of_classes
+from fedh2l.seedset import SeedSet
 
 # A class with less of a row's target is left out of that row: fewer rows to fit, no visible
 # difference.
@@ -24,40 +26,53 @@ class SklearnLearner:
     """`estimator` refitted on its own rows and on the lesson's, each of these once per class with
     that class's share as weight.
 
-    data: (x, y) arrays, class indices in y; x is flattened. classes: how many classes the
-    federation has.
+    Parameters
+    ----------
+    estimator
+        A classifier with predict_proba whose fit takes sample weights; also inside a Pipeline,
+        grid search, soft voting, stacking or calibration. It is left as it is.
+    data
+        (x, y): class indices in y; x is flattened to a table. NaN where the estimator takes it.
+    classes
+        How many classes the federation has.
+    seed
+        Of every random_state in the estimator that is None.
+
+    Raises FedH2LError, with the fix, for an estimator or data that will not do.
     """
 
-    def __init__(self, estimator: Any, data: Rows, classes: int, *, seed: int = 0) -> None:
-        if not hasattr(estimator, "predict_proba") or not has_fit_parameter(
-            estimator, "sample_weight"
-        ):
-            raise FedH2LError(
-                f"{type(estimator).__name__} lacks predict_proba or sample weights, and soft "
-                "labels need both; "
-                "take a forest, boosted trees or logistic regression"
-            )
-        self.x, self.y = checked_rows(data)
-        check_classes(self.y, classes)
-        self.rows, self.classes = len(self.x), classes
-        self.estimator = cast(Any, clone(estimator))
-        if (
-            "random_state" in self.estimator.get_params()
-            and self.estimator.get_params()["random_state"] is None
-        ):
-            # A refit after a restart must give the same forest.
-            self.estimator.set_params(random_state=seed)
+    def __init__(self, estimator: Any, data: Sequence[Any], classes: int, *, seed: int = 0) -> None:
+        self.classes = number_of_classes(classes)
+        self.estimator = Estimator(estimator, seed)
+        self.x, self.y = checked_rows(data, missing=self.estimator.takes_nan)
+        check_classes(self.y, self.classes)
+        self.rows = len(self.x)
         self.taught: tuple[np.ndarray, np.ndarray, float] | None = None  # rows, soft labels, weight
-        self.fitted = False
+        # The fitted estimator, None while one class only is known; and the classes it was shown.
+        self.fitted: tuple[Any, np.ndarray] | None = None
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
-        """p(class | x); zero for classes that it was never shown."""
-        if not self.fitted:
-            self._fit()
+        """p(class | x); zero for classes that it was never shown.
+
+        While one class only is known, nothing can be fitted: it is as likely as Laplace's rule of
+        succession says, on every row.
+        """
+        if self.fitted is None:
+            self.fitted = self._fit()
+        estimator, known = self.fitted
+        if estimator is None:
+            probs = np.full((len(x), self.classes), 1 / (self.rows + self.classes), np.float32)
+            probs[:, known] = (self.rows + 1) / (self.rows + self.classes)
+            return probs
+
         probs = np.zeros((len(x), self.classes), np.float32)
-        probs[:, np.asarray(self.estimator.classes_)] = self.estimator.predict_proba(
-            x.reshape(len(x), -1)
-        )
+        try:
+            probs[:, known] = estimator.predict_proba(x.reshape(len(x), -1))
+        except (ValueError, TypeError) as error:
+            raise FedH2LError(
+                f"{self.estimator.name} cannot predict rows of shape {x.shape[1:]}: "
+                f"{str(error).strip().splitlines()[0]}"
+            ) from error
         return probs
 
     def learn(self, lesson: Lesson | None, steps: int) -> None:
@@ -67,7 +82,7 @@ class SklearnLearner:
         if lesson is not None:
             targets, weight = lesson.merged()
             self.taught = (lesson.x, targets, weight)
-            self.fitted = False
+            self.fitted = None
 
     def state_dict(self) -> State:
         """What it was last taught: with the private rows that is the whole model, without
@@ -79,9 +94,13 @@ class SklearnLearner:
 
     def load_state_dict(self, state: State) -> None:
         self.taught = (state["x"], state["targets"], float(state["weight"])) if state else None
-        self.fitted = False
+        self.fitted = None
 
-    def _fit(self) -> None:
+    def compare(self, seed_set: SeedSet) -> list[str]:
+        """What is likely wrong between the private rows and the seed set; see `compare`."""
+        return compare((self.x, self.y), seed_set, flat=True)
+
+    def _fit(self) -> tuple[Any, np.ndarray]:
         x, y, share = self.x.reshape(self.rows, -1), self.y, np.full(self.rows, 1.0)
         if self.taught is not None:
             seeds, targets, weight = self.taught
@@ -89,8 +108,14 @@ class SklearnLearner:
             x = np.concatenate([x, seeds.reshape(len(seeds), -1)[row]])
             y = np.concatenate([y, label])
             share = np.concatenate([share, targets[row, label] * (weight * self.rows / len(seeds))])
-        self.estimator.fit(x, y, sample_weight=share)
-        self.fitted = True
+
+        known = np.unique(y)
+        if len(known) == 1:
+            return None, known
+        # Some estimators want the classes that there are numbered without a gap.
+        if not self.estimator.names_classes:
+            y = np.searchsorted(known, y)
+        return self.estimator.fit(x, y, share), known
 
 
 def learner(

@@ -1,307 +1,220 @@
 """PyTorch: any module, any optimiser, on arrays or on the user's own DataLoader."""
 
-import json
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, log_softmax
+from torch.nn.functional import cross_entropy
 
-from fedh2l.distill import reconcile
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Lesson, State, under
-from fedh2l.rows import Rows, check_classes, checked_rows
+from fedh2l.learner import Lesson, State
+from fedh2l.learners import torch_state
+from fedh2l.learners.compare import compare
+from fedh2l.learners.torch_batches import ArrayBatches, batches_of
+from fedh2l.learners.torch_loader import Batch
+from fedh2l.learners.torch_model import Logits, Placement, check_norms, check_wiring, frozen_modules
+from fedh2l.learners.torch_step import (
+    SeedBatch,
+    check_loss,
+    proximal_loss,
+    reconciled_backward,
+    seed_batches,
+    seed_loss,
+)
+from fedh2l.rows import check_classes
+from fedh2l.seedset import SeedSet
+from fedh2l.views import View
 
-Batch = tuple[Tensor, Tensor]
 EVALUATION_ROWS = 500  # rows per forward pass where nothing is learnt
 
 
 class TorchLearner:
-    """`model` trained by `optimizer` on private batches and, in the same forward pass, on rows of a
+    """A PyTorch module trained on private batches and, in the same forward pass, on rows of a
     lesson.
 
-    data: (x, y) arrays, class indices in y; or an iterable of (x, y) batches such as a DataLoader.
-    batch: private rows per step, where data are arrays.
-    augment: a function of (rows, generator) applied to every private batch, such as
-    `fedh2l.views.geometry`.
-    schedule: a learning-rate scheduler of the optimizer, stepped once per step.
+    Parameters
+    ----------
+    model
+        Gives logits (rows, classes): as a tensor, as `.logits` or ["logits"], or as the only
+        table in a tuple. Parts that are in evaluation mode while the model is in training mode,
+        such as a frozen BatchNorm, stay there.
+    optimizer
+        Of this model's parameters; any that is called once per step.
+    data
+        (x, y): arrays, tensors or a TensorDataset, class indices in y; or an iterable of batches
+        (x, y), such as a DataLoader.
+    batch
+        Private rows per step, where data are arrays; 32 if nothing is said.
+    augment
+        A function of (rows, generator) applied to every private batch of arrays, such as
+        `fedh2l.views.geometry`.
+    schedule
+        A learning-rate scheduler of the optimizer, stepped once per step.
+    device
+        Where to train; by default where the model is.
+    channels_last
+        Images lie in memory with the channels last: faster for many convolutions, and then
+        `x.view(len(x), -1)` in a model must be `x.flatten(1)`.
+    logits
+        A function from what the model gives to its logits, where that is not clear.
+    rows
+        How many private rows there are, where an iterable does not tell; FedAvg weighs by it.
+    seed
+        Of the order of rows, their augmentation and dropout.
+
+    Raises FedH2LError, with the fix, for parts that do not fit together.
     """
 
     def __init__(
         self,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,
-        data: Rows | Iterable[Any],
+        data: Any,
         *,
-        batch: int = 32,
-        augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+        batch: int | None = None,
+        augment: View | None = None,
         schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
         device: str | torch.device | None = None,
-        channels_last: bool = True,
+        channels_last: bool = False,
+        logits: Callable[[Any], Tensor] | None = None,
+        rows: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.device = torch.device(device) if device else next(model.parameters()).device
-        self.dtype = next(model.parameters()).dtype
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=self.layout)  # pyright: ignore[reportCallIssue, reportArgumentType]
-        self.optimizer, self.schedule, self.augment = optimizer, schedule, augment
+        check_wiring(model, optimizer, schedule)
+        self.place = Placement(model, device, channels_last=channels_last)
+        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self.logits = Logits(model, logits)
+        self.frozen = frozen_modules(model)
         self.rng = np.random.default_rng(seed)  # order of the rows and their augmentation
-        self.torch_state = torch.Generator().manual_seed(seed).get_state()  # dropout
-        self.order = np.zeros(0, np.int64)
+        self.randomness = torch_state.Randomness(seed)
         self.anchor: tuple[list[Tensor], float] | None = None
-        self.checked = False
-        if isinstance(data, tuple):
-            x, y = checked_rows(data)
-            if len(x) < batch:
-                raise FedH2LError(
-                    f"private data: {len(x)} rows, fewer than a batch of {batch}; use a smaller "
-                    "batch or more rows"
-                )
-            self.rows = len(x)
-            self.batches = self._from_arrays(x, y, batch)
-        else:
-            self.rows = len(getattr(data, "dataset", ()) or ()) or 1
-            self.batches = self._from_loader(data)
+
+        self.batches = batches_of(
+            data, batch=batch, augment=augment, rows=rows, rng=self.rng, place=self.place
+        )
+        self.rows = self.batches.rows
+        if isinstance(self.batches, ArrayBatches):
+            self.place.tokens = self.place.are_tokens(torch.from_numpy(self.batches.x[:1].copy()))
+        self.state_dict()  # refuses here and not after a round what it cannot save
 
     # --- what a Learner does
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
         """p(class | x) in evaluation mode: dropout off, BatchNorm on its running statistics and
         leaving them alone.
+
+        Raises FedH2LError where they are NaN: training has diverged.
         """
         self.model.eval()
-        with torch.inference_mode():
-            parts = [
-                self.model(self._tensor(x[i : i + EVALUATION_ROWS])).softmax(1).cpu()
-                for i in range(0, len(x), EVALUATION_ROWS)
-            ]
-        return torch.cat(parts).float().numpy()
+        parts: list[Tensor] = []
+        # Not inference_mode: what a model caches in its first pass could not be learnt through.
+        with torch.no_grad():
+            for start in range(0, len(x), EVALUATION_ROWS):
+                rows = torch.from_numpy(np.ascontiguousarray(x[start : start + EVALUATION_ROWS]))
+                parts.append(self.logits(self.place(rows)).softmax(1).cpu())
+        probs = torch.cat(parts).float().numpy()
+        if not np.isfinite(probs).all():
+            raise FedH2LError(
+                "the model's posteriors are NaN: training has diverged; use a smaller learning "
+                "rate, or features of a smaller range"
+            )
+        return probs
 
     def learn(self, lesson: Lesson | None, steps: int) -> float | None:
+        """See `Learner`. Raises FedH2LError where the loss is NaN or infinite in the end."""
         self.model.train()
+        for module in self.frozen:
+            module.training = False
+
         conflicts: list[bool] = []
-        with self._own_randomness():
-            for step, (taught, pick) in enumerate(self._taught(lesson, steps)):
-                measure = lesson is not None and (
-                    lesson.conflict != "none" or (lesson.watch and step == 0)
-                )
-                private, seed = self._losses(next(self.batches), lesson, taught, pick)
+        loss: Tensor | None = None
+        with self.randomness():
+            lessons = repeat(None) if lesson is None else seed_batches(lesson, self.place, self.rng)
+            for step in range(steps):
+                # Both draw from one generator: the seed rows first.
+                taught, batch = next(lessons), self.batches.next()
+                private, seed = self._losses(batch, lesson, taught)
+                loss = private if seed is None else private + seed
                 self.optimizer.zero_grad(set_to_none=True)
-                if lesson is not None and seed is not None and measure:
-                    conflicts.append(self._reconciled_backward(private, seed, lesson))
+                # Two gradients cost two backward passes: only where somebody looks at them.
+                if lesson is not None and seed is not None and _is_measured(lesson, step):
+                    conflicts.append(reconciled_backward(self.model, private, seed, lesson))
                 else:
-                    (private if seed is None else private + seed).backward()
-                self.optimizer.step()
-                if self.schedule is not None:
-                    self.schedule.step()
+                    loss.backward()
+                self._advance()
+        check_loss(loss, steps)
         return sum(conflicts) / len(conflicts) if conflicts else None
 
     def state_dict(self) -> State:
         """Model, optimizer, schedule, generators and the place in the epoch; a user's own
         DataLoader starts its epoch anew.
         """
-        arrays = {
-            f"model.{k}": v.detach().cpu().numpy().copy()
-            for k, v in self.model.state_dict().items()
-        }
-        optimizer = self.optimizer.state_dict()
-        for i, entries in optimizer["state"].items():
-            arrays |= {
-                f"optimizer.{i}.{k}": torch.as_tensor(v).cpu().numpy().copy()
-                for k, v in entries.items()
-            }
-        settings = {
-            "groups": optimizer["param_groups"],
-            "rng": self.rng.bit_generator.state,
-            "schedule": None if self.schedule is None else self.schedule.state_dict(),
-        }
-        return arrays | {
-            "settings": np.frombuffer(json.dumps(settings).encode(), np.uint8).copy(),
-            "order": self.order,
-            "torch": self.torch_state.numpy().copy(),
+        state = torch_state.save(self.model, self.optimizer, self.schedule, self.rng)
+        return {
+            **state,
+            "order": self.batches.order,
+            "torch": self.randomness.state.numpy().copy(),
         }
 
     def load_state_dict(self, state: State) -> None:
-        settings = json.loads(state["settings"].tobytes())
-        entries: dict[int, dict[str, Tensor]] = {}
-        for k, v in under(state, "optimizer.").items():
-            i, _, name = k.partition(".")
-            entries.setdefault(int(i), {})[name] = torch.from_numpy(v.copy())
-        try:
-            self.model.load_state_dict(
-                {k: torch.from_numpy(v.copy()) for k, v in under(state, "model.").items()}
-            )
-            self.optimizer.load_state_dict({"state": entries, "param_groups": settings["groups"]})
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise FedH2LError(
-                f"the checkpoint is of another model or optimizer: {str(error).splitlines()[0]}"
-            ) from error
-        if self.schedule is not None:
-            self.schedule.load_state_dict(settings["schedule"])
-        self.rng.bit_generator.state = settings["rng"]
-        self.order, self.torch_state = (
-            state["order"].copy(),
-            torch.from_numpy(state["torch"].copy()),
-        )
+        torch_state.load(state, self.model, self.optimizer, self.schedule, self.rng)
+        self.randomness.state = torch.from_numpy(state["torch"].copy())
+        self.batches.restart(state["order"])
+
+    # --- what a Peer asks for
+
+    def compare(self, seed_set: SeedSet) -> list[str]:
+        """What is likely wrong between the private rows and the seed set; see `compare`."""
+        with self.randomness():  # a DataLoader draws its order
+            x, y = self.batches.some()
+        self.place.tokens = self.place.are_tokens(torch.from_numpy(x[:1].copy()))
+        return compare((x, y), seed_set)
 
     # --- what parameter averaging asks for
 
     def weights(self) -> State:
-        return {k: v.detach().cpu().numpy().copy() for k, v in self.model.state_dict().items()}
+        return torch_state.weights(self.model)
 
     def load_weights(self, weights: State, proximal: float = 0.0) -> None:
-        self.model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in weights.items()})
-        self.anchor = (
-            ([p.detach().clone() for p in self.model.parameters()], proximal) if proximal else None
-        )
+        torch_state.load_weights(self.model, weights)
+        anchor = [p.detach().clone() for p in self.model.parameters()] if proximal else []
+        self.anchor = (anchor, proximal) if proximal else None
 
     # --- one step
 
     def _losses(
-        self, batch: Batch, lesson: Lesson | None, taught: list[Tensor | None], pick: Tensor | None
+        self, batch: Batch, lesson: Lesson | None, taught: SeedBatch | None
     ) -> tuple[Tensor, Tensor | None]:
         """Private and seed loss of one step, from one forward pass over both:
 
         BatchNorm sees them together.
         """
-        x, y = batch
-        n = len(x)
-        if lesson is not None and pick is not None and taught[0] is not None:
-            x = torch.cat([x, taught[0][pick]])
-        self._check(x, y)
-        logits = self.model(x)
-        if not self.checked:
-            check_classes(y.cpu().numpy(), logits.shape[1])
-            self.checked = True
-        private = cross_entropy(logits[:n], y)
+        n = len(batch.x)
+        x = batch.x if taught is None else torch.cat([batch.x, taught.x])
+        check_norms(self.model, len(x))
+        logits = self.logits(x)
+        if batch.largest >= logits.shape[1]:
+            check_classes(batch.y.cpu().numpy(), logits.shape[1])
+        private = cross_entropy(logits[:n], batch.y)
         if self.anchor is not None:
-            pairs = zip(self.model.parameters(), self.anchor[0], strict=True)
-            private = (
-                private
-                + self.anchor[1] / 2 * torch.stack([((p - a) ** 2).sum() for p, a in pairs]).sum()
-            )
-        if lesson is None or pick is None:
+            private = private + proximal_loss(self.model, *self.anchor)
+        if lesson is None or taught is None:
             return private, None
-        _, targets, labels = (None if a is None else a[pick] for a in taught)
-        return private, seed_loss(logits[n:], targets, labels, lesson.weight, lesson.temperature)
-
-    def _taught(
-        self, lesson: Lesson | None, steps: int
-    ) -> Iterator[tuple[list[Tensor | None], Tensor | None]]:
-        """The lesson as tensors and, for each step, which of its rows: permutations one after the
-        other.
-        """
-        if lesson is None:
-            yield from (([], None) for _ in range(steps))
-            return
-        answers = (
-            None if a is None else torch.from_numpy(a).to(self.device, self.dtype)
-            for a in (lesson.targets, lesson.labels)
+        seed = seed_loss(
+            logits[n:], taught.targets, taught.labels, lesson.weight, lesson.temperature
         )
-        parts = [self._tensor(lesson.x), *answers]
-        size = min(lesson.batch, len(lesson.x))
-        picks: list[np.ndarray] = []
-        for _ in range(steps):
-            if not picks:
-                order = self.rng.permutation(len(lesson.x))
-                picks = [order[i : i + size] for i in range(0, len(order) - size + 1, size)]
-            yield parts, torch.from_numpy(picks.pop(0)).to(self.device)
+        return private, seed
 
-    def _reconciled_backward(self, private: Tensor, seed: Tensor, lesson: Lesson) -> bool:
-        """Two gradients from one forward pass, made to agree; returns whether they conflicted."""
-        parameters = [p for p in self.model.parameters() if p.requires_grad]
-        of_private, of_seed = (
-            torch.cat(
-                [
-                    g.flatten()
-                    for g in torch.autograd.grad(
-                        loss, parameters, retain_graph=keep, materialize_grads=True
-                    )
-                ]
-            )
-            for loss, keep in ((private, True), (seed, False))
-        )
-        together = reconcile(of_private, of_seed, lesson.conflict)
-        for p, g in zip(parameters, together.split([p.numel() for p in parameters]), strict=True):
-            p.grad = g.view_as(p)
-        return bool(of_private @ of_seed < 0)
-
-    def _check(self, x: Tensor, y: Tensor) -> None:
-        if len(x) == 1 and any(
-            isinstance(m, (nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d))
-            for m in self.model.modules()
-        ):
-            raise FedH2LError(
-                "a batch of a single row, and BatchNorm needs two; use drop_last=True in the "
-                "DataLoader, or a larger batch"
-            )
-
-    # --- private rows
-
-    def _from_arrays(self, x: np.ndarray, y: np.ndarray, batch: int) -> Iterator[Batch]:
-        """Whole batches of a shuffled epoch; the rest of an epoch leads the next one."""
-        while True:
-            if len(self.order) < batch:
-                self.order = np.concatenate([self.order, self.rng.permutation(len(x))])
-            pick, self.order = self.order[:batch], self.order[batch:]
-            rows = x[pick] if self.augment is None else self.augment(x[pick], self.rng)
-            yield self._tensor(rows), torch.from_numpy(y[pick]).to(self.device)
-
-    def _from_loader(self, loader: Iterable[Any]) -> Iterator[Batch]:
-        while True:
-            empty = True
-            for x, y in loader:
-                empty = False
-                yield (
-                    x.to(self.device, self.dtype if x.is_floating_point() else x.dtype),
-                    y.to(self.device),
-                )
-            if empty:
-                raise FedH2LError(
-                    "the DataLoader yields no batch: fewer rows than a batch with "
-                    "drop_last=True, or an iterator used up"
-                )
-
-    def _tensor(self, x: np.ndarray) -> Tensor:
-        rows = torch.from_numpy(np.ascontiguousarray(x)).to(self.device, self.dtype)
-        return (
-            rows.contiguous(memory_format=torch.channels_last)
-            if rows.ndim == 4 and self.layout == torch.channels_last
-            else rows
-        )
-
-    @contextmanager
-    def _own_randomness(self) -> Generator[None]:
-        """Dropout draws from this learner's generator, whichever peers trained before it in this
-        process.
-        """
-        outside = torch.get_rng_state()
-        torch.set_rng_state(self.torch_state)
-        try:
-            yield
-        finally:
-            self.torch_state = torch.get_rng_state()
-            torch.set_rng_state(outside)
+    def _advance(self) -> None:
+        self.optimizer.step()
+        if self.schedule is not None:
+            self.schedule.step()
 
 
-def seed_loss(
-    logits: Tensor, targets: Tensor | None, labels: Tensor | None, weight: float, temperature: float
-) -> Tensor:
-    """CE(labels) + λT²·CE(targets at T), means over the rows: the gradient of CE + λT²·mean_j
-    KL(p_j ‖ q) at T.
-    """
-    loss = logits.new_zeros(())
-    if labels is not None:
-        loss = loss + cross_entropy(logits, labels)
-    if targets is not None:
-        loss = (
-            loss
-            - weight
-            * temperature**2
-            * (targets * log_softmax(logits / temperature, 1)).sum(1).mean()
-        )
-    return loss
+def _is_measured(lesson: Lesson, step: int) -> bool:
+    """Whether the two gradients of this step are needed one by one."""
+    return lesson.conflict != "none" or (lesson.watch and step == 0)

@@ -1,0 +1,94 @@
+"""The losses and the gradient of a step of a PyTorch learner."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, log_softmax
+
+from fedh2l.distill import reconcile
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Lesson
+from fedh2l.learners.torch_model import Placement
+
+
+class SeedBatch(NamedTuple):
+    """Rows of a lesson for one step, as tensors; targets and labels as distributions."""
+
+    x: Tensor
+    targets: Tensor | None
+    labels: Tensor | None
+
+
+def seed_batches(lesson: Lesson, place: Placement, rng: np.random.Generator) -> Iterator[SeedBatch]:
+    """Without end: permutations of a lesson's rows one after the other, in whole batches."""
+    # The loss is never computed in less than float32.
+    dtype = place.dtype if place.dtype.itemsize >= 4 else torch.float32
+    x = place(torch.from_numpy(np.ascontiguousarray(lesson.x)))
+    targets, labels = (
+        None if a is None else torch.from_numpy(a).to(place.device, dtype)
+        for a in (lesson.targets, lesson.labels)
+    )
+
+    size = min(lesson.batch, len(x))
+    while True:
+        order = rng.permutation(len(x))
+        for start in range(0, len(order) - size + 1, size):
+            pick = torch.from_numpy(order[start : start + size]).to(place.device)
+            parts = (None if a is None else a[pick] for a in (targets, labels))
+            yield SeedBatch(x[pick], *parts)
+
+
+def seed_loss(
+    logits: Tensor, targets: Tensor | None, labels: Tensor | None, weight: float, temperature: float
+) -> Tensor:
+    """CE(labels) + λT²·CE(targets at T), means over the rows: the gradient of CE + λT²·mean_j
+    KL(p_j ‖ q) at T.
+    """
+    loss = logits.new_zeros(())
+    if labels is not None:
+        loss = loss + cross_entropy(logits, labels)
+    if targets is not None:
+        softened = log_softmax(logits / temperature, 1)
+        loss = loss - weight * temperature**2 * (targets * softened).sum(1).mean()
+    return loss
+
+
+def check_loss(loss: Tensor | None, steps: int) -> None:
+    """Refuse to go on from a loss that is no number; asked once a round, as the device must wait
+    for it.
+    """
+    if loss is not None and not bool(loss.isfinite()):
+        raise FedH2LError(
+            f"the loss is {loss.item()} after {steps} steps: training has diverged; use a "
+            "smaller learning rate, or features of a smaller range"
+        )
+
+
+def proximal_loss(model: nn.Module, anchor: list[Tensor], weight: float) -> Tensor:
+    """μ/2·‖w − anchor‖² (FedProx, arXiv:1812.06127)."""
+    pairs = zip(model.parameters(), anchor, strict=True)
+    return weight / 2 * torch.stack([((p - a) ** 2).sum() for p, a in pairs]).sum()
+
+
+def reconciled_backward(model: nn.Module, private: Tensor, seed: Tensor, lesson: Lesson) -> bool:
+    """Two gradients from one forward pass, made to agree and put into the parameters.
+
+    Returns whether they conflicted.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    of_private = _gradient(private, parameters, keep=True)
+    of_seed = _gradient(seed, parameters, keep=False)
+
+    together = reconcile(of_private, of_seed, lesson.conflict)
+    for p, g in zip(parameters, together.split([p.numel() for p in parameters]), strict=True):
+        p.grad = g.view_as(p)
+    return bool(of_private @ of_seed < 0)
+
+
+def _gradient(loss: Tensor, parameters: list[nn.Parameter], *, keep: bool) -> Tensor:
+    """Of the loss, all parameters in one vector; keep: the graph is needed again."""
+    parts = torch.autograd.grad(loss, parameters, retain_graph=keep, materialize_grads=True)
+    return torch.cat([g.flatten() for g in parts])
