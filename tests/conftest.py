@@ -3,8 +3,11 @@
 Torch runs on one thread, as in a run.
 """
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ import torch
 from hypothesis import settings
 from torch import nn
 
+from fedh2l.cli import main
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.peer import Peer
 from fedh2l.rows import Rows
@@ -99,3 +103,22 @@ def mnist() -> Path:
             "no MNIST here: put its four IDX files into a folder and name it in FEDH2L_DATA"
         )
     return here
+
+
+@pytest.fixture
+def seedset_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """`fedh2l seedset build` in a folder of its own: its answer as JSON, or its refusal as text."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str) -> Any:
+        with pytest.raises(SystemExit) as end:
+            main(["seedset", "build", *arguments, "--json"])
+        output = capsys.readouterr()
+        if end.value.code == 0:
+            return json.loads(output.out)
+        assert end.value.code == 2 and output.err.count("\n") == 1
+        return output.err
+
+    return command

@@ -9,7 +9,8 @@ from PIL import Image
 
 from conftest import blobs, seed_set
 from fedh2l.cli import main
-from fedh2l.data.seedset_file import differences, load_seed_set, near_duplicates, save_seed_set
+from fedh2l.data.near_duplicates import near_duplicates
+from fedh2l.data.seedset_file import differences, load_seed_set, save_seed_set
 from fedh2l.error import FedH2LError
 
 
@@ -110,6 +111,7 @@ def test_a_parquet_table_becomes_a_seed_set(
         tmp_path / "t.parquet",
     )
     build = ("seedset", "build", str(tmp_path / "t.parquet"), "--out", str(tmp_path / "s"))
+    build += ("--overwrite",)
     answer(capsys, *build, "--label", "ill")
     seeds = load_seed_set(tmp_path / "s")
     assert (
@@ -139,7 +141,7 @@ def test_a_private_row_in_the_seed_set_is_reported(
     seeds = seed_set()
     save_seed_set(seeds, tmp_path / "s")
     mine, _ = blobs(40, seed=5)
-    assert near_duplicates(seeds, mine) == []
+    assert near_duplicates(seeds.x, mine).pairs == []
     mine[7] = seeds.x[3] + 1e-3
     np.savez(tmp_path / "mine.npz", x=mine)
     with pytest.raises(SystemExit, match="1"):

@@ -6,17 +6,21 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from cyclopts import Parameter
 
 from fedh2l.commands.answer import Json, tell
+from fedh2l.data.near_duplicates import near_duplicates
 from fedh2l.data.own_files import read_rows
+from fedh2l.data.own_rows import OwnRows
+from fedh2l.data.seedset_build import in_order, seed_set_of
 from fedh2l.data.seedset_file import (
     balance,
+    check_out,
     differences,
+    load_columns,
     load_seed_set,
-    near_duplicates,
     save_seed_set,
-    seed_set_of,
 )
 from fedh2l.error import FedH2LError
 from fedh2l.seedset import SeedSet
@@ -35,6 +39,7 @@ def build(
     label: str = "label",
     side: int = 32,
     colour: bool = False,
+    overwrite: bool = False,
     as_json: Json = False,
 ) -> None:
     """Make the seed set that all members will hold. Put nothing private into it: every member sees
@@ -52,7 +57,7 @@ def build(
     unlabelled
         Leave the labels out: members agree on the examples only.
     per_class
-        At most as many rows of each class.
+        At most as many rows of each class, taken from the sources in turn.
     view
         For images: what changes each round (none, shift, geometry).
     every
@@ -65,9 +70,12 @@ def build(
         Images are scaled to side × side.
     colour
         Three channels instead of grey.
+    overwrite
+        Replace the file `out` where there is one.
     as_json
         Answer in JSON.
     """
+    check_out(out, sources, overwrite)
     names = [s.stem for s in sources]
     if len(set(names)) < len(names):
         raise FedH2LError(
@@ -75,10 +83,14 @@ def build(
             "rename one"
         )
     parts = {s.stem: read_rows(s, label=label, side=side, colour=colour) for s in sources}
+    notes = [note for rows in parts.values() for note in rows.notes]
+    columns = next((rows.columns for rows in parts.values() if rows.columns), None)
+
     views: dict[str, Any] = {"view": view, "every": every, "mixtures": mixtures}
     seeds = seed_set_of(parts, classes, labelled=not unlabelled, per_class=per_class, **views)
-    save_seed_set(seeds, out)
-    tell(_about(seeds) | {"file": str(out)}, as_json)
+    save_seed_set(seeds, out, columns)
+    left_out = {"left out": notes} if notes else {}
+    tell(_about(seeds) | {"file": str(out)} | left_out, as_json)
 
 
 def hash_(file: Path, *, as_json: Json = False) -> None:
@@ -125,12 +137,11 @@ def check(
     seeds = load_seed_set(file)
     found = _about(seeds)
     if private is not None:
-        pairs = near_duplicates(seeds, read_rows(private, label=label, side=side, colour=colour).x)
-        found |= {
-            "near duplicates": len(pairs),
-            "pairs": [{"seed row": a, "private row": b} for a, b in pairs[:20]],
-        }
+        rows = read_rows(private, label=label, side=side, colour=colour)
+        found |= _compared(seeds, load_columns(file), rows, private)
     tell(found, as_json)
+
+    # What was not compared is no all-clear.
     if found.get("near duplicates"):
         print(
             "fedh2l: rows of yours, or nearly, are in the seed set, where every member sees "
@@ -138,6 +149,37 @@ def check(
             file=sys.stderr,
         )
         sys.exit(1)
+    if found.get("rows not compared"):
+        print(
+            "fedh2l: rows of yours could not be compared, because less than half of their values "
+            "are finite; fill them in, and check again",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def _compared(
+    seeds: SeedSet, columns: list[str] | None, rows: OwnRows, private: Path
+) -> dict[str, Any]:
+    """What a member is told of its own rows beside the seed set."""
+    x = rows.x if columns is None else in_order(rows, columns, str(private), "the seed set")
+    found = near_duplicates(seeds.x, x)
+    answer: dict[str, Any] = {
+        "private rows": len(rows),
+        "near duplicates": len(found.pairs),
+        "pairs": [{"seed row": a, "private row": b} for a, b in found.pairs[:20]],
+        "values": f"seed rows {_range(seeds.x)}, private rows {_range(x)}",
+    }
+    if found.not_compared:
+        answer["rows not compared"] = len(found.not_compared)
+    if rows.notes:
+        answer["left out"] = list(rows.notes)
+    return answer
+
+
+def _range(x: np.ndarray) -> str:
+    finite = x[np.isfinite(x)]
+    return f"{finite.min():g} to {finite.max():g}" if finite.size else "none"
 
 
 def diff(first: Path, second: Path, *, as_json: Json = False) -> None:

@@ -3,7 +3,7 @@ whenever it is read.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +11,44 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from fedh2l.data.own_files import Rows
 from fedh2l.error import FedH2LError
 from fedh2l.record.atomic import write_file
 from fedh2l.seedset import SeedSet
-
-# Of the typical distance of two seed examples: nearer than that, two rows are thought to be one.
-NEAR = 0.05
+from fedh2l.views import VIEWS
 
 
-def save_seed_set(seeds: SeedSet, path: Path) -> None:
-    arrays = {"x": np.ascontiguousarray(seeds.x)}
-    if seeds.labels is not None:
-        arrays["labels"] = np.ascontiguousarray(seeds.labels)
+def check_out(out: Path, sources: Sequence[Path], overwrite: bool) -> None:
+    """Refuse to write where somebody's data are, before anything is read."""
+    for source in sources:
+        place = source.resolve()
+        if out.resolve() == place or place in out.resolve().parents:
+            raise FedH2LError(
+                f"--out {out} is, or lies in, the source {source}, which would be lost; name "
+                "another file"
+            )
+        if out.exists() and source.exists() and out.samefile(source):
+            raise FedH2LError(f"--out {out} is the source {source}; name another file")
+    if out.is_dir():
+        raise FedH2LError(f"--out {out} is a folder; name a file in it")
+    if out.exists() and not overwrite:
+        raise FedH2LError(f"--out {out} exists; name another file, or give --overwrite")
+
+
+def save_seed_set(seed_set: SeedSet, path: Path, columns: Sequence[str] | None = None) -> None:
+    """Write the seed set; `columns`: the names of a table's features, for `check --private`."""
+    arrays = {"x": np.ascontiguousarray(seed_set.x)}
+    if seed_set.labels is not None:
+        arrays["labels"] = np.ascontiguousarray(seed_set.labels)
     about = {
-        "classes": seeds.classes,
-        "view": seeds.view,
-        "every": seeds.every,
-        "mixtures": seeds.mixtures,
-        "owners": None if seeds.owners is None else [str(o) for o in seeds.owners],
-        "digest": seeds.digest,
+        "classes": seed_set.classes,
+        "view": seed_set.view,
+        "every": seed_set.every,
+        "mixtures": seed_set.mixtures,
+        "owners": None if seed_set.owners is None else [str(o) for o in seed_set.owners],
+        "digest": seed_set.digest,
     }
+    # Without columns the file is what it always was, to the byte.
+    about |= {} if columns is None else {"columns": list(columns)}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, save(arrays, metadata={"fedh2l": json.dumps(about)}))
 
@@ -42,159 +59,83 @@ def load_seed_set(path: Path) -> SeedSet:
     Raises FedH2LError when the file is not one, or is not what it was when it was written.
     """
     try:
-        with safe_open(path, "numpy") as file:
-            about: dict[str, Any] = json.loads((file.metadata() or {}).get("fedh2l", "null"))
-            arrays = {k: file.get_tensor(k) for k in file.keys() if k in ("x", "labels")}  # noqa: SIM118  (no mapping)
-        owners = None if about["owners"] is None else np.array([str(o) for o in about["owners"]])
-        classes = tuple(str(c) for c in about["classes"])
-        view, every, mixtures = about["view"], int(about["every"]), bool(about["mixtures"])
-        if (
-            view not in ("none", "shift", "geometry")
-            or every < 1
-            or (owners is not None and len(owners) != len(arrays["x"]))
-        ):
-            raise FedH2LError(
-                f"{path}: no seed set: view {str(view)[:20]!r}, every {every}, or a wrong number "
-                "of owners"
-            )
-        seeds = SeedSet(arrays["x"], classes, arrays.get("labels"), owners, view, every, mixtures)
+        about, arrays = _read(path)
+        seed_set = _made(about, arrays)
+        digest = about["digest"]
     except FileNotFoundError as error:
         raise FedH2LError(f"{path}: no such file; ask the convener for the seed set") from error
-    except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except FedH2LError as error:
+        raise FedH2LError(f"{path}: {error}") from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise FedH2LError(
             f"{path}: not a seed set of fedh2l ({error}); make one with fedh2l seedset build"
         ) from error
-    if seeds.digest != about["digest"]:
+    if seed_set.digest != digest:
         raise FedH2LError(
             f"{path}: its content is not what its digest says; it was changed or damaged: ask "
             "for it again"
         )
-    return seeds
+    return seed_set
 
 
-def seed_set_of(
-    parts: Mapping[str, Rows],
-    classes: Sequence[str] | None,
-    *,
-    labelled: bool,
-    per_class: int | None,
-    **views: Any,
-) -> SeedSet:
-    """One seed set of what each contributor gives.
-
-    Without `classes` they are what the labels say, in sorted order.
-    """
-    shapes = {name: rows.x.shape[1:] for name, rows in parts.items()}
-    if len(set(shapes.values())) > 1:
-        raise FedH2LError(
-            f"rows of unlike shapes: {', '.join(f'{n} {s}' for n, s in shapes.items())}; every "
-            "contributor needs the same"
-        )
-    x = np.concatenate([r.x for r in parts.values()])
-    owners = np.concatenate([np.full(len(r.x), n) for n, r in parts.items()])
-    silent = [n for n, r in parts.items() if r.y is None or len(r.y) != len(r.x)]
-    if silent and (labelled or classes is None):
-        raise FedH2LError(
-            f"{silent[0]}: no labels (y), or not one per row; give labels, or --unlabelled and "
-            "--classes"
-        )
-    labels = None
-    if not silent:
-        names = np.concatenate(
-            [np.array([_name(v) for v in r.y]) for r in parts.values() if r.y is not None]
-        )
-        known = (
-            list(classes)
-            if classes
-            else sorted(
-                set(names), key=lambda n: (not n.isdigit(), int(n) if n.isdigit() else 0, n)
-            )
-        )
-        if unknown := sorted(set(names) - set(known)):
-            raise FedH2LError(
-                f"label {unknown[0]!r} is not among the classes {', '.join(known)}; correct "
-                "--classes or the file"
-            )
-        labels = np.array([known.index(n) for n in names])
-        if per_class is not None:
-            pick = np.sort(
-                np.concatenate([np.flatnonzero(labels == c)[:per_class] for c in range(len(known))])
-            )
-            x, labels, owners = x[pick], labels[pick], owners[pick]
-        classes = known
-    return SeedSet(
-        x,
-        tuple(classes or ()),
-        labels if labelled else None,
-        owners if len(parts) > 1 else None,
-        **views,
-    )
+def load_columns(path: Path) -> list[str] | None:
+    """The names of the features of a table, in their order, where the seed set was made of one."""
+    about, _ = _read(path)
+    return about.get("columns")
 
 
-def _name(label: Any) -> str:
-    return str(int(label)) if isinstance(label, int | float | np.number) else str(label)
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    with safe_open(path, "numpy") as file:
+        about: dict[str, Any] = json.loads((file.metadata() or {}).get("fedh2l", "null"))
+        names = [name for name in ("x", "labels") if name in file.keys()]  # noqa: SIM118  (no mapping)
+        return about, {name: file.get_tensor(name) for name in names}
 
 
-def balance(seeds: SeedSet) -> dict[str, int] | None:
+def _made(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> SeedSet:
+    """The seed set that the file describes, once its settings are known to be some."""
+    view, every, mixtures = about["view"], int(about["every"]), bool(about["mixtures"])
+    if view not in VIEWS or every < 1:
+        raise FedH2LError(f"no seed set: view {str(view)[:20]!r}, every {every}")
+    owners = None if about["owners"] is None else np.array([str(o) for o in about["owners"]])
+    if owners is not None and len(owners) != len(arrays["x"]):
+        raise FedH2LError(f"no seed set: {len(owners)} owners of {len(arrays['x'])} rows")
+    classes = tuple(str(c) for c in about["classes"])
+    return SeedSet(arrays["x"], classes, arrays.get("labels"), owners, view, every, mixtures)
+
+
+def balance(seed_set: SeedSet) -> dict[str, int] | None:
     """Rows of each class, or None where there are no labels."""
-    if seeds.labels is None:
+    if seed_set.labels is None:
         return None
-    return {
-        c: int(n)
-        for c, n in zip(
-            seeds.classes, np.bincount(seeds.labels, minlength=len(seeds.classes)), strict=True
-        )
-    }
-
-
-def near_duplicates(seeds: SeedSet, private: np.ndarray) -> list[tuple[int, int]]:
-    """(seed row, private row) that are the same, or nearly: a private row that all members would
-    hold.
-    """
-    if private.shape[1:] != seeds.x.shape[1:]:
-        raise FedH2LError(
-            f"private rows of {private.shape[1:]}, seed rows of {seeds.x.shape[1:]}; the model "
-            "must take both"
-        )
-    a, b = (v.reshape(len(v), -1).astype(np.float64) for v in (seeds.x, private))
-    centre, scale = a.mean(0), a.std(0) + 1e-9
-    a, b = (a - centre) / scale, (b - centre) / scale
-    limit = (NEAR**2) * 2 * a.shape[1]  # two independent rows are √(2·features) apart
-    found: list[tuple[int, int]] = []
-    for start in range(0, len(b), 2000):
-        block = b[start : start + 2000]
-        apart = (a**2).sum(1)[:, None] + (block**2).sum(1)[None] - 2 * a @ block.T
-        found += [(int(i), int(j) + start) for i, j in np.argwhere(apart <= limit)]
-    return found
+    counts = np.bincount(seed_set.labels, minlength=len(seed_set.classes))
+    return {name: int(n) for name, n in zip(seed_set.classes, counts, strict=True)}
 
 
 def differences(a: SeedSet, b: SeedSet) -> list[str]:
     """In what two seed sets differ, in plain sentences; nothing where they are one."""
-    told = [
-        f"{what}: {x} against {y}"
-        for what, x, y in (
-            ("rows", len(a), len(b)),
-            ("shape of a row", a.x.shape[1:], b.x.shape[1:]),
-            ("dtype", a.x.dtype, b.x.dtype),
-            ("classes", list(a.classes), list(b.classes)),
-            ("view", a.view, b.view),
-            ("every", a.every, b.every),
-            ("mixtures", a.mixtures, b.mixtures),
-        )
-        if x != y
-    ]
-    for what, x, y in (
-        ("examples", a.x, b.x),
-        ("labels", a.labels, b.labels),
-        ("owners", a.owners, b.owners),
-    ):
-        if (x is None) != (y is None):
-            told.append(f"{what}: only in the {'second' if x is None else 'first'}")
-        elif (
-            x is not None
-            and y is not None
-            and x.shape == y.shape
-            and (rows := np.flatnonzero((x != y).reshape(len(x), -1).any(1))).size
-        ):
-            told.append(f"{what}: {rows.size} rows differ, the first is row {rows[0]}")
-    return told or ([] if a.digest == b.digest else ["the digests differ"])
+    settings = {
+        "rows": (len(a), len(b)),
+        "shape of a row": (a.x.shape[1:], b.x.shape[1:]),
+        "dtype": (a.x.dtype, b.x.dtype),
+        "classes": (list(a.classes), list(b.classes)),
+        "view": (a.view, b.view),
+        "every": (a.every, b.every),
+        "mixtures": (a.mixtures, b.mixtures),
+    }
+    sentences = [f"{name}: {x} against {y}" for name, (x, y) in settings.items() if x != y]
+    sentences += _unlike_rows("examples", a.x, b.x)
+    sentences += _unlike_rows("labels", a.labels, b.labels)
+    sentences += _unlike_rows("owners", a.owners, b.owners)
+    return sentences or ([] if a.digest == b.digest else ["the digests differ"])
+
+
+def _unlike_rows(name: str, x: np.ndarray | None, y: np.ndarray | None) -> list[str]:
+    """How many rows of one array differ; nothing where the shapes do, which is said already."""
+    if x is None and y is None:
+        return []
+    if x is None or y is None:
+        return [f"{name}: only in the {'second' if x is None else 'first'}"]
+    if x.shape != y.shape:
+        return []
+    rows = np.flatnonzero((x != y).reshape(len(x), -1).any(1))
+    return [f"{name}: {rows.size} rows differ, the first is row {rows[0]}"] if rows.size else []

@@ -1,0 +1,117 @@
+"""One seed set of what each contributor gives: joined by name, or refused where it does not fit."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from fedh2l.data.labels import MISSING, agreed_classes, check_none_missing, class_names
+from fedh2l.data.own_rows import OwnRows
+from fedh2l.error import FedH2LError
+from fedh2l.seedset import SeedSet
+
+# Two contributors whose largest values differ by more than this use two units: 0..1 and 0..255.
+UNLIKE_SCALES = 16
+
+
+def seed_set_of(
+    sources: Mapping[str, OwnRows],
+    classes: Sequence[str] | None,
+    *,
+    labelled: bool,
+    per_class: int | None,
+    **views: Any,
+) -> SeedSet:
+    """One seed set; `sources` by the name of the contributor, which becomes the rows' owner.
+
+    Without `classes` they are what the labels say, in sorted order.
+    """
+    x = _joined(sources)
+    owners = np.repeat(list(sources), [len(rows) for rows in sources.values()])
+    labels: np.ndarray | None = None
+
+    # Labels that are withheld are still needed to know the classes, or to count their rows.
+    if labelled or not classes or per_class is not None:
+        of_sources = _names(sources, labelled)
+        names = np.concatenate(list(of_sources.values()))
+        classes = agreed_classes(of_sources, classes)
+        if per_class is not None:
+            pick = _evenly(names, owners, classes, per_class)
+            x, names, owners = x[pick], names[pick], owners[pick]
+        labels = np.array([classes.index(name) for name in names]) if labelled else None
+    several = len(sources) > 1
+    return SeedSet(x, tuple(classes), labels, owners if several else None, **views)
+
+
+def in_order(rows: OwnRows, columns: Sequence[str], source: str, of: str) -> np.ndarray:
+    """The features of a table in the order of `columns`, by their names."""
+    if rows.columns is None or rows.columns == tuple(columns):
+        return rows.x
+    unlike = sorted(set(rows.columns) ^ set(columns))
+    if unlike:
+        raise FedH2LError(
+            f"{source}: column {unlike[0]!r} is not in both, {source} and {of}; every table needs "
+            "the same columns"
+        )
+    return rows.x[:, [rows.columns.index(c) for c in columns]]
+
+
+def _joined(sources: Mapping[str, OwnRows]) -> np.ndarray:
+    shapes = {name: rows.x.shape[1:] for name, rows in sources.items()}
+    tables = {name: rows for name, rows in sources.items() if rows.columns is not None}
+    first = next(iter(tables), None)
+    columns = () if first is None else tables[first].columns or ()
+    parts = [in_order(rows, columns, name, str(first)) for name, rows in sources.items()]
+    if len(set(shapes.values())) > 1:
+        raise FedH2LError(
+            f"rows of unlike shapes: {', '.join(f'{n} {s}' for n, s in shapes.items())}; every "
+            "contributor needs the same"
+        )
+    _check_scales(sources)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _check_scales(sources: Mapping[str, OwnRows]) -> None:
+    """Refuse values of 0..1 beside values of 0..255: a model would take them for two things."""
+    for (a, rows_a), (b, rows_b) in combinations(sources.items(), 2):
+        most_a, most_b = (max(abs(float(r.x.min())), float(r.x.max())) for r in (rows_a, rows_b))
+        small, large = sorted((most_a, most_b))
+        # Tables may differ in their largest value; that one of them is scaled is seen by its 1.
+        scaled = small <= 1 or rows_a.x.ndim > 2
+        if scaled and 0 < small * UNLIKE_SCALES < large:
+            raise FedH2LError(
+                f"{a} has values up to {most_a:g}, {b} up to {most_b:g}; scale one as the other "
+                "is scaled"
+            )
+
+
+def _names(sources: Mapping[str, OwnRows], labelled: bool) -> dict[str, np.ndarray]:
+    names: dict[str, np.ndarray] = {}
+    for name, rows in sources.items():
+        if rows.y is None:
+            raise FedH2LError(
+                f"{name}: no labels (y), or no column of them; give labels, or --unlabelled and "
+                "--classes"
+            )
+        names[name] = class_names(rows.y, name, len(rows))
+    if labelled:
+        check_none_missing(names)
+    return names
+
+
+def _evenly(
+    names: np.ndarray, owners: np.ndarray, classes: Sequence[str], per_class: int
+) -> np.ndarray:
+    """The first `per_class` rows of each class, taken from the contributors in turn."""
+    if per_class < 1:
+        raise FedH2LError(f"--per-class is {per_class}; it must be 1 or more")
+    picks: list[np.ndarray] = []
+    for name in classes:
+        of_class = np.flatnonzero((names == name) & (names != MISSING))
+        turn = np.empty(len(of_class), np.int64)  # how many of the same owner come before
+        for owner in np.unique(owners[of_class]):
+            own = np.flatnonzero(owners[of_class] == owner)
+            turn[own] = np.arange(len(own))
+        picks.append(of_class[np.argsort(turn, kind="stable")][:per_class])
+    return np.sort(np.concatenate(picks))
