@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
+PRINTED = re.compile(r"^```\n\n```text\n(round 0.*?)^```$", re.MULTILINE | re.DOTALL)
 DEMO = re.compile(r"<!-- demo:start -->\n```text\n(.*?)```", re.DOTALL)
 FIGURE = re.compile(r"[+-]?\d+(\.\d+)?( [kM]?B\b)?")
 
@@ -60,6 +61,16 @@ def test_every_named_piece_of_code_is_in_the_file_it_links_to(path: Path) -> Non
 def test_the_readme_federates_an_own_model_in_15_lines() -> None:
     blocks = [block.splitlines() for block in BLOCK.findall((ROOT / "README.md").read_text())]
     assert max(sum(bool(line.strip()) for line in block) for block in blocks) <= 15
+
+
+def test_the_readme_shows_what_an_own_model_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """All but the figures, which other versions of a framework may change."""
+    text = (ROOT / "README.md").read_text()
+    block, shown = BLOCK.search(text), PRINTED.search(text)
+    assert block is not None
+    assert shown is not None
+    exec(compile(block[1], "README.md", "exec"), {"__name__": "document"})
+    assert wording(capsys.readouterr().out) == wording(shown[1])
 
 
 def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
