@@ -57,6 +57,8 @@ invite.command(
     "fedh2l.commands.invite:new",
     name="new",
     help="Write an invite with yourself as first member.",
+    help_flags=(),  # its flags, and so its help, depend on the --algorithm among them
+    version_flags=(),
 )
 invite.command(
     "fedh2l.commands.invite:add", name="add", help="Take in those who answered: a new version."

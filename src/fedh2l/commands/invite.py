@@ -1,97 +1,135 @@
 """`fedh2l invite`: who federates with whom, and on which terms."""
 
+import os
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
+from cyclopts.config import Env
 
-from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms import ALGORITHMS
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError, choose
 from fedh2l.live.trust.answer import read_answer
 from fedh2l.live.trust.identity import open_identity
 from fedh2l.live.trust.invite import admit, convene, without, write_version
+from fedh2l.live.trust.method import check_is_live
 from fedh2l.live.trust.summary import key_print, summary
 from fedh2l.live.trust.terms import open_invite
 from fedh2l.record.atomic import write_file
 from fedh2l.wire import CODEC, CODECS
 
 
-def new(
-    invite: Path,
-    *,
-    name: str,
-    seed_set: SeedSetFile,
-    address: str = "",
-    identity: Path = DEFAULT_IDENTITY,
-    rounds: int = 100,
-    quorum: int = 2,
-    grace: float = 10.0,
-    deadline: float = 600.0,
-    asynchronous: bool = False,
-    codec: str = CODEC,
-    method: Annotated[FedH2L, Parameter(name="*")] = FedH2L(),  # noqa: B008  (frozen)
-    as_json: Json = False,
-) -> None:
-    """Convene a federation: write an invite with yourself as its first member. Send it, and the
-    seed set, to the others.
+def new(*words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]) -> None:
+    """Convene a federation: write an invite with yourself as its first member."""
+    # Its flags depend on the method that is named among them.
+    app = App(
+        name="fedh2l invite new",
+        help_format="plaintext",
+        help_epilogue="The flags are those of the method that is named by --algorithm.",
+        config=[Env("FEDH2L_INVITE_NEW_", command=False, show=False)],
+    )
+    app.default(_command(_algorithm_in(words)))
+    app([*words], exit_on_error=False, print_error=False)
 
-    Parameters
-    ----------
-    invite
-        The file to write.
-    name
-        Your organisation: letters, digits, '_' or '-'.
-    seed_set
-        The seed set (fedh2l seedset build).
-    address
-        host:port at which the others reach you; leave it out behind NAT, where a relay is needed.
-    identity
-        The folder of your keys, made now. It holds the federation's authority too: keep a copy,
-        show it to nobody.
-    rounds
-        Rounds of the federation.
-    quorum
-        Posts, your own among them, with which a round may close.
-    grace
-        Seconds that a round waits for the rest after its quorum.
-    deadline
-        Seconds after which a round closes with what is there.
-    asynchronous
-        No barrier: nobody waits, and each learns from the newest of the others, the less the older
-        it is.
-    codec
-        Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
-    as_json
-        Answer in JSON.
-    """
-    if invite.exists():
-        raise FedH2LError(
-            f"{invite}: exists already; add members to it with fedh2l invite add, or choose "
-            "another name"
+
+def _algorithm_in(words: Sequence[str]) -> str:
+    """The method that the words name, or the environment, or nobody."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    usual = os.environ.get("FEDH2L_INVITE_NEW_ALGORITHM", "fedh2l")
+    parser.add_argument("--algorithm", default=usual)
+    return parser.parse_known_args(words)[0].algorithm
+
+
+def _command(algorithm: str) -> Callable[..., None]:
+    """The function whose signature the command line reads."""
+    kind = ALGORITHMS[algorithm]
+    check_is_live(algorithm, kind)
+
+    def new(
+        invite: Path,
+        *,
+        name: str,
+        seed_set: SeedSetFile,
+        address: str = "",
+        identity: Path = DEFAULT_IDENTITY,
+        rounds: int = 100,
+        quorum: int = 2,
+        grace: float = 10.0,
+        deadline: float = 600.0,
+        asynchronous: bool = False,
+        codec: str = CODEC,
+        algorithm: str = algorithm,
+        method: Any = kind(),  # noqa: B008  (frozen)
+        as_json: Json = False,
+    ) -> None:
+        """Convene a federation: write an invite with yourself as its first member. Send it, and the
+        seed set, to the others.
+
+        Parameters
+        ----------
+        invite
+            The file to write.
+        name
+            Your organisation: letters, digits, '_' or '-'.
+        seed_set
+            The seed set (fedh2l seedset build).
+        address
+            host:port at which the others reach you; leave it out behind NAT, where a relay is
+            needed.
+        identity
+            The folder of your keys, made now. It holds the federation's authority too: keep a copy,
+            show it to nobody.
+        rounds
+            Rounds of the federation.
+        quorum
+            Posts, your own among them, with which a round may close.
+        grace
+            Seconds that a round waits for the rest after its quorum.
+        deadline
+            Seconds after which a round closes with what is there.
+        asynchronous
+            No barrier: nobody waits, and each learns from the newest of the others, the less the
+            older it is.
+        algorithm
+            The method: its own flags are among those below.
+        codec
+            Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
+        as_json
+            Answer in JSON.
+        """
+        if invite.exists():
+            raise FedH2LError(
+                f"{invite}: exists already; add members to it with fedh2l invite add, or choose "
+                "another name"
+            )
+        choose("codec", codec, CODECS)
+        data = convene(
+            identity,
+            name,
+            address,
+            load_seed_set(seed_set),
+            method,
+            codec,
+            rounds=rounds,
+            quorum=quorum,
+            grace=grace,
+            deadline=deadline,
+            asynchronous=asynchronous,
         )
-    choose("codec", codec, CODECS)
-    data = convene(
-        identity,
-        name,
-        address,
-        load_seed_set(seed_set),
-        method,
-        codec,
-        rounds=rounds,
-        quorum=quorum,
-        grace=grace,
-        deadline=deadline,
-        asynchronous=asynchronous,
-    )
-    write_file(invite, data)
-    tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
-    hint(
-        f"next: send {invite} and {seed_set} to the others; each runs  fedh2l accept {invite} "
-        f"--name THEIRS --seed-set {seed_set}",
-        as_json,
-    )
+        write_file(invite, data)
+        tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
+        hint(
+            f"next: send {invite} and {seed_set} to the others; each runs  fedh2l accept {invite} "
+            f"--name THEIRS --seed-set {seed_set}",
+            as_json,
+        )
+
+    new.__annotations__["method"] = Annotated[kind, Parameter(name="*")]
+    return new
 
 
 def add(
