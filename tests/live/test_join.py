@@ -183,3 +183,32 @@ def test_one_who_claims_to_be_far_ahead_takes_nobody_along(
         post = OwnPosts(tmp_path / name, terms.federation, others[name]).say(t, b"frame")
         exchange._register.take(name, post.data)  # pyright: ignore[reportPrivateUsage]
     assert exchange.rounds_heard()[1] == at
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("invite.json", "invite.json: .*restore it from a copy, or delete it"),
+        ("epoch", "epoch: damaged .*write 0 into it"),
+        ("checkpoints/latest.json", "latest.json: .*restore it from a copy"),
+        ("rounds.jsonl", "rounds.jsonl: .*restore the file from a copy"),
+        ("sent.jsonl", "sent.jsonl: .*restore the file from a copy"),
+        ("posts/00000001.post", "00000001.post: .*restore it from a copy"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe{", None])
+def test_a_damaged_or_lost_file_is_refused_with_its_name_and_what_to_do(
+    alone: Alone, name: str, fix: str, content: bytes | None
+) -> None:
+    with MemberFolder(alone.folder) as place:
+        for news in alone.join(place):
+            if news.line is not None and news.line["round"] == 1:
+                break
+    path = alone.folder / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    elif name in ("invite.json", "epoch", "posts/00000001.post"):
+        return  # is made again
+    with MemberFolder(alone.folder) as place, pytest.raises(FedH2LError, match=fix):
+        list(alone.join(place))

@@ -3,6 +3,7 @@
 import os
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
+from inspect import Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,91 +46,101 @@ def _algorithm_in(words: Sequence[str]) -> str:
 
 
 def _command(algorithm: str) -> Callable[..., None]:
-    """The function whose signature the command line reads."""
+    """`convene_with` for the command line: its flags are those of this method, too."""
     kind = ALGORITHMS[algorithm]
     check_is_live(algorithm, kind)
 
-    def new(
-        invite: Path,
-        *,
-        name: str,
-        seed_set: SeedSetFile,
-        address: str = "",
-        identity: Path = DEFAULT_IDENTITY,
-        rounds: int = 100,
-        quorum: int = 2,
-        grace: float = 10.0,
-        deadline: float = 600.0,
-        asynchronous: bool = False,
-        codec: str = CODEC,
-        algorithm: str = algorithm,
-        method: Any = kind(),  # noqa: B008  (frozen)
-        as_json: Json = False,
-    ) -> None:
-        """Convene a federation: write an invite with yourself as its first member. Send it, and the
-        seed set, to the others.
+    def command(*arguments: Any, **flags: Any) -> None:
+        convene_with(*arguments, **flags)
 
-        Parameters
-        ----------
-        invite
-            The file to write.
-        name
-            Your organisation: letters, digits, '_' or '-'.
-        seed_set
-            The seed set (fedh2l seedset build).
-        address
-            host:port at which the others reach you; leave it out behind NAT, where a relay is
-            needed.
-        identity
-            The folder of your keys, made now. It holds the federation's authority too: keep a copy,
-            show it to nobody.
-        rounds
-            Rounds of the federation.
-        quorum
-            Posts, your own among them, with which a round may close.
-        grace
-            Seconds that a round waits for the rest after its quorum.
-        deadline
-            Seconds after which a round closes with what is there.
-        asynchronous
-            No barrier: nobody waits, and each learns from the newest of the others, the less the
-            older it is.
-        algorithm
-            The method: its own flags are among those below.
-        codec
-            Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
-        as_json
-            Answer in JSON.
-        """
-        if invite.exists():
-            raise FedH2LError(
-                f"{invite}: exists already; add members to it with fedh2l invite add, or choose "
-                "another name"
-            )
-        choose("codec", codec, CODECS)
-        data = convene(
-            identity,
-            name,
-            address,
-            load_seed_set(seed_set),
-            method,
-            codec,
-            rounds=rounds,
-            quorum=quorum,
-            grace=grace,
-            deadline=deadline,
-            asynchronous=asynchronous,
-        )
-        write_file(invite, data)
-        tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
-        hint(
-            f"next: send {invite} and {seed_set} to the others; each runs  fedh2l accept {invite} "
-            f"--name THEIRS --seed-set {seed_set}",
-            as_json,
-        )
+    flags = dict(signature(convene_with).parameters)
+    flags["algorithm"] = flags["algorithm"].replace(default=algorithm)
+    of_method = Annotated[kind, Parameter(name="*")]
+    flags["method"] = flags["method"].replace(annotation=of_method, default=kind())
+    command.__signature__ = Signature([*flags.values()])  # type: ignore[attr-defined]
+    command.__annotations__ = {name: flag.annotation for name, flag in flags.items()}
+    command.__doc__ = convene_with.__doc__
+    return command
 
-    new.__annotations__["method"] = Annotated[kind, Parameter(name="*")]
-    return new
+
+def convene_with(
+    invite: Path,
+    *,
+    name: str,
+    seed_set: SeedSetFile,
+    address: str = "",
+    identity: Path = DEFAULT_IDENTITY,
+    rounds: int = 100,
+    quorum: int = 2,
+    grace: float = 10.0,
+    deadline: float = 600.0,
+    asynchronous: bool = False,
+    codec: str = CODEC,
+    algorithm: str = "",
+    method: Any = None,
+    as_json: Json = False,
+) -> None:
+    """Convene a federation: write an invite with yourself as its first member. Send it, and the
+    seed set, to the others.
+
+    Parameters
+    ----------
+    invite
+        The file to write.
+    name
+        Your organisation: letters, digits, '_' or '-'.
+    seed_set
+        The seed set (fedh2l seedset build).
+    address
+        host:port at which the others reach you; leave it out behind NAT, where a relay is
+        needed.
+    identity
+        The folder of your keys, made now. It holds the federation's authority too: keep a copy,
+        show it to nobody.
+    rounds
+        Rounds of the federation.
+    quorum
+        Posts, your own among them, with which a round may close.
+    grace
+        Seconds that a round waits for the rest after its quorum.
+    deadline
+        Seconds after which a round closes with what is there.
+    asynchronous
+        No barrier: nobody waits, and each learns from the newest of the others, the less the
+        older it is.
+    algorithm
+        The method: its own flags are among those below.
+    codec
+        Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
+    as_json
+        Answer in JSON.
+    """
+    if invite.exists():
+        raise FedH2LError(
+            f"{invite}: exists already; add members to it with fedh2l invite add, or choose "
+            "another name"
+        )
+    choose("codec", codec, CODECS)
+    data = convene(
+        identity,
+        name,
+        address,
+        load_seed_set(seed_set),
+        method,
+        codec,
+        rounds=rounds,
+        quorum=quorum,
+        grace=grace,
+        deadline=deadline,
+        asynchronous=asynchronous,
+    )
+    write_file(invite, data)
+    tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)
+    hint(
+        f"next: send {invite} and {seed_set} to the others; each runs  fedh2l accept {invite} "
+        f"--name THEIRS --seed-set {seed_set}",
+        as_json,
+    )
 
 
 def add(

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any
 
 from fedh2l.error import FedH2LError
-from fedh2l.live.trust.terms import Terms, read_terms
+from fedh2l.live.trust.rules import TermsError
+from fedh2l.live.trust.terms import Terms, open_invite, read_terms
 from fedh2l.peer import Peer
 from fedh2l.record.atomic import write_file
 from fedh2l.record.checkpoint import load_peers
-from fedh2l.record.journal import Journal, committed_lines, latest
+from fedh2l.record.journal import LINES, Journal, committed_lines, latest
 from fedh2l.record.lock import is_locked, lock_folder
 from fedh2l.record.sent import Sent
 
@@ -50,11 +51,15 @@ class MemberFolder:
 
     def newest(self, invite: Path) -> tuple[Terms, bytes]:
         """The later of the given invite and the one that was last taken up here."""
-        data = invite.read_bytes()
-        terms, kept = read_terms(data), self.path / "invite.json"
+        terms, data, kept = open_invite(invite), invite.read_bytes(), self.path / "invite.json"
         if not kept.exists():
             return terms, data
-        before = read_terms(kept.read_bytes())
+        try:
+            before = open_invite(kept)
+        except TermsError as error:
+            raise TermsError(
+                f"{error}; restore it from a copy, or delete it: {invite} is taken in its place"
+            ) from error
         if before.federation != terms.federation:
             raise FedH2LError(
                 f"{self.path}: of federation {before.federation}, the invite is to "
@@ -71,6 +76,13 @@ class MemberFolder:
         """The peer as it was after its last finished round; at the very first start its state is
         saved before anything is said.
         """
+        ledger_file = self.path / LINES
+        if latest(self.path) is None and ledger_file.exists() and ledger_file.stat().st_size:
+            # The first commit is older than the first line.
+            raise FedH2LError(
+                f"{self.path / 'checkpoints' / 'latest.json'}: lost, though rounds were finished; "
+                "restore it from a copy, or start anew with another --out"
+            )
         saved = self.journal.open()
         if saved is None:
             self.commit(peer, 0, {})

@@ -45,7 +45,7 @@ def latest(folder: Path) -> dict[str, Any] | None:
         return found | {"rounds": int(found["rounds"])}
     except (ValueError, KeyError, TypeError) as error:
         raise FedH2LError(
-            f"{path}: corrupt ({error}); start the run again with --overwrite"
+            f"{path}: corrupt ({error}); restore it from a copy, or start anew in another folder"
         ) from error
 
 
@@ -56,13 +56,13 @@ def load_peers(folder: Path, done: int, peers: Sequence[Peer]) -> None:
             state = load(path.read_bytes())
         except (OSError, SafetensorError) as error:
             raise FedH2LError(
-                f"{path}: missing, truncated or corrupt ({error}); start the run again with "
-                "--overwrite"
+                f"{path}: missing, truncated or corrupt ({error}); restore it from a "
+                "copy, or start anew in another folder"
             ) from error
         try:
             p.load_state_dict(state)
         except (KeyError, ValueError) as error:
             raise FedH2LError(
-                f"{path}: not a checkpoint of this peer ({error}); start the run again with "
-                "--overwrite"
+                f"{path}: not a checkpoint of this peer ({error}); restore it from a "
+                "copy, or start anew in another folder"
             ) from error

@@ -50,7 +50,7 @@ def test_keys_that_are_left_are_taken_up_and_never_replaced(tmp_path: Path) -> N
     assert again.key.private_numbers() == authority.key.private_numbers()
 
 
-@pytest.mark.parametrize("name", ["identity.json", "posts.key"])
+@pytest.mark.parametrize("name", ["identity.json", "posts.key", "link.key"])
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbfx", b"[]", b"\x00" * 40])
 def test_a_damaged_identity_is_refused_with_what_to_do(
     tmp_path: Path, name: str, content: bytes

@@ -34,8 +34,9 @@ class OwnPosts:
             )
         except PostError as error:
             raise PostError(
-                f"{path}: not a post of this member ({error}); the folder belongs to another "
-                "federation or identity"
+                f"{path}: no post of this member can be read from it ({error}); it is damaged, or "
+                "the folder belongs to another federation or identity: restore it from a copy, or "
+                "delete this file and the round is said anew"
             ) from error
 
     def say(self, t: int, payload: bytes) -> Post:

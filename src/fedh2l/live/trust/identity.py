@@ -90,6 +90,7 @@ def open_identity(folder: Path) -> Identity:
         about = json.loads((folder / "identity.json").read_bytes())
         name = str(about["name"])
         signer = read_key(folder / "posts.key", Ed25519PrivateKey)
+        read_key(folder / "link.key", ec.EllipticCurvePrivateKey)
         modes = {key: (folder / key).stat().st_mode for key in ("posts.key", "link.key")}
     except FileNotFoundError as error:
         raise FedH2LError(
