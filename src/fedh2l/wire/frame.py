@@ -11,12 +11,12 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-
-import numpy as np
+from typing import NamedTuple
 
 from fedh2l.message import Message, Posteriors, Weights
-from fedh2l.wire.codec import Codec, WireError, check_size
+from fedh2l.wire.codec import Codec, WireError
 from fedh2l.wire.state import Reference, WireState
+from fedh2l.wire.weights import pack_weights, unpack_weights
 
 HEADER = struct.Struct("<2sBBBB2sII")  # magic, version, kind, distance, lost, session, round, check
 MAGIC, VERSION, WEIGHTS = b"H2", 1, 0
@@ -42,105 +42,101 @@ class Session:
 
 
 def encode(message: Message, session: Session, state: WireState) -> bytes:
-    """The frame that says this to everybody, and `state` as they are after it was said."""
+    """The frame that says this to everybody; `state` is then as it is after it was said."""
     if isinstance(message, Weights):
-        arrays = (message.arrays[k].astype("<f4").tobytes() for k in sorted(message.arrays))
-        return _frame(
-            WEIGHTS,
-            0,
-            b"",
-            session,
-            message.round,
-            0,
-            struct.pack("<I", message.rows) + b"".join(arrays),
+        return _seal(
+            _Header(WEIGHTS, 0, 0, message.round, 0), b"", pack_weights(message), session, 0
         )[0]
-    past = state.last_sent
-    if past and (
-        message.fresh
-        or state.key_frame_requested
-        or not past.held
-        or past.age + 1 >= KEY_EVERY
-        or not 0 < message.round - past.round <= FARTHEST
-    ):
-        past = None
-    body, held = session.codec.encode(
-        message.probs, past.held if past else None, message.rounds_left
+
+    reference = _reference(message, state)
+    body, codec_state = session.codec.encode(
+        message.probs, reference.held if reference else None, message.rounds_left
     )
-    lost = bytes(sorted({_short(name) for name in state.unreadable}))[:255]
-    distance, before = (message.round - past.round, past.check) if past else (0, 0)
-    data, check = _frame(session.codec.kind, distance, lost, session, message.round, before, body)
-    state.last_sent = Reference(message.round, check, past.age + 1 if past else 0, held)
+    # Their authors find themselves in it, and send a key frame.
+    unreadable = bytes(sorted({_short(name) for name in state.unreadable}))[:255]
+    distance = message.round - reference.round if reference else 0
+    header = _Header(session.codec.kind, distance, len(unreadable), message.round, 0)
+    frame, check = _seal(header, unreadable, body, session, reference.check if reference else 0)
+
+    age = reference.age + 1 if reference else 0
+    state.last_sent = Reference(message.round, check, age, codec_state)
     state.key_frame_requested = False
-    return data
+    return frame
 
 
-def decode(data: bytes, like: Message, session: Session, sender: str, state: WireState) -> Message:
-    """The message in a frame of the same kind and shape as `like`, the receiver's own of this
-    round; `state` then hold it.
+def decode(
+    frame: bytes, expected: Message, session: Session, sender: str, state: WireState
+) -> Message:
+    """The message in a frame of the same kind and shape as `expected`, the receiver's own of this
+    round; `state` then holds it.
 
     Older rounds are read too: later frames may need them. Raises WireError, and leaves `state` as
-    they were.
+    it was.
     """
-    kind, distance, lost, t, check = _header(data, session, sender)
-    if kind != (session.codec.kind if isinstance(like, Posteriors) else WEIGHTS):
-        raise WireError(
-            f"{sender}: a frame of kind {kind}, expected {type(like).__name__} as "
-            f"{session.codec.name}; "
-            "all peers must run the same algorithm and codec"
-        )
-    if t > like.round:
-        raise WireError(f"{sender}: round {t}, expected {like.round}")
-    if len(data) > HEADER.size + lost + _most(like):
-        raise WireError(
-            f"{sender}: {len(data)} bytes, more than any frame of this session: another model, "
-            "seed set or number of classes"
-        )
-    past = state.last_read.get(sender) if distance else None
-    if distance and (past is None or past.round != t - distance):
-        raise Unreadable(
-            f"{sender}: says what changed since its round {t - distance}, which was not heard; "
-            "it is asked for a key frame"
-        )
-    if check != _check(data, session, past.check if past else 0):
-        raise (Unreadable if past else WireError)(
-            f"{sender}: damaged on its way, or changes of something else than was heard"
-        )
-    body = data[HEADER.size + lost :]
+    header = _checked_header(frame, expected, session, sender)
+    reference = _held_reference(header, sender, state)
+    if header.check != _check(frame, session, reference.check if reference else 0):
+        refusal = Unreadable if reference else WireError
+        raise refusal(f"{sender}: damaged on its way, or changes of something else than was heard")
+
+    body = frame[HEADER.size + header.unreadable :]
     try:
-        if isinstance(like, Weights):
-            return _weights(body, like, t)
-        probs, held = session.codec.decode(body, like.probs.shape, past.held if past else None)
+        if isinstance(expected, Weights):
+            return unpack_weights(body, expected, header.round)
+        codec_state = reference.held if reference else None
+        probs, codec_state = session.codec.decode(body, expected.probs.shape, codec_state)
     except WireError as error:
         raise WireError(f"{sender}: {error}") from error
-    state.last_read[sender] = Reference(t, check, past.age + 1 if past else 0, held)
+
+    age = reference.age + 1 if reference else 0
+    state.last_read[sender] = Reference(header.round, header.check, age, codec_state)
     state.unreadable.discard(sender)
-    asks = _short(state.me) in data[HEADER.size : HEADER.size + lost]
-    # Else it asked before it could hear my key frame.
-    if asks and not (state.last_sent and state.last_sent.age == 0 and state.last_sent.round == t):
-        state.key_frame_requested = True
-    return Posteriors(t, probs)
+    if _short(state.me) in frame[HEADER.size : HEADER.size + header.unreadable]:
+        # A key frame of the same round has crossed the request on its way: one is enough.
+        sent = state.last_sent
+        if sent is None or sent.age > 0 or sent.round != header.round:
+            state.key_frame_requested = True
+    return Posteriors(header.round, probs)
 
 
-def _most(like: Message) -> int:
-    """Bytes of the largest body: no codec needs more than float32."""
-    values = (
-        like.probs.size
-        if isinstance(like, Posteriors)
-        else 1 + sum(a.size for a in like.arrays.values())
-    )
-    return 4 * values + 64
-
-
-def is_key(data: bytes) -> bool:
+def is_key(frame: bytes) -> bool:
     """Whether a frame can be read alone."""
-    return len(data) >= HEADER.size and HEADER.unpack_from(data)[3] == 0
+    return len(frame) >= HEADER.size and HEADER.unpack_from(frame)[3] == 0
 
 
-def _header(data: bytes, session: Session, sender: str) -> tuple[int, int, int, int, int]:
-    """Kind, distance, how many are lost, round and check."""
-    if len(data) < HEADER.size:
-        raise WireError(f"{sender}: {len(data)} bytes, shorter than a header")
-    magic, version, kind, distance, lost, theirs, t, check = HEADER.unpack_from(data)
+class _Header(NamedTuple):
+    kind: int
+    distance: int  # rounds back to the frame that this one says the changes of; 0: a key frame
+    unreadable: int  # how many authors are told that they cannot be read
+    round: int
+    check: int
+
+
+def _reference(message: Posteriors, state: WireState) -> Reference | None:
+    """What the next frame says the changes of; None where it must be a key frame."""
+    sent = state.last_sent
+    if sent is None:
+        return None
+    must_be_key = (
+        # Other rows than before, or a reader that lost the thread.
+        message.fresh
+        or state.key_frame_requested
+        # A codec that holds nothing, or a thread that grew long.
+        or not sent.held
+        or sent.age + 1 >= KEY_EVERY
+        # A distance that the header cannot tell.
+        or not 0 < message.round - sent.round <= FARTHEST
+    )
+    return None if must_be_key else sent
+
+
+def _checked_header(frame: bytes, expected: Message, session: Session, sender: str) -> _Header:
+    """The header of a frame that may be what is expected, by all that can be seen before its body
+    is looked at.
+    """
+    if len(frame) < HEADER.size:
+        raise WireError(f"{sender}: {len(frame)} bytes, shorter than a header")
+    magic, version, kind, distance, unreadable, theirs, t, check = HEADER.unpack_from(frame)
     if magic != MAGIC or version != VERSION:
         raise WireError(
             f"{sender}: not a frame of version {VERSION} of this wire format; all peers must run "
@@ -149,43 +145,66 @@ def _header(data: bytes, session: Session, sender: str) -> tuple[int, int, int, 
     if theirs != session.id[:2]:
         raise WireError(
             f"{sender}: speaks about another seed set or in another codec (session "
-            f"{theirs.hex()}, mine is "
-            f"{session.id[:2].hex()}); compare digests and codecs"
+            f"{theirs.hex()}, mine is {session.id[:2].hex()}); compare digests and codecs"
         )
-    return kind, distance, lost, t, check
+
+    expected_kind = session.codec.kind if isinstance(expected, Posteriors) else WEIGHTS
+    if kind != expected_kind:
+        raise WireError(
+            f"{sender}: a frame of kind {kind}, expected {type(expected).__name__} as "
+            f"{session.codec.name}; all peers must run the same algorithm and codec"
+        )
+    if t > expected.round:
+        raise WireError(f"{sender}: round {t}, expected {expected.round}")
+    # No codec needs more than float32, and a few bytes to begin with.
+    values = expected.shape[0] * expected.shape[1] if expected_kind else 1 + expected.shape[0]
+    if len(frame) > HEADER.size + unreadable + 4 * values + 64:
+        raise WireError(
+            f"{sender}: {len(frame)} bytes, more than any frame of this session: another model, "
+            "seed set or number of classes"
+        )
+    return _Header(kind, distance, unreadable, t, check)
 
 
-def _frame(
-    kind: int, distance: int, lost: bytes, session: Session, t: int, before: int, body: bytes
+def _held_reference(header: _Header, sender: str, state: WireState) -> Reference | None:
+    """What a frame says the changes of, refused where it is not held here; None: a key frame."""
+    if not header.distance:
+        return None
+    reference = state.last_read.get(sender)
+    if reference is None or reference.round != header.round - header.distance:
+        raise Unreadable(
+            f"{sender}: says what changed since its round {header.round - header.distance}, which "
+            "was not heard; it is asked for a key frame"
+        )
+    return reference
+
+
+def _seal(
+    header: _Header, unreadable: bytes, body: bytes, session: Session, before: int
 ) -> tuple[bytes, int]:
-    unchecked = (
-        HEADER.pack(MAGIC, VERSION, kind, distance, len(lost), session.id[:2], t, 0) + lost + body
+    """The frame with its check, and the check."""
+    head = HEADER.pack(
+        MAGIC,
+        VERSION,
+        header.kind,
+        header.distance,
+        header.unreadable,
+        session.id[:2],
+        header.round,
+        0,
     )
+    unchecked = head + unreadable + body
     check = _check(unchecked, session, before)
     return unchecked[:12] + struct.pack("<I", check) + unchecked[16:], check
 
 
-def _check(data: bytes, session: Session, before: int) -> int:
+def _check(frame: bytes, session: Session, before: int) -> int:
     """CRC-32 over session, the check of the frame that this one is against, and the frame itself
     without its check.
     """
-    return zlib.crc32(data[16:], zlib.crc32(session.id + struct.pack("<I", before) + data[:12]))
+    return zlib.crc32(frame[16:], zlib.crc32(session.id + struct.pack("<I", before) + frame[:12]))
 
 
 def _short(name: str) -> int:
     """A byte that stands for a name; if two share it, one of them sends a key frame too many."""
     return zlib.crc32(name.encode()) & 0xFF
-
-
-def _weights(body: bytes, like: Weights, t: int) -> Weights:
-    check_size(body, 4 + 4 * sum(a.size for a in like.arrays.values()))
-    (rows,) = struct.unpack_from("<I", body)
-    flat = np.frombuffer(body, "<f4", offset=4).astype(np.float32)
-    if not rows or not np.isfinite(flat).all():
-        raise WireError("NaN, infinity or no rows behind its weights; its training has diverged")
-    arrays, at = {}, 0
-    for k in sorted(like.arrays):
-        a = like.arrays[k]
-        arrays[k] = flat[at : at + a.size].reshape(a.shape)
-        at += a.size
-    return Weights(t, rows, arrays)
