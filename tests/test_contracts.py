@@ -69,6 +69,9 @@ METHODS: dict[str, Algorithm] = {
     **{name: short(ALGORITHMS[name]) for name in ALGORITHMS},
     "fedh2l-batch": FedH2L(steps=1, exchange="batch", seed_batch=4),
     "fedh2l-protects": FedH2L(steps=2, conflict="both", temperature=3.0, weight=1.0, own=False),
+    "fedh2l-original": FedH2L(
+        phases="alternating", steps=2, exchange="batch", seed_batch=4, conflict="private", reuse=1
+    ),
     "fedh2l-uniform": FedH2L(steps=2, teachers="uniform", reuse=1),
 }
 

@@ -94,3 +94,11 @@ def test_tempering_posteriors_is_tempering_logits(temperature: float) -> None:
     logits = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ours = temper(logits.softmax(1).numpy(), temperature)
     np.testing.assert_allclose(ours, (logits / temperature).softmax(1).numpy(), atol=1e-12)
+
+
+def test_a_step_can_follow_one_gradient_held_against_the_other() -> None:
+    private, seed = np.array([1.0, 0.0]), np.array([-1.0, 1.0])
+    assert reconcile(private, seed, "none", "seed").tolist() == [-1.0, 1.0]
+    assert reconcile(private, seed, "private", "seed").tolist() == [0.0, 1.0]
+    assert reconcile(private, seed, "private", "private").tolist() == [1.0, 0.0]
+    assert reconcile(private, seed, "seed", "private").tolist() == [0.5, 0.5]

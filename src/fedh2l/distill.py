@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 
 from fedh2l.choices import Choices
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Conflict
+from fedh2l.learner import Conflict, Followed
 
 # How much each teacher counts on each row, from what the teachers say, the labels where there are
 # any, and whether a teacher contributed a row where that is known.
@@ -126,11 +126,14 @@ def project(gradient: Any, protected: Any) -> Any:
     return gradient - dot / norm * protected if dot < 0 < norm else gradient
 
 
-def reconcile(private: Any, seed: Any, rule: Conflict) -> Any:
-    """The step's gradient from the private and the seed gradient; the rule names whose direction is
-    protected.
+def reconcile(private: Any, seed: Any, rule: Conflict, follow: Followed = "both") -> Any:
+    """The step's gradient from the private and the seed gradient: the rule names whose direction is
+    protected, `follow` which of them the step goes along.
     """
-    keep_private, keep_seed = rule in ("private", "both"), rule in ("seed", "both")
-    return (project(private, seed) if keep_seed else private) + (
-        project(seed, private) if keep_private else seed
-    )
+    along_private = project(private, seed) if rule in ("seed", "both") else private
+    along_seed = project(seed, private) if rule in ("private", "both") else seed
+    if follow == "private":
+        return along_private
+    if follow == "seed":
+        return along_seed
+    return along_private + along_seed

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 Conflict = Literal["none", "private", "seed", "both"]
+Followed = Literal["both", "private", "seed"]
 State = Mapping[str, Shaped[np.ndarray, "..."]]
 
 
@@ -35,6 +36,9 @@ class Lesson(NamedTuple):
     # Whose gradient is protected when the private and the seed gradient disagree.
     conflict: Conflict = "none"
     watch: bool = False  # measure the conflict on the first step, though no rule needs it
+    # Whose gradient the steps follow; the other one's only matters to the conflict rule. A learner
+    # that is fitted anew, without steps, always learns from both.
+    follow: Followed = "both"
 
     def merged(self) -> tuple[Float[np.ndarray, "rows classes"], float]:
         """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and its weight: the

@@ -187,11 +187,7 @@ def _round(
     t: int,
     barrier: bool,
 ) -> Round:
-    for p in peers:
-        p.said = algorithm.speak(p, t)
-    said = {p.name: p.said for p in peers if p.said is not None}
-    frames = {p.name: encode(said[p.name], session, p.wire) for p in peers if p.name in said}
-
+    said, frames = _speak(algorithm, peers, session, t)
     inboxes = exchange(t, frames)  # also with nothing to say: other processes may be waiting
     receivers = receivers_of(inboxes)
 
@@ -218,3 +214,17 @@ def _round(
         apart={name: report.apart for name, report in reports.items()},
         conflict_rate=conflicts,
     )
+
+
+def _speak(
+    algorithm: Algorithm, peers: Sequence[Peer], session: Session, t: int
+) -> tuple[dict[str, Message], dict[str, bytes]]:
+    """What each peer says, and its frame; all speak before any of them learns."""
+    said: dict[str, Message] = {}
+    frames: dict[str, bytes] = {}
+    for p in peers:
+        p.said = algorithm.speak(p, t)
+        if p.said is not None:
+            said[p.name] = p.said
+            frames[p.name] = encode(p.said, session, p.wire)
+    return said, frames

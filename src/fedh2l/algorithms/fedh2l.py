@@ -48,6 +48,9 @@ class FedH2L:
         One's own posteriors are part of the average.
     top
         How many of a teacher's likeliest classes count on a row.
+    phases
+        joint: each step learns private and seed rows at once; alternating: half of the steps learn
+        private rows before speaking, the other half seed rows after hearing (the original form).
     warmup
         Rounds of local learning before the first exchange: with many classes, networks that know
         nothing teach noise.
@@ -63,12 +66,19 @@ class FedH2L:
     reuse: int = bounded(3, least=1)
     own: bool = True
     top: int = bounded(10, least=1)
+    phases: Literal["joint", "alternating"] = "joint"
     warmup: int = bounded(0, least=0)
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.phases == "alternating" and self.steps < 2:
+            raise FedH2LError(
+                "steps is 1, and alternating phases need 2: one of private rows, one of seed rows"
+            )
 
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
+        if self.phases == "alternating":
+            self._learn_privately(peer, t)
         if t < self.warmup:
             return None
         question = peer.seed_set.question(t, self._batch)
@@ -84,7 +94,21 @@ class FedH2L:
             if self.own:
                 voices[peer.name] = peer.said.probs
             self._remember(peer, question, self._pool(question, voices))
-        return peer.learner.learn(self._lesson(peer, t), self.steps)
+        lesson = self._lesson(peer, t)
+        if self.phases == "joint":
+            return peer.learner.learn(lesson, self.steps)
+        # With nothing to learn from others the second phase learns private rows, too.
+        mutual = None if lesson is None else lesson._replace(follow="seed")
+        return peer.learner.learn(mutual, self.steps // 2)
+
+    def _learn_privately(self, peer: Peer, t: int) -> None:
+        """The first of two phases: steps along the private gradient, held against the seed
+        gradient only where a conflict rule protects that one.
+        """
+        lesson = self._lesson(peer, t) if self.conflict in ("seed", "both") else None
+        if lesson is not None:
+            lesson = lesson._replace(follow="private", watch=False)
+        peer.learner.learn(lesson, self.steps - self.steps // 2)
 
     @property
     def _batch(self) -> int | None:

@@ -20,6 +20,7 @@ from fedh2l.learners.torch_model import Logits, Placement, check_norms, check_wi
 from fedh2l.learners.torch_step import (
     SeedBatch,
     check_loss,
+    followed_loss,
     proximal_loss,
     reconciled_backward,
     seed_batches,
@@ -138,7 +139,7 @@ class TorchLearner:
                 # Both draw from one generator: the seed rows first.
                 taught, batch = next(lessons), self.batches.next()
                 private, seed = self._losses(batch, lesson, taught)
-                loss = private if seed is None else private + seed
+                loss = followed_loss(private, seed, lesson)
                 self.optimizer.zero_grad(set_to_none=True)
                 # Two gradients cost two backward passes: only where somebody looks at them.
                 if lesson is not None and seed is not None and _is_measured(lesson, step):

@@ -56,6 +56,13 @@ def seed_loss(
     return loss
 
 
+def followed_loss(private: Tensor, seed: Tensor | None, lesson: Lesson | None) -> Tensor:
+    """What a step minimises where its two gradients need not be told apart."""
+    if seed is None or lesson is None or lesson.follow == "private":
+        return private
+    return seed if lesson.follow == "seed" else private + seed
+
+
 def check_loss(loss: Tensor | None, steps: int) -> None:
     """Refuse to go on from a loss that is no number; asked once a round, as the device must wait
     for it.
@@ -82,7 +89,7 @@ def reconciled_backward(model: nn.Module, private: Tensor, seed: Tensor, lesson:
     of_private = _gradient(private, parameters, keep=True)
     of_seed = _gradient(seed, parameters, keep=False)
 
-    together = reconcile(of_private, of_seed, lesson.conflict)
+    together = reconcile(of_private, of_seed, lesson.conflict, lesson.follow)
     for p, g in zip(parameters, together.split([p.numel() for p in parameters]), strict=True):
         p.grad = g.view_as(p)
     return bool(of_private @ of_seed < 0)

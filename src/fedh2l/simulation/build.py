@@ -25,7 +25,9 @@ from fedh2l.views import VIEWS
 def algorithm_of(config: Experiment) -> Algorithm:
     kind: Any = ALGORITHMS[config.algorithm]
     # The flags are named after the hyper-parameters.
-    settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}
+    settings: dict[str, Any] = {
+        f.name: getattr(config, f.name) for f in fields(kind) if hasattr(config, f.name)
+    }
     algorithm: Algorithm = kind(**settings)
     return algorithm
 

@@ -91,12 +91,16 @@ def decode(
     age = reference.age + 1 if reference else 0
     state.last_read[sender] = Reference(header.round, header.check, age, codec_state)
     state.unreadable.discard(sender)
-    if _short(state.me) in frame[HEADER.size : HEADER.size + header.unreadable]:
-        # A key frame of the same round has crossed the request on its way: one is enough.
-        sent = state.last_sent
-        if sent is None or sent.age > 0 or sent.round != header.round:
-            state.key_frame_requested = True
+    asked = frame[HEADER.size : HEADER.size + header.unreadable]
+    if _short(state.me) in asked and not _sent_key_frame(state, header.round):
+        state.key_frame_requested = True
     return Posteriors(header.round, probs)
+
+
+def _sent_key_frame(state: WireState, t: int) -> bool:
+    """Whether a key frame of round t has crossed a request for one on its way."""
+    sent = state.last_sent
+    return sent is not None and sent.age == 0 and sent.round == t
 
 
 def is_key(frame: bytes) -> bool:
