@@ -20,7 +20,7 @@ PYTHON = [
 FLOORS = [
     {"error"},
     {"choices", "bounds"},
-    {"learner", "message", "question", "rows", "seed_rows", "views"},
+    {"delivery", "learner", "message", "question", "rows", "seed_rows", "views"},
     {"distill", "metrics", "seedset"},
     {"wire"},
     {"peer"},

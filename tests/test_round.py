@@ -7,7 +7,8 @@ import numpy as np
 from conftest import Says, seed_set, torch_peers
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.loop import Delivery, run
+from fedh2l.delivery import Delivery
+from fedh2l.loop import run
 from fedh2l.peer import Peer
 
 Outbox = Mapping[str, bytes]

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from fedh2l.algorithms.fedavg import FedAvg
     from fedh2l.algorithms.fedh2l import FedH2L
     from fedh2l.algorithms.fedprox import FedProx
+    from fedh2l.delivery import Delivery, Exchange
     from fedh2l.error import FedH2LError
     from fedh2l.exchange.in_process import InProcess
     from fedh2l.learner import Learner, Lesson, Weighted
-    from fedh2l.loop import Algorithm, Delivery, Exchange, Round, run
+    from fedh2l.loop import Algorithm, Round, run
     from fedh2l.message import Posteriors, Weights
     from fedh2l.metrics import accuracy
     from fedh2l.peer import Peer
@@ -58,7 +59,8 @@ _HOME = {
     "error": ["FedH2LError"],
     "exchange.in_process": ["InProcess"],
     "learner": ["Learner", "Lesson", "Weighted"],
-    "loop": ["Algorithm", "Delivery", "Exchange", "Round", "run"],
+    "delivery": ["Delivery", "Exchange"],
+    "loop": ["Algorithm", "Round", "run"],
     "message": ["Posteriors", "Weights"],
     "metrics": ["accuracy"],
     "peer": ["Peer"],

@@ -1,10 +1,11 @@
 """The loop: each round every peer speaks, the exchange carries, every peer listens."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from fedh2l.delivery import Complete, Exchange, receivers_of, to_everyone
 from fedh2l.error import FedH2LError
 from fedh2l.message import Inbox, Message
 from fedh2l.peer import Peer, check_agreement, check_owners
@@ -12,54 +13,6 @@ from fedh2l.wire import CODEC, CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.frame import Session, encode
 from fedh2l.wire.inbox import Report, read_inbox
-
-Outbox = Mapping[str, bytes]  # the frame of each peer hosted here that says something
-# Of each peer hosted here: for each sender that was expected, his frames that are new here, oldest
-# first. None arrived: an empty sequence. More than one: those of earlier rounds that came late, or
-# were fetched to read the last one.
-Inboxes = Mapping[str, Mapping[str, Sequence[bytes]]]
-# What carries: any function of the round and the outbox.
-Exchange = Callable[[int, Outbox], Inboxes]
-
-
-class Delivery(dict[str, Mapping[str, Sequence[bytes]]]):
-    """Inboxes from an exchange that knows to whom each frame went.
-
-    An exchange may as well return plain inboxes. A frame then counts as sent to every peer hosted
-    here that expected it; that peers in other processes got it, or that nothing was sent to an
-    absent one, only the exchange can know.
-    """
-
-    def __init__(self, inboxes: Inboxes, receivers: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(inboxes)
-        self.receivers = receivers
-
-
-@runtime_checkable
-class Complete(Protocol):
-    """An exchange all of whose peers are in this process, so that it can be held against them."""
-
-    def __call__(self, t: int, outbox: Outbox) -> Inboxes: ...
-
-    def check_names(self, names: Sequence[str]) -> None:
-        """Raise FedH2LError where it knows other peers than these."""
-        ...
-
-
-def to_everyone(t: int, outbox: Outbox) -> dict[str, dict[str, tuple[bytes, ...]]]:
-    """The smallest exchange: all peers are in this process, and each hears all others."""
-    return {me: {s: (outbox[s],) for s in sorted(outbox) if s != me} for me in outbox}
-
-
-def receivers_of(inboxes: Inboxes) -> Mapping[str, Sequence[str]]:
-    """To whom the frame of each sender went: told by the exchange, or those that expected it."""
-    if isinstance(inboxes, Delivery):
-        return inboxes.receivers
-    receivers: dict[str, list[str]] = {}
-    for me, senders in sorted(inboxes.items()):
-        for sender in senders:
-            receivers.setdefault(sender, []).append(me)
-    return receivers
 
 
 @runtime_checkable
@@ -220,11 +173,8 @@ def _speak(
     algorithm: Algorithm, peers: Sequence[Peer], session: Session, t: int
 ) -> tuple[dict[str, Message], dict[str, bytes]]:
     """What each peer says, and its frame; all speak before any of them learns."""
-    said: dict[str, Message] = {}
-    frames: dict[str, bytes] = {}
     for p in peers:
         p.said = algorithm.speak(p, t)
-        if p.said is not None:
-            said[p.name] = p.said
-            frames[p.name] = encode(p.said, session, p.wire)
+    said = {p.name: p.said for p in peers if p.said is not None}
+    frames = {p.name: encode(said[p.name], session, p.wire) for p in peers if p.name in said}
     return said, frames

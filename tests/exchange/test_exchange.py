@@ -5,10 +5,10 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from fedh2l.delivery import Exchange
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
-from fedh2l.loop import Exchange
 from fedh2l.simulation.executors import in_processes, shares
 
 NAMES = ["a", "b", "c", "d", "e", "f"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedh2l.delivery import Delivery, Outbox
 from fedh2l.error import FedH2LError
-from fedh2l.loop import Delivery, Outbox
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+from fedh2l.delivery import Delivery, Exchange, receivers_of
 from fedh2l.error import FedH2LError
-from fedh2l.loop import Delivery, Exchange, receivers_of
 
 # What a process does for the peers that it hosts: yields items, in step with the other processes.
 Work = Callable[[Sequence[str], Exchange], Iterator[Any]]

@@ -14,9 +14,10 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from fedh2l.data.domains import FederatedData
+from fedh2l.delivery import Exchange
 from fedh2l.learner import Weighted
 from fedh2l.learners import model_of
-from fedh2l.loop import Exchange, Round, run
+from fedh2l.loop import Round, run
 from fedh2l.metrics import Scores, scores
 from fedh2l.peer import Peer, check_agreement
 from fedh2l.record import checkpoint

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from fedh2l.delivery import Delivery, Outbox
 from fedh2l.error import FedH2LError
 from fedh2l.live.network.barrier import Barrier
 from fedh2l.live.network.link import open_link, root
@@ -24,7 +25,6 @@ from fedh2l.live.posts.own_posts import OwnPosts
 from fedh2l.live.posts.register import Delivered, Register
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.terms import Terms
-from fedh2l.loop import Delivery, Outbox
 
 # Seconds in which a member that is removed can ask for the invite that says so.
 REMOVAL_HEARD = 1.0
