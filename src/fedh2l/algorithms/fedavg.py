@@ -68,6 +68,11 @@ def weighted(peer: Peer) -> Weighted:
             f"{peer.name}: {type(peer.learner).__name__} has no weights to average; averaging "
             "needs peers of one architecture, FedH2L takes any"
         )
+    if peer.learner.rows < 1:
+        raise FedH2LError(
+            f"{peer.name}: its private rows cannot be counted, and the average weighs by them; "
+            "say how many: TorchLearner(…, rows=1000)"
+        )
     return peer.learner
 
 

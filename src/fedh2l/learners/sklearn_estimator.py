@@ -5,6 +5,7 @@ from typing import Any, cast
 import numpy as np
 import sklearn
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import has_fit_parameter
 
 from fedh2l.error import FedH2LError
@@ -20,6 +21,7 @@ class Estimator:
     def __init__(self, estimator: Any, seed: int) -> None:
         self.name = type(estimator).__name__
         self.prototype = cast(Any, clone(estimator))
+        _name_final_estimators(self.prototype)
         _fix_random_states(self.prototype, seed)
         self.parts = [v for v in self._settings().values() if _is_estimator(v)]
         self.routed = self._is_routed()
@@ -72,6 +74,13 @@ class Estimator:
                 "take a forest, boosted trees or logistic regression (SVC(probability=True), "
                 "VotingClassifier(voting='soft'))"
             )
+
+
+def _name_final_estimators(estimator: Any) -> None:
+    """The default of a stacking, said: before it is fitted it would not know its predict_proba."""
+    settings = estimator.get_params(deep=True)
+    unsaid = [k for k, v in settings.items() if k.endswith("final_estimator") and v is None]
+    estimator.set_params(**{k: LogisticRegression() for k in unsaid})
 
 
 def _fix_random_states(estimator: Any, seed: int) -> None:
