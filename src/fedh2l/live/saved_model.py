@@ -1,6 +1,7 @@
 """The trained model, as it is left in the member's folder."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -14,9 +15,8 @@ def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
     """The trained model: safetensors for torch, skops for scikit-learn, and the learner's whole
     state for anything else.
     """
-    state, estimator = learner.state_dict(), getattr(learner, "estimator", None)
-    if estimator is not None:  # an unfitted forest has no length, so no truth
-        learner.posteriors(seeds.x[:1])  # it is refitted when it is asked
+    estimator = _fitted_estimator(learner, seeds)
+    if estimator is not None:
         try:
             from skops.io import dumps  # type: ignore[import-not-found]
         except ImportError:
@@ -24,8 +24,18 @@ def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
         else:
             write_file(folder / "model.skops", dumps(estimator))
             return folder / "model.skops"
+    state = learner.state_dict()
     arrays = under(state, "model.") or state
     write_file(
         folder / "model.safetensors", save({k: np.asarray(v, order="C") for k, v in arrays.items()})
     )
     return folder / "model.safetensors"
+
+
+def _fitted_estimator(learner: Any, seeds: SeedSet) -> Any:
+    """Of a scikit-learn learner that knows more than one class; None of any other."""
+    if not hasattr(learner, "estimator"):
+        return None
+    learner.posteriors(seeds.x[:1])  # it is refitted when it is asked
+    estimator, _ = learner.fitted
+    return estimator
