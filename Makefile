@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo test test-network lint bench bench-codec fuzz vectors results check clean
+.PHONY: setup demo test test-network lint bench bench-codec fuzz vectors results docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -51,6 +51,9 @@ vectors: setup  ## the committed vectors, decoded by numpy 1.26 in an environmen
 	$(PYTHON) -m venv build/numpy1
 	build/numpy1/bin/pip install --quiet --disable-pip-version-check "numpy==1.26.*" jaxtyping pytest
 	PYTHONPATH=src build/numpy1/bin/python -m pytest -c /dev/null --noconftest tests/wire/test_vectors.py
+
+docs: setup  ## the tables of flags in docs/, from the classes
+	$(BIN)/python tools/flags.py
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) build runs .pytest_cache .ruff_cache

@@ -149,7 +149,7 @@ def federation(folder: Path, workers: int, rounds: int) -> tuple[Spent, float]:
     """(of the whole command, wall-clock seconds of its rounds)."""
     flags = (
         f"run --data rotated-mnist --data-dir {folder} --rounds {rounds} --evaluate {rounds} "
-        "--no-references --json --overwrite"
+        "--no-baselines --json --overwrite"
     )
     spent = child("-c", COMMAND, *flags.split(), "--workers", str(workers), "--out", folder / "run")
     return spent, json.loads(spent.output)["seconds"]["train"]

@@ -7,13 +7,15 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fedh2l.algorithms import ALGORITHMS
+from fedh2l.commands.flags import flags_of
 from fedh2l.simulation.experiment import Experiment
+from flags import page
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -118,21 +120,11 @@ def test_the_design_leaves_out_no_module() -> None:
         assert path.name == "__init__.py" or any((r, path.name) in named for r in rooms), path
 
 
-def test_the_flags_are_documented_with_their_defaults() -> None:
+def test_the_tables_of_flags_are_those_of_the_classes() -> None:
     text = (ROOT / "docs" / "runs.md").read_text()
-    for f in fields(Experiment):
-        flag = f"`--{f.name.replace('_', '-')}"
-        row = next(
-            (
-                line
-                for line in text.splitlines()
-                if line.startswith(f"| {flag}") and re.match(rf"\| {flag}[ `/]", line)
-            ),
-            None,
-        )
-        assert row is not None, f"docs/runs.md: no row for {flag}"
-        if f.default is not None and not isinstance(f.default, bool):
-            assert f"`{f.default}`" in row, f"docs/runs.md: {flag} defaults to {f.default}"
+    assert page(text) == text, "run: python tools/flags.py"
+    for kind in (Experiment, *(ALGORITHMS[name] for name in ALGORITHMS)):
+        assert all(words for _, _, words in flags_of(kind, ("views", "network"))), kind
 
 
 def _names(source: str) -> set[str]:

@@ -1,13 +1,14 @@
 """The command line. Commands are imported when they are called, so that --help is instant."""
 
+import errno
+import io
+import os
 import sys
-from itertools import pairwise
-from pathlib import Path
 
 from cyclopts import App, CycloptsError
-from cyclopts.config import Env, Toml
+from cyclopts.config import Env
 
-from fedh2l.error import FedH2LError
+from fedh2l.error import FedH2LError, choose
 
 app = App(
     name="fedh2l",
@@ -20,7 +21,7 @@ app = App(
 app.command(
     "fedh2l.commands.run:run",
     name="run",
-    help="Simulate a federation and compare it with the honest rows.",
+    help="Simulate a federation and compare it with the baselines.",
 )
 app.command("fedh2l.commands.report:report", name="report", help="Write a run's report.html anew.")
 app.command(
@@ -107,35 +108,82 @@ EXTRAS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Exits with 2 after a refusal, which is one line on standard error."""
-    tokens = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        # Where the locale has no λ or →, a '?' stands for it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        app.config = [Env("FEDH2L_", show=False), *_configured(tokens)]
-        app(tokens, exit_on_error=False, print_error=False)
-    except (FedH2LError, CycloptsError) as error:
-        _refuse(str(error))
-    except FileNotFoundError as error:
-        _refuse(f"{error.filename}: no such file")
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get(str(error.name).partition(".")[0])
-        if extra is None:
-            raise
-        _refuse(f"this needs {error.name}, which is not installed: pip install 'fedh2l[{extra}]'")
+        _check_environment()
+        _call(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as in fedh2l status FOLDER | head.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         print("\nstopped; go on with fedh2l run --resume FOLDER", file=sys.stderr)
         sys.exit(130)
+    except (FedH2LError, CycloptsError, OSError, ModuleNotFoundError, MemoryError) as error:
+        why = _words_of(error)
+        if why is None:
+            raise
+        print(f"fedh2l: {' '.join(why.split())}", file=sys.stderr)
+        sys.exit(2)
 
 
-def _refuse(why: str) -> None:
-    print(f"fedh2l: {' '.join(why.split())}", file=sys.stderr)
-    sys.exit(2)
+def _call(tokens: list[str]) -> None:
+    if tokens[:1] == ["run"]:
+        # Its flags depend on the data set and the method that are named among them.
+        from fedh2l.commands.run import app_of
+
+        run, words = app_of(tokens[1:])
+        run(words, exit_on_error=False, print_error=False)
+        return
+    app.config = [Env("FEDH2L_", show=False)]
+    app(tokens, exit_on_error=False, print_error=False)
 
 
-def _configured(tokens: list[str]) -> list[Toml]:
-    """The file named by --config, read before the flags so that these win over it."""
-    flat = [
-        part
-        for token in tokens
-        for part in (token.split("=", 1) if token.startswith("--config=") else [token])
-    ]
-    paths = [path for flag, path in pairwise(flat) if flag == "--config"]
-    return [Toml(Path(path), must_exist=True, use_commands_as_keys=False) for path in paths[-1:]]
+def _check_environment() -> None:
+    """Refuse a variable FEDH2L_… of no command: a misspelt one would be ignored."""
+    commands = [name.upper().replace("-", "_") for name in app if not name.startswith("-")]
+    for variable in sorted(v for v in os.environ if v.startswith("FEDH2L_") and v != "FEDH2L_DATA"):
+        command, *rest = variable.removeprefix("FEDH2L_").split("_")
+        choose("command in the environment variable " + variable, command, commands)
+        if not rest:
+            raise FedH2LError(f"{variable}: names a command and no flag of it")
+
+
+FIXES = {
+    errno.ENOSPC: "free some space, then go on with the same command or --resume",
+    errno.EDQUOT: "free some space, then go on with the same command or --resume",
+    errno.EROFS: "choose a folder that can be written to",
+    errno.EACCES: "choose a folder that is yours, or ask for the permission",
+    errno.EPERM: "choose a folder that is yours, or ask for the permission",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOTDIR: "a part of this path is a file; choose another path",
+    errno.EISDIR: "this is a folder; name a file",
+    errno.EEXIST: "this is there already; choose another path",
+}
+
+
+def _words_of(error: BaseException) -> str | None:
+    """What happened, and what to do; None for what is a fault of this program."""
+    if isinstance(error, OSError):
+        return _words_of_system(error)
+    if isinstance(error, MemoryError):
+        return "out of memory; ask for less: fewer --workers, peers or rows"
+    if isinstance(error, ModuleNotFoundError):
+        extra = EXTRAS.get(str(error.name).partition(".")[0])
+        install = f"pip install 'fedh2l[{extra}]'"
+        return extra and f"this needs {error.name}, which is not installed: {install}"
+    return str(error)
+
+
+def _words_of_system(error: OSError) -> str:
+    """Which file, what happened to it, and what to do."""
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"{error.filename}: no such file"
+    what = (error.strerror or str(error)).lower()
+    where = "" if error.filename is None else f"{error.filename}: "
+    fix = FIXES.get(error.errno or 0)
+    return f"{where}{what}; {fix}" if fix else f"{where}{what}"

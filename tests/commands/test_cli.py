@@ -20,7 +20,7 @@ QUICK = [
     "2",
     "--steps",
     "2",
-    "--no-references",
+    "--no-baselines",
     "--workers",
     "1",
 ]
@@ -58,8 +58,8 @@ def test_help_is_light() -> None:
 def test_the_help_of_run_teaches_every_flag(tmp_path: Path) -> None:
     text = fedh2l("run", "--help", cwd=tmp_path).stdout
     flags = (
-        "data data-dir algorithm peers rounds steps seed views no-views unlabelled "
-        "references no-references workers out resume config json"
+        "data domains algorithm peers rounds steps seed views no-views unlabelled "
+        "baselines no-baselines workers out resume config json"
     )
     for flag in flags.split():
         assert f"--{flag}" in text, flag
@@ -79,7 +79,7 @@ def test_what_is_not_installed_is_named_with_what_installs_it(tmp_path: Path, wo
 
 def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
-        'rounds = 9\nsteps = 1\npeers = ["mlp"]\ndomains = 2\nreferences = false\n'
+        'rounds = 9\nsteps = 1\npeers = ["mlp"]\ndomains = 2\nbaselines = false\n'
     )
     done = fedh2l(
         "run",
@@ -106,6 +106,7 @@ def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
         "sent.jsonl",
         "sent.bin",
         "checkpoints",
+        "lock",
     }
     assert {p.name for p in (tmp_path / "r").iterdir()} == files
     again = fedh2l("run", "--config", "r/config.toml", "--out", "s", "--json", cwd=tmp_path)
@@ -131,9 +132,18 @@ def test_the_tables_are_for_people(tmp_path: Path) -> None:
             "no train-images-idx3-ubyte.gz there",
         ),
         (["--batch", "5000"], "fewer than a batch of 5000"),
-        (["--seed-share", "0.001"], "has no rows"),
+        (["--seed-share", "0.001"], "raise --seed-share"),
+        (["--every", "2.5"], '"2.5"'),
+        (["--batch", "0"], "batch is 0; it must be 1 or more"),
+        (["--rate", "nan"], "rate is nan, expected a finite number"),
+        (["--temperature", "1e308"], "temperature is 1e+308; it must be"),
+        (["--seed", "99999999999999999999"], "seed is 99999999999999999999; it must be"),
+        (["--warmup", "2"], "warmup is 2 of 2 rounds"),
+        (["--proximal", "0.1"], "proximal is a setting of algorithm fedprox, not of fedh2l"),
+        (["--alpha", "0.1"], "alpha is a setting of data skewed-mnist, not of digits"),
+        (["--algorithm", "alone", "--weight", "1"], "setting of algorithm fedh2l, not of alone"),
         (["--rounds", "many"], "--rounds"),
-        (["--roundz", "3"], "--roundz"),
+        (["--roundz", "3"], "unknown setting 'roundz': did you mean 'rounds'"),
         (["--config", "absent.toml"], "absent.toml"),
         (["--graph", "rign"], "did you mean 'ring'"),
     ],
@@ -183,6 +193,7 @@ def test_an_audit_lists_and_decodes_what_was_sent(tmp_path: Path) -> None:
     for flags, complaint in (
         (["--decode", "1"], "--peer"),
         (["--peer", "rot75", "--decode", "7"], "no posteriors in round 7"),
+        (["--peer", "rot7"], "did you mean 'rot75'"),
     ):
         refused = fedh2l("audit", "r", *flags, cwd=tmp_path)
         assert refused.returncode == 2

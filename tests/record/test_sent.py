@@ -3,8 +3,8 @@ equals a straight one's.
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,29 +19,29 @@ from fedh2l.peer import Peer
 from fedh2l.record.audit import audit, decoded
 from fedh2l.record.sent import RECORD, TCP_IP, TLS, on_wire
 from fedh2l.simulation import run_folder
-from fedh2l.simulation.build import algorithm_of, data_of, peers_of
-from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.build import data_of, peers_of
+from fedh2l.simulation.settings import compose
 from fedh2l.simulation.simulate import simulate
 from fedh2l.wire import CODECS
 
-SMALL = Experiment(
-    peers=("mlp", "forest"),
-    domains=3,
-    rounds=4,
-    steps=2,
-    evaluate=2,
-    references=False,
-    participation=0.7,
-)
+Settings = dict[str, Any]
+SMALL: Settings = {
+    "peers": ["mlp", "forest"],
+    "domains": 3,
+    "rounds": 4,
+    "steps": 2,
+    "evaluate": 2,
+    "participation": 0.7,
+}
 
 
-def finished(config: Experiment, folder: Path, workers: int = 1, most: int = 99) -> Path:
-    run_ = run_folder.open_new(folder, config.resolved(), overwrite=False)
-    for i, event in enumerate(simulate(run_.config, folder, workers=workers)):
-        run_.take(event)
-        if i + 1 == most:
-            return folder
-    run_.finish()
+def finished(settings: Settings, folder: Path, workers: int = 1, most: int = 99) -> Path:
+    with run_folder.open_new(folder, compose(settings).resolved()) as run_:
+        for i, event in enumerate(simulate(list(run_.cells.values()), workers=workers)):
+            run_.take(event)
+            if i + 1 == most:
+                return folder
+        run_.finish()
     return folder
 
 
@@ -49,9 +49,10 @@ def finished(config: Experiment, folder: Path, workers: int = 1, most: int = 99)
 def test_what_is_decoded_from_the_record_is_what_the_receivers_read(
     codec: str, tmp_path: Path
 ) -> None:
-    config = replace(SMALL, codec=codec, participation=1.0).resolved()
-    folder = finished(config, tmp_path / "run")
-    peers = peers_of(config, data_of(replace(config, algorithm="", references=None)), config.names)
+    settings = SMALL | {"codec": codec, "participation": 1.0}
+    folder = finished(settings, tmp_path / "run")
+    experiment = compose(settings).resolved()
+    peers = peers_of(experiment, data_of(experiment), experiment.names)
     heard: dict[tuple[str, int], np.ndarray] = {}
 
     class Listening:
@@ -64,7 +65,7 @@ def test_what_is_decoded_from_the_record_is_what_the_receivers_read(
             )
             return algorithm.listen(peer, t, inbox)
 
-    algorithm = algorithm_of(config)
+    algorithm = experiment.algorithm
     for _ in run(Listening(), peers, InProcess(), rounds=4, codec=codec):
         pass
     assert len(heard) == 12
@@ -97,9 +98,9 @@ def test_two_workers_and_a_resumed_run_leave_the_same_record(tmp_path: Path) -> 
     for name in ("sent.jsonl", "sent.bin"):
         with (cut / name).open("ab") as file:
             file.write(b"what a killed run wrote")
-    again = run_folder.open_again(cut)
-    for event in simulate(again.config, cut):
-        again.take(event)
+    with run_folder.open_again(cut) as again:
+        for event in simulate(list(again.cells.values())):
+            again.take(event)
     for name in ("sent.jsonl", "sent.bin"):
         assert (
             (straight / name).read_bytes() == (two / name).read_bytes() == (cut / name).read_bytes()
@@ -116,7 +117,7 @@ def test_a_changed_record_is_found_out(tmp_path: Path) -> None:
 
 
 def test_weights_are_listed_and_not_kept(tmp_path: Path) -> None:
-    folder = finished(replace(SMALL, peers=("mlp",), algorithm="fedavg"), tmp_path / "run")
+    folder = finished(SMALL | {"peers": ["mlp"], "algorithm": "fedavg"}, tmp_path / "run")
     entries = list(audit(folder))
     assert entries
     assert all(e["kind"] == "weights" and e["at"] is None for e in entries)

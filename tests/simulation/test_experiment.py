@@ -1,56 +1,65 @@
-from dataclasses import asdict, fields, replace
+"""An experiment is composed of a data set and a method, each with its own settings and defaults."""
+
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from fedh2l.algorithms import ALGORITHMS
+from fedh2l.algorithms.baselines import Alone, Pooled, SeedOnly
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.algorithms.fedprox import FedProx
+from fedh2l.data import DATASETS
+from fedh2l.data.rotated_mnist import RotatedMnist
 from fedh2l.error import FedH2LError
-from fedh2l.simulation.build import algorithm_of, data_of, exchange_of, peers_of
-from fedh2l.simulation.experiment import ALGORITHMS, DEFAULTS, Experiment
-from fedh2l.simulation.run_folder import from_toml, to_toml
+from fedh2l.simulation.build import data_of, peers_of
+from fedh2l.simulation.cells import cells_of
+from fedh2l.simulation.config_file import config_text, read_config
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.settings import compose, digest_of, kinds_of, own_fields, settings_of
 
 
-def test_every_hyperparameter_of_fedh2l_is_a_flag_with_the_same_default() -> None:
-    config = Experiment().resolved()
-    assert algorithm_of(config) == FedH2L()
-    assert {f.name for f in fields(FedH2L)} <= set(asdict(config))
-    others: dict[str, Any] = {
+def test_what_is_not_named_is_the_default_of_its_own_class() -> None:
+    assert compose({}) == Experiment(algorithm=FedH2L())
+    for name, kind in ALGORITHMS.items():
+        assert compose({"algorithm": name}).algorithm == kind()
+    for name, kind in DATASETS.items():
+        assert compose({"data": name}).data == kind()
+
+
+def test_settings_reach_the_method_under_their_names() -> None:
+    others = {
         "weight": 10.0,
         "conflict": "both",
         "temperature": 2.0,
         "teachers": "owner",
         "reuse": 1,
         "own": False,
+        "exchange": "batch",
+        "top": 3,
+        "warmup": 2,
     }
-    others |= {"exchange": "batch", "top": 3, "warmup": 2}
-    assert algorithm_of(replace(config, **others)) == FedH2L(**others)
+    assert compose(others).algorithm == FedH2L(**others)  # type: ignore[arg-type]
+    assert compose({"algorithm": "fedprox", "proximal": 0.3}).algorithm == FedProx(proximal=0.3)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_every_algorithm_can_be_named(algorithm: str) -> None:
-    config = Experiment(algorithm=algorithm, peers=("mlp",)).resolved()
-    assert algorithm_of(config).__class__.__module__.startswith("fedh2l.algorithms")
+def test_no_two_parts_have_a_setting_of_one_name() -> None:
+    for data in DATASETS:
+        for algorithm in ALGORITHMS:
+            names = [f.name for f in own_fields()]
+            for kind in kinds_of(data, algorithm).values():
+                names += [f.name for f in fields(kind)]
+            assert len(set(names)) == len(names), (data, algorithm)
 
 
-def test_the_proximal_term_is_of_fedprox_alone() -> None:
-    config = Experiment(algorithm="fedprox", peers=("mlp",), proximal=0.3).resolved()
-    assert algorithm_of(config) == FedProx(proximal=0.3)
-    assert algorithm_of(replace(config, algorithm="fedavg")) == FedAvg()
-
-
-@pytest.mark.parametrize("data", DEFAULTS)
+@pytest.mark.parametrize("data", DATASETS)
 def test_one_kind_of_peer_fills_every_domain(data: str) -> None:
-    config = Experiment(data=data, peers=("lenet",)).resolved()
-    assert config.models == ["lenet"] * len(DEFAULTS[data]["peers"])
-    assert len(config.names) == len(set(config.names)) == len(config.models)
-    assert Experiment(data=data, peers=("lenet", "mlp"), domains=3).resolved().models == [
-        "lenet",
-        "mlp",
-        "lenet",
-    ]
+    experiment = compose({"data": data, "peers": ["lenet"]}).resolved()
+    assert experiment.models == ["lenet"] * len(DATASETS[data].models)
+    assert len(experiment.names) == len(set(experiment.names)) == len(experiment.models)
+    three = compose({"data": data, "peers": ["lenet", "mlp"], "domains": 3}).resolved()
+    assert three.models == ["lenet", "mlp", "lenet"]
 
 
 @pytest.mark.parametrize(
@@ -58,23 +67,60 @@ def test_one_kind_of_peer_fills_every_domain(data: str) -> None:
     [
         ({"data": "digit"}, "unknown data 'digit': did you mean 'digits'"),
         ({"algorithm": "fedhl2"}, "did you mean 'fedh2l'"),
-        ({"peers": ("mlp", "lennet")}, "unknown model 'lennet': did you mean 'lenet'"),
-        ({"rounds": 0}, "--rounds is 0"),
-        ({"seed_share": 1.5}, "--seed-share must be between"),
+        ({"algorithm": 3}, "unknown algorithm '3'"),
+        ({"peers": ["mlp", "lennet"]}, "unknown model 'lennet': did you mean 'lenet'"),
+        ({"rounds": 0}, "rounds is 0; it must be 1 or more"),
+        ({"rounds": 10**9}, "rounds is 1000000000; it must be .* or less"),
+        ({"rate": float("nan")}, "rate is nan, expected a finite number"),
+        ({"rate": float("inf")}, "rate is inf, expected a finite number"),
+        ({"weight": -1.0}, "weight is -1.0; it must be 0 or more"),
+        ({"seed_share": 1.5}, "seed_share is 1.5"),
+        ({"roundz": 3}, "unknown setting 'roundz': did you mean 'rounds'"),
+        ({"proximal": 0.1}, "proximal is a setting of algorithm fedprox, not of fedh2l"),
+        ({"alpha": 0.1}, "alpha is a setting of data skewed-mnist, not of digits"),
+        ({"warmup": 24}, "warmup is 24 of 24 rounds"),
         ({"unlabelled": True, "algorithm": "seed-only"}, "use --algorithm alone"),
         ({"algorithm": "fedavg"}, "use --peers mlp, or --algorithm fedh2l"),
         ({"graph": "rnig"}, "did you mean 'ring'"),
         ({"graph": "regular", "degree": 9}, "has degree 9"),
-        ({"peers": ()}, "no peers"),
+        ({"peers": []}, "no peers"),
     ],
 )
 def test_refusals_name_the_near_miss_or_the_fix(wrong: dict[str, object], complaint: str) -> None:
     with pytest.raises(FedH2LError, match=complaint):
-        Experiment(**wrong).resolved()  # type: ignore[arg-type]
+        compose(wrong).resolved()
+
+
+def test_baselines_take_their_steps_from_the_method_of_the_run() -> None:
+    experiment = compose({"steps": 7, "seed_batch": 5, "reuse": 2, "weight": 9.0}).resolved()
+    cells = {c.name: c for c in cells_of(experiment, Path("run"), baselines=True)}
+    assert list(cells) == ["alone", "fedh2l", "seed-only", "pooled"]
+    assert cells["alone"].experiment.algorithm == Alone(steps=7)
+    assert cells["seed-only"].experiment.algorithm == SeedOnly(steps=7, seed_batch=5, reuse=2)
+    assert cells["pooled"].experiment.algorithm == Pooled(steps=7, seed_batch=5)
+    assert cells["fedh2l"].experiment == experiment
+    assert (cells["fedh2l"].folder, cells["alone"].folder) == (
+        Path("run"),
+        Path("run/baselines/alone"),
+    )
+    assert len({digest_of(c.experiment) for c in cells.values()}) == 4
+
+    unlabelled = replace(experiment, unlabelled=True)
+    names = [c.name for c in cells_of(unlabelled, None, baselines=True)]
+    assert names == ["alone", "fedh2l", "pooled"]
+    alone = replace(experiment, algorithm=Alone())
+    assert next(c.name for c in cells_of(alone, None, baselines=True)) == "alone"
+    assert [c.name for c in cells_of(experiment, None, baselines=False)] == ["fedh2l"]
+
+
+def test_a_method_with_defaults_of_its_own_is_run_with_them() -> None:
+    # Both have a field of this name, and another default: none is filled from the other.
+    assert compose({"algorithm": "fedavg", "seed_batch": 0}).algorithm == FedAvg(seed_batch=0)
+    assert compose({"algorithm": "pooled"}).algorithm == Pooled()
 
 
 def test_a_peer_with_fewer_rows_than_a_batch_is_named() -> None:
-    config = Experiment(batch=500, peers=("mlp",)).resolved()
+    config = compose({"batch": 500, "peers": ["mlp"]}).resolved()
     with pytest.raises(
         FedH2LError, match="rot00: private data: 194 rows, fewer than a batch of 500"
     ):
@@ -82,32 +128,62 @@ def test_a_peer_with_fewer_rows_than_a_batch_is_named() -> None:
 
 
 def test_peers_are_the_same_whoever_else_lives_in_the_process() -> None:
-    config = Experiment(peers=("mlp",)).resolved()
+    config = compose({"peers": ["mlp"]}).resolved()
     data = data_of(config)
     alone = peers_of(config, data, ["rot38"])[0]
     among = next(p for p in peers_of(config, data, config.names) if p.name == "rot38")
     assert (alone.posteriors(data.seed_set.x) == among.posteriors(data.seed_set.x)).all()
 
 
-def test_configurations_survive_toml() -> None:
-    for config in (
+def test_configurations_survive_toml(tmp_path: Path) -> None:
+    for experiment in (
         Experiment(),
-        Experiment(data_dir=Path("/x"), peers=("mlp", "forest"), unlabelled=True).resolved(),
+        compose({"peers": ["mlp", "forest"], "unlabelled": True}).resolved(),
+        Experiment(data=RotatedMnist(data_dir=Path("/x"))).resolved(),
     ):
-        assert from_toml(to_toml(config)) == config
+        path = tmp_path / "config.toml"
+        path.write_text(config_text(experiment, baselines=True), encoding="utf-8")
+        settings = read_config(path)
+        assert settings.pop("baselines") is True
+        assert compose(settings) == experiment
+        assert compose(settings_of(experiment)) == experiment
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_file_of_another_editor_is_read(tmp_path: Path, encoding: str, line_end: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(f"# β{line_end}seed-share = 0.2{line_end}rounds = 3".encode(encoding))
+    assert read_config(path) == {"seed_share": 0.2, "rounds": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[run]\nrounds = 3\n", r"has a table \[run\], and settings are flat"),
+        ("rounds = \n", "not a TOML file in UTF-8"),
+        ("rounds = 3\nrounds = 4\n", "not a TOML file"),
+    ],
+)
+def test_a_file_that_is_not_flat_settings_is_refused(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(FedH2LError, match=complaint):
+        read_config(path)
 
 
 def test_the_digest_names_what_decides_the_outcome() -> None:
-    config = Experiment().resolved()
-    assert (
-        replace(config, data_dir=Path("/elsewhere"), references=not config.references).digest
-        == config.digest
-    )
-    assert replace(config, seed=1).digest != config.digest
+    experiment = Experiment(data=RotatedMnist()).resolved()
+    elsewhere = replace(experiment, data=replace(experiment.data, data_dir=Path("/elsewhere")))
+    assert digest_of(elsewhere) == digest_of(experiment)
+    assert digest_of(replace(experiment, seed=1)) != digest_of(experiment)
 
 
 def test_the_exchange_has_the_graph_and_the_faults_that_were_asked_for() -> None:
-    exchange = exchange_of(Experiment(graph="ring", participation=0.8, loss=0.1, seed=3).resolved())
+    network = {"graph": "ring", "participation": 0.8, "loss": 0.1, "seed": 3}
+    exchange = compose(network).resolved().exchange()
     assert exchange.graph is not None
     assert all(len(n) == 2 for n in exchange.graph.values())
     assert (exchange.participation, exchange.loss, exchange.seed) == (0.8, 0.1, 3)

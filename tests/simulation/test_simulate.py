@@ -3,45 +3,54 @@
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from conftest import blobs, torch_peers
 from fedh2l.commands.report import write_report
+from fedh2l.data.domains import Domain, FederatedData
 from fedh2l.error import FedH2LError
+from fedh2l.learner import Weighted
 from fedh2l.simulation import run_folder
-from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.cells import cells_of
+from fedh2l.simulation.config_file import config_text
+from fedh2l.simulation.progress import Progress, evaluate
+from fedh2l.simulation.settings import compose
 from fedh2l.simulation.simulate import Evaluation, simulate
+from fedh2l.simulation.summary import TIMINGS
 
-SMALL = Experiment(
-    peers=("mlp", "batchnorm-cnn", "forest"),
-    rounds=6,
-    steps=3,
-    evaluate=1,
-    references=False,
-    loss=0.1,
-    mixtures=True,
-)
+Settings = dict[str, Any]
+SMALL: Settings = {
+    "peers": ["mlp", "batchnorm-cnn", "forest"],
+    "rounds": 6,
+    "steps": 3,
+    "evaluate": 1,
+    "loss": 0.1,
+    "mixtures": True,
+}
 
 
-def finished(config: Experiment, folder: Path, workers: int = 1) -> dict[str, Any]:
-    run = run_folder.open_new(folder, config.resolved(), overwrite=False)
-    for event in simulate(run.config, folder, workers=workers):
-        run.take(event)
-    return run.finish()
+def finished(
+    settings: Settings, folder: Path, workers: int = 1, *, baselines: bool = False
+) -> dict[str, Any]:
+    experiment = compose(settings).resolved()
+    with run_folder.open_new(folder, experiment, baselines=baselines) as run:
+        for event in simulate(list(run.cells.values()), workers=workers):
+            run.take(event)
+        return run.finish()
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """rounds.jsonl without its timings."""
     found = [json.loads(line) for line in (folder / "rounds.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != run_folder.TIMINGS} for line in found]
+    return [{k: v for k, v in line.items() if k != TIMINGS} for line in found]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +70,7 @@ def test_equal_seeds_give_equal_bytes_and_two_workers_equal_one(
 
 
 def test_another_seed_gives_another_run(straight: Path, tmp_path: Path) -> None:
-    finished(replace(SMALL, seed=1, rounds=1), tmp_path / "other")
+    finished(SMALL | {"seed": 1, "rounds": 1}, tmp_path / "other")
     assert lines(tmp_path / "other")[0] != lines(straight)[0]
 
 
@@ -69,7 +78,7 @@ def test_a_run_killed_at_random_and_resumed_equals_the_straight_run(
     straight: Path, tmp_path: Path
 ) -> None:
     folder, rng = tmp_path / "killed", random.Random(os.getpid())
-    (tmp_path / "config.toml").write_text(run_folder.to_toml(SMALL))
+    (tmp_path / "config.toml").write_text(config_text(compose(SMALL), baselines=False))
     command = [sys.executable, "-m", "fedh2l", "run", "--workers", "2"]
     flags = ["--config", str(tmp_path / "config.toml"), "--out", str(folder)]
     for killed_after in (1, 3):
@@ -113,7 +122,7 @@ def test_the_summary_has_the_keys_that_others_read(straight: Path) -> None:
         "seed_set",
         "peers",
         "mean",
-        "references",
+        "baselines",
         "conflict_rate",
         "seconds",
         "versions",
@@ -134,73 +143,46 @@ def test_the_summary_has_the_keys_that_others_read(straight: Path) -> None:
 
 
 def test_bytes_are_counted_as_they_were_sent(tmp_path: Path) -> None:
-    summary = finished(replace(SMALL, codec="float32"), tmp_path / "run")
+    summary = finished(SMALL | {"codec": "float32"}, tmp_path / "run")
     rows = 2 * summary["seed_set"]["rows"]  # and as many mixtures
     sizes = {p["payload_bytes_sent"] for p in summary["peers"].values()}
     assert sizes == {6 * 2 * (16 + rows * 10 * 4)}  # rounds × receivers × (header + float32)
 
 
-def test_references_are_run_beside_it(tmp_path: Path) -> None:
-    config = replace(SMALL, peers=("mlp",), domains=2, rounds=2, references=True)
-    summary = finished(config, tmp_path / "run")
-    assert list(summary["references"]) == ["alone", "seed-only", "pooled"]
-    for row in summary["references"]:
-        assert len(lines(tmp_path / "run/references" / row)) == 2
+def test_baselines_are_run_beside_it(tmp_path: Path) -> None:
+    settings = SMALL | {"peers": ["mlp"], "domains": 2, "rounds": 2}
+    summary = finished(settings, tmp_path / "run", baselines=True)
+    assert list(summary["baselines"]) == ["alone", "seed-only", "pooled"]
+    for cell in summary["baselines"]:
+        assert len(lines(tmp_path / "run/baselines" / cell)) == 2
     page = write_report(tmp_path / "run").read_text()
     assert len(page) < 500_000
     assert "seed-only" in page
     assert "<svg" in page
     assert not any(f'{a}="http' in page.replace("http://www.w3.org", "") for a in ("src", "href"))
-    unlabelled = finished(replace(config, unlabelled=True), tmp_path / "unlabelled")
-    assert list(unlabelled["references"]) == ["alone", "pooled"]
+    unlabelled = finished(settings | {"unlabelled": True}, tmp_path / "not", baselines=True)
+    assert list(unlabelled["baselines"]) == ["alone", "pooled"]
 
 
 def test_without_a_folder_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = replace(SMALL, peers=("mlp",), domains=2, rounds=2, evaluate=2).resolved()
-    last = [e for e in simulate(config) if isinstance(e, Evaluation)][-1]
+    settings = SMALL | {"peers": ["mlp"], "domains": 2, "rounds": 2, "evaluate": 2}
+    cells = cells_of(compose(settings).resolved(), None, baselines=False)
+    last = [e for e in simulate(cells) if isinstance(e, Evaluation)][-1]
     assert last.last
     assert last.peers["rot00"].test is not None
     assert not list(tmp_path.iterdir())
 
 
-def copy(straight: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(straight, tmp_path / "copy"))
-
-
-def test_a_checkpoint_of_another_configuration_is_refused(straight: Path, tmp_path: Path) -> None:
-    folder = copy(straight, tmp_path)
-    text = (folder / "config.toml").read_text()
-    (folder / "config.toml").write_text(text.replace("weight = 3.0", "weight = 4.0"))
-    with pytest.raises(FedH2LError, match="a checkpoint of another configuration"):
-        run_folder.open_again(folder)
-    (folder / "config.toml").write_text(text + "\nunheard_of = 1\n")
-    with pytest.raises(FedH2LError, match="not a configuration of this release"):
-        run_folder.open_again(folder)
-
-
-def test_a_truncated_checkpoint_is_refused_by_name(straight: Path, tmp_path: Path) -> None:
-    folder = copy(straight, tmp_path)
-    file = folder / "checkpoints/000006/rot38.safetensors"
-    file.write_bytes(file.read_bytes()[:1000])
-    run = run_folder.open_again(folder)
-    with pytest.raises(FedH2LError, match=r"rot38\.safetensors: missing, truncated or corrupt"):
-        list(simulate(run.config, folder))
-
-
-def test_a_folder_that_holds_a_run_is_not_written_over_unless_asked(
-    straight: Path, tmp_path: Path
-) -> None:
-    folder, config = copy(straight, tmp_path), SMALL.resolved()
-    with pytest.raises(FedH2LError, match="already holds a run"):
-        run_folder.open_new(folder, config, overwrite=False)
-    run_folder.open_new(folder, config, overwrite=True)
-    assert (folder / "summary.json").exists()  # nothing is lost before the new run has begun
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/thesis.txt").write_text("x")
-    with pytest.raises(FedH2LError, match="not empty, and not a run"):
-        run_folder.open_new(tmp_path / "mine", config, overwrite=True)
-    with pytest.raises(FedH2LError, match="no run to go on with"):
-        run_folder.open_again(tmp_path / "mine")
+def test_a_model_that_has_diverged_is_said_and_not_counted() -> None:
+    peers, rows = torch_peers("ab"), blobs(30)
+    data = FederatedData({p.name: Domain(rows, rows, rows) for p in peers}, peers[0].seed_set)
+    progress = {p.name: Progress() for p in peers}
+    evaluate(progress, peers, data, last=True)
+    learner = peers[1].learner
+    assert isinstance(learner, Weighted)
+    learner.load_weights({k: np.full_like(v, np.nan) for k, v in learner.weights().items()})
+    with pytest.raises(FedH2LError, match=r"b, on .* NaN: training has diverged"):
+        evaluate(progress, peers, data, last=False)

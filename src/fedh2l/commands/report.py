@@ -4,6 +4,7 @@ where the bytes went.
 
 import io
 import json
+import shlex
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,50 +16,60 @@ from matplotlib.figure import Figure
 from fedh2l.commands.table import worth
 from fedh2l.error import FedH2LError
 from fedh2l.record.atomic import write_file
+from fedh2l.record.journal import committed_lines
 from fedh2l.record.units import percent, size
+from fedh2l.simulation.cells import FOLDER
 
 
 def write_report(folder: Path) -> Path:
     """From summary.json, rounds.jsonl and config.toml of a finished run."""
     if not (folder / "summary.json").is_file():
         raise FedH2LError(
-            f"{folder}: no summary.json, so no finished run; go on with fedh2l run --resume "
-            f"{folder}"
+            f"{folder}: no summary.json, so no finished run; go on with "
+            + shlex.join(["fedh2l", "run", "--resume", str(folder)])
         )
-    summary = json.loads((folder / "summary.json").read_text())
-    rows = {summary["algorithm"]: folder} | {
-        r: folder / "references" / r for r in summary["references"]
-    }
-    lines = {row: _lines(place / "rounds.jsonl") for row, place in rows.items()}
+    summary = _summary(folder / "summary.json")
+    baselines = {name: folder / FOLDER / name for name in summary["baselines"]}
+    cells = {summary["algorithm"]: folder} | baselines
+    lines = {cell: committed_lines(place) for cell, place in cells.items()}
     template = Environment(autoescape=True).from_string(
         files("fedh2l.commands").joinpath("report.html.j2").read_text()
     )
     page = template.render(
         summary=summary,
         worth=worth(summary),
-        config=(folder / "config.toml").read_text(),
+        config=(folder / "config.toml").read_text("utf-8", "replace"),
         figure=_curves(summary, lines),
         percent=percent,
         size=size,
         command=command(folder),
-        folder=folder,
+        audit=shlex.join(["fedh2l", "audit", str(folder)]),
     )
     path = folder / "report.html"
-    write_file(path, page.encode())
+    write_file(path, page.encode("utf-8", "replace"))
     return path
 
 
 def command(folder: Path) -> str:
     """A command that repeats this run."""
-    return f"fedh2l run --config {folder / 'config.toml'} --out {folder}-again"
+    config, again = str(folder / "config.toml"), f"{folder}-again"
+    return shlex.join(["fedh2l", "run", "--config", config, "--out", again])
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def _summary(path: Path) -> dict[str, Any]:
+    try:
+        summary = json.loads(path.read_bytes())
+        if {"algorithm", "peers", "mean", "baselines", "versions"} <= set(summary):
+            return summary
+    except (ValueError, TypeError):
+        pass
+    raise FedH2LError(
+        f"{path}: damaged, or of another release; fedh2l run --resume {path.parent} writes it anew"
+    )
 
 
 def _curves(summary: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> str:
-    """Validation accuracy on all domains by round: every peer, and the mean of every row.
+    """Validation accuracy on all domains by round: every peer, and the mean of every cell.
 
     Inline SVG.
     """
@@ -77,20 +88,20 @@ def _curves(summary: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> 
         for name, peer in summary["peers"].items():
             series = [100 * line["peers"][name]["all_domain_accuracy"] for line in main]
             peers.plot([line["round"] for line in main], series, label=f"{name} {peer['model']}")
-        for row, its in lines.items():
-            style = "-" if row == summary["algorithm"] else "--"
+        for cell, its in lines.items():
+            style = "-" if cell == summary["algorithm"] else "--"
             means.plot(
                 [line["round"] for line in its],
                 [100 * line["mean"]["all_domain_accuracy"] for line in its],
                 style,
-                label=row,
+                label=cell,
             )
         peers.set(
             title=f"each peer, {summary['algorithm']}",
             xlabel="round",
             ylabel="all-domain accuracy, % (validation)",
         )
-        means.set(title="mean over peers, each row", xlabel="round")
+        means.set(title="mean over peers, each cell", xlabel="round")
         for axes in (peers, means):
             axes.legend(fontsize=8, frameon=False)
             axes.grid(alpha=0.25)

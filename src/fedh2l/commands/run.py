@@ -1,88 +1,205 @@
-"""`fedh2l run`, `fedh2l report` and `fedh2l audit`: from flags to a run folder, with a table that
-moves and an answer a script can read.
+"""`fedh2l run`: from flags to a run folder, with a table that moves and an answer a script can
+read.
 """
 
 import json
 import os
 import sys
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
+from cyclopts.config import Env
 from rich.console import Console
+from rich.text import Text
 
-from fedh2l.commands.report import write_report
+from fedh2l.commands.flags import (
+    Flag,
+    check_environment,
+    class_of,
+    flags_of,
+    named_flags,
+    value_of,
+)
 from fedh2l.commands.table import Display, final_table
-from fedh2l.error import FedH2LError
+from fedh2l.error import FedH2LError, choose
 from fedh2l.simulation import run_folder
-from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.config_file import read_config
+from fedh2l.simulation.experiment import PARTS, Experiment
+from fedh2l.simulation.settings import (
+    DEFAULTS,
+    TABLES,
+    check_names,
+    compose,
+    kinds_of,
+)
 from fedh2l.simulation.simulate import simulate
 
-Flat = Parameter(name="*")  # the fields of the dataclass are the flags
+PREFIX = "FEDH2L_RUN_"
+# How a run is done, and not what it computes: these are flags, and not in a TOML file.
+ABOUT_THE_RUN = ("out", "resume", "overwrite", "workers", "config", "json")
+# Said in the language of an earlier time; help does not show them.
+ALIASES = {"--references": "--baselines", "--no-references": "--no-baselines"}
+MOST_WORKERS = 1024
 
 
-def run(
-    experiment: Annotated[Experiment, Flat] = Experiment(),  # noqa: B008  (frozen)
-    *,
-    out: Path | None = None,
-    resume: Path | None = None,
-    overwrite: bool = False,
-    workers: int | None = None,
-    config: Path | None = None,
-    as_json: Annotated[bool, Parameter(name="--json")] = False,
-) -> None:
-    """Simulate a federation and compare it with the honest rows.
-
-    Every flag may stand in a TOML file (--config) under its own name, or in the environment
-    (FEDH2L_RUN_ROUNDS=10); flags win.
-
-    Parameters
-    ----------
-    out
-        The run's folder; by default a new one below runs/.
-    resume
-        Go on with the run in this folder, with the configuration it had.
-    overwrite
-        Replace a run that --out already holds.
-    workers
-        Processes; by default one per core. The results do not depend on it.
-    config
-        A TOML file of flags, such as another run's config.toml.
-    as_json
-        Print summary.json instead of tables; progress goes to standard error.
+def app_of(tokens: Sequence[str]) -> tuple[App, list[str]]:
+    """The command with the flags of the data set and the method that the tokens name, and the
+    tokens as it takes them.
     """
-    if resume is not None:
-        if replace(experiment, data_dir=None) != Experiment():
-            raise FedH2LError(
-                "--resume goes on with the configuration in the folder; leave the other flags "
-                "out, or start a new run"
-            )
-        folder = run_folder.open_again(resume)
-    else:
-        found = experiment.resolved()
-        folder = run_folder.open_new(out or _new_folder(found), found, overwrite=overwrite)
+    words = [ALIASES.get(token, token) for token in tokens]
+    path = value_of("config", words, PREFIX)
+    file = read_config(Path(path)) if path else {}
+    chosen = {
+        part: value_of(part, words, PREFIX) or str(file.get(part, usual))
+        for part, usual in DEFAULTS.items()
+    }
+    for part, name in chosen.items():
+        choose(part, name, TABLES[part])
+    _check_file(path, file, chosen)
+
+    kinds = kinds_of(**chosen)
+    flags = _flags(kinds)
+    _check_tokens(words, chosen)
+    names = [f.name for f, *_ in flags]
+    check_environment(PREFIX, [*names, *ABOUT_THE_RUN, "baselines"])
+
+    data = kinds["data"]
+    usual = {"rounds": data.rounds, "peers": data.models}
+    settings = class_of(flags, usual | file | chosen)
+    app = App(
+        name="fedh2l run",
+        help_format="plaintext",
+        help_epilogue="The flags are those of the data set and the method that are named: try "
+        "fedh2l run --algorithm fedavg --help.",
+        config=[Env(PREFIX, command=False, show=False)],
+    )
+    app.default(_command(settings, chosen, file, words))
+    return app, words
+
+
+def _flags(kinds: Mapping[str, Any]) -> list[Flag]:
+    """Those of the experiment, then those of its data set, its method, its views and network."""
+    flags: list[Flag] = []
+    for f, hint, words in flags_of(Experiment, leave_out=set(PARTS) - set(TABLES)):
+        # The data set and the method are told by name.
+        names = Literal[tuple(TABLES[f.name])] if f.name in TABLES else hint
+        flags.append((f, names, words))
+    for kind in kinds.values():
+        flags += flags_of(kind)
+    return flags
+
+
+def _check_file(path: str | None, file: Mapping[str, Any], chosen: Mapping[str, str]) -> None:
+    try:
+        for name in ABOUT_THE_RUN:
+            if name in file:
+                raise FedH2LError(f"{name} says how to run, not what; give it as --{name}")
+        check_names([n for n in file if n != "baselines"], chosen)
+        compose({n: v for n, v in file.items() if n != "baselines"} | dict(chosen))
+        if not isinstance(file.get("baselines", True), bool):
+            raise FedH2LError(f"baselines is {file['baselines']!r}, expected true or false")
+    except FedH2LError as error:
+        raise FedH2LError(f"{path}: {error}") from error
+
+
+def _check_tokens(words: Sequence[str], chosen: Mapping[str, str]) -> None:
+    """Refuse a flag of another data set or method, and say whose it is."""
+    about = {*ABOUT_THE_RUN, "baselines", "help", "version"}
+    names = [name.removeprefix("no_") for name in named_flags(words)]
+    check_names([name for name in names if name not in about], chosen)
+
+
+def _command(
+    settings: type, chosen: Mapping[str, str], file: Mapping[str, Any], words: Sequence[str]
+) -> Any:
+    """The function whose signature the command line reads."""
+
+    def run(
+        flat: Any = settings(),  # noqa: B008  (frozen)
+        *,
+        baselines: bool | None = file.get("baselines"),
+        out: Path | None = None,
+        resume: Path | None = None,
+        overwrite: bool = False,
+        workers: int | None = None,
+        config: Path | None = None,
+        as_json: Annotated[bool, Parameter(name="--json")] = False,
+    ) -> None:
+        """Simulate a federation and compare it with the baselines.
+
+        Every setting may stand in a TOML file (--config) under its own name, or in the environment
+        (FEDH2L_RUN_ROUNDS=10); flags win.
+
+        Parameters
+        ----------
+        baselines
+            Run alone, seed-only and pooled as well; by default as the data set says.
+        out
+            The run's folder; by default a new one below runs/.
+        resume
+            Go on with the run in this folder, with the configuration it had.
+        overwrite
+            Replace a run that --out already holds.
+        workers
+            Processes; by default one per core. The results do not depend on it.
+        config
+            A TOML file of settings, such as another run's config.toml.
+        as_json
+            Print summary.json instead of tables; progress goes to standard error.
+        """
+        if workers is not None and not 1 <= workers <= MOST_WORKERS:
+            raise FedH2LError(f"workers is {workers}; it must be 1 to {MOST_WORKERS}")
+        if resume is not None:
+            _check_nothing_else(words)
+            folder = run_folder.open_again(resume)
+        else:
+            values = {name: value for name, value in asdict(flat).items() if value is not None}
+            experiment = compose(values).resolved()
+            compared = experiment.data.baselines if baselines is None else baselines
+            place = out or _new_folder(**chosen, seed=experiment.seed)
+            folder = run_folder.open_new(place, experiment, baselines=compared, overwrite=overwrite)
+        _simulate(folder, workers, as_json)
+
+    run.__annotations__["flat"] = Annotated[settings, Parameter(name="*")]
+    return run
+
+
+def _check_nothing_else(words: Sequence[str]) -> None:
+    others = sorted(set(named_flags(words)) - {"resume", "workers", "json"})
+    if others:
+        raise FedH2LError(
+            f"--resume goes on with the configuration in the folder; leave the other flags out "
+            f"(--{others[0]}), or start a new run"
+        )
+
+
+def _new_folder(data: str, algorithm: str, seed: int) -> Path:
+    """Named after the time to the microsecond: of two that start together each has its own."""
+    return Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S-%f}-{data}-{algorithm}-{seed}"
+
+
+def _simulate(folder: run_folder.RunFolder, workers: int | None, as_json: bool) -> None:
+    experiment = folder.experiment
     console = Console(stderr=as_json)
-    count = workers or min(os.cpu_count() or 1, len(folder.config.names))
-    with Display(folder.config, console) as display:
-        for event in simulate(folder.config, folder.path, workers=count):
+    count = workers or min(os.cpu_count() or 1, len(experiment.names))
+    cells = list(folder.cells.values())
+    with folder, Display(cells, folder.main, console) as display:
+        for event in simulate(cells, workers=count):
             folder.take(event)
             display.show(event)
-    summary = folder.finish()
-    write_report(folder.path)
+        summary = folder.finish()
+        # Drawing needs matplotlib, which nobody waits for before there is something to draw.
+        from fedh2l.commands.report import write_report
+
+        write_report(folder.path)
     if as_json:
         json.dump(summary, sys.stdout, indent=1)
         print()
         return
     console.print(final_table(summary))
-    console.print(
-        f"[dim]everything lies in[/] {folder.path}   [dim]look at[/] {folder.path / 'report.html'}"
-    )
-
-
-def _new_folder(config: Experiment) -> Path:
-    return (
-        Path("runs")
-        / f"{datetime.now():%Y-%m-%d-%H%M%S}-{config.data}-{config.algorithm}-{config.seed}"
-    )
+    # A path is text and not markup: it may hold brackets.
+    console.print(Text(f"everything lies in {folder.path}   look at {folder.path / 'report.html'}"))

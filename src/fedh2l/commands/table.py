@@ -1,6 +1,7 @@
 """Tables for the terminal: one that moves while peers learn, one that stands when they are done."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -9,18 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from fedh2l.record.units import percent, size
-from fedh2l.simulation.experiment import Experiment
-from fedh2l.simulation.simulate import Evaluation, Start, rows_of
+from fedh2l.simulation.cells import Cell
+from fedh2l.simulation.settings import settings_of
+from fedh2l.simulation.simulate import Evaluation, Start
 
 
 class Display:
     """The live table; where there is no terminal, a plain line per evaluation."""
 
-    def __init__(self, config: Experiment, console: Console) -> None:
-        self.config, self.console = config, console
-        self.rows = [r.algorithm for r in rows_of(config)]
+    def __init__(self, cells: Sequence[Cell], main: str, console: Console) -> None:
+        self.main, self.console = main, console
+        self.cells = [cell.name for cell in cells]
+        self.experiment = next(cell.experiment for cell in cells if cell.name == main)
         self.latest: dict[str, Evaluation] = {}
-        self.row = self.rows[0]
+        self.cell = self.cells[0]
         self.clock = time.perf_counter()
         self.live = (
             Live(self._table(), console=console, refresh_per_second=4, transient=True)
@@ -38,9 +41,9 @@ class Display:
             self.live.stop()
 
     def show(self, event: Start | Evaluation) -> None:
-        self.row = event.row
+        self.cell = event.cell
         if isinstance(event, Evaluation):
-            self.latest[event.row] = event
+            self.latest[event.cell] = event
         if self.live:
             self.live.update(self._table())
         else:
@@ -48,29 +51,27 @@ class Display:
 
     def _line(self, event: Start | Evaluation) -> str:
         if isinstance(event, Start):
-            return f"{event.row}: {self.config.rounds} rounds"
+            return f"{event.cell}: {self.experiment.rounds} rounds"
         both = [
             [p.validation[k] for p in event.peers.values() if p.validation]
             for k in ("own_accuracy", "all_domain_accuracy")
         ]
         own, everywhere = (percent(sum(v) / len(v)) if v else "·" for v in both)
         return (
-            f"  {event.row} {event.done}/{self.config.rounds}  own {own}  all domains "
+            f"  {event.cell} {event.done}/{self.experiment.rounds}  own {own}  all domains "
             f"{everywhere}  (validation, mean over peers)"
         )
 
     def _table(self) -> RenderableType:
-        main, alone = self.latest.get(self.config.algorithm), self.latest.get("alone")
-        table = Table(
-            title=f"{self.config.algorithm} on {self.config.data}, seed {self.config.seed}: "
-            "validation accuracy, %",
-            title_justify="left",
-        )
+        main, alone = self.latest.get(self.main), self.latest.get("alone")
+        data, seed = settings_of(self.experiment)["data"], self.experiment.seed
+        title = f"{self.main} on {data}, seed {seed}: validation accuracy, %"
+        table = Table(title=title, title_justify="left")
         for heading in ("peer", "model"):
             table.add_column(heading)
         for heading in ("own: alone → now", "all domains: alone → now", "sent"):
             table.add_column(heading, justify="right")
-        for name, model in zip(self.config.names, self.config.models, strict=True):
+        for name, model in zip(self.experiment.names, self.experiment.models, strict=True):
             cells = [
                 f"{_of(alone, name, k)} → {_of(main, name, k)}"
                 for k in ("own_accuracy", "all_domain_accuracy")
@@ -82,10 +83,10 @@ class Display:
 
     def _progress(self) -> Text:
         text = Text()
-        for row in self.rows:
-            done = self.latest[row].done if row in self.latest else 0
-            style = "bold" if row == self.row else "dim"
-            text.append(f"{row} {done}/{self.config.rounds}   ", style)
+        for cell in self.cells:
+            done = self.latest[cell].done if cell in self.latest else 0
+            style = "bold" if cell == self.cell else "dim"
+            text.append(f"{cell} {done}/{self.experiment.rounds}   ", style)
         return text.append(f"{time.perf_counter() - self.clock:.0f} s", "dim")
 
 
@@ -95,9 +96,7 @@ def _of(event: Evaluation | None, name: str, key: str) -> str:
 
 
 def final_table(summary: dict[str, Any]) -> RenderableType:
-    """What each row reaches on the test sets, the peers of the main row, and what the exchange is
-    worth.
-    """
+    """What each cell reaches on the test sets, and what the exchange is worth."""
     table = Table(
         title=f"test accuracy, %: {summary['data']}, seed {summary['seed']}", title_justify="left"
     )
@@ -119,19 +118,19 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
         size(sent),
         style="bold",
     )
-    for row, mean in summary["references"].items():
-        moved = "all data" if row == "pooled" else size(0)
-        table.add_row(f"{row}, mean", *(percent(mean[k]) for k in keys), moved, style="dim")
+    for name, mean in summary["baselines"].items():
+        moved = "all data" if name == "pooled" else size(0)
+        table.add_row(f"{name}, mean", *(percent(mean[k]) for k in keys), moved, style="dim")
     return Group(table, Text(worth(summary)), Text(traffic(summary), "dim"))
 
 
 def worth(summary: dict[str, Any]) -> str:
     """One sentence: what the exchange added to the best that needs none."""
-    mean, references = summary["mean"]["all_domain_accuracy"], summary["references"]
-    against = next((r for r in ("seed-only", "alone") if r in references), None)
+    mean, baselines = summary["mean"]["all_domain_accuracy"], summary["baselines"]
+    against = next((r for r in ("seed-only", "alone") if r in baselines), None)
     if against is None or summary["algorithm"] == against:
-        return "with --references the table tells what the exchange is worth"
-    gain = 100 * (mean - references[against]["all_domain_accuracy"])
+        return "with --baselines the table tells what the exchange is worth"
+    gain = 100 * (mean - baselines[against]["all_domain_accuracy"])
     missing = f"; {summary['missing']} messages were missing" if summary["missing"] else ""
     labels = "labelled" if summary["seed_set"]["labelled"] else "unlabelled"
     return (

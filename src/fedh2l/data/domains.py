@@ -3,7 +3,7 @@ share.
 """
 
 from dataclasses import Field, dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class FederatedData:
         return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
 
+@runtime_checkable
 class DataSet(Protocol):
     """What `DATASETS` holds: a frozen dataclass whose fields are the flags of the data set.
 

@@ -1,69 +1,45 @@
-"""From an experiment to the parts that it describes: method, exchange, data and peers."""
+"""From an experiment to what it describes: the data and the peers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from functools import cache
-from typing import Any
+from dataclasses import replace
+from functools import lru_cache
 
-from fedh2l.algorithms import ALGORITHMS
-from fedh2l.data import DATASETS
-from fedh2l.data.domains import FederatedData
+from fedh2l.data.domains import DataSet, FederatedData
 from fedh2l.error import FedH2LError
-from fedh2l.exchange.graph import graph
-from fedh2l.exchange.in_process import InProcess
 from fedh2l.learner import Learner
 from fedh2l.learners import model_of
 from fedh2l.learners.model import Training
-from fedh2l.loop import Algorithm
 from fedh2l.peer import Peer
-from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
-from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.experiment import Experiment, Views
 from fedh2l.views import VIEWS
 
 
-def algorithm_of(config: Experiment) -> Algorithm:
-    kind: Any = ALGORITHMS[config.algorithm]
-    # The flags are named after the hyper-parameters.
-    settings: dict[str, Any] = {
-        f.name: getattr(config, f.name) for f in fields(kind) if hasattr(config, f.name)
-    }
-    algorithm: Algorithm = kind(**settings)
-    return algorithm
+def data_of(experiment: Experiment) -> FederatedData:
+    """Every domain and the seed set, with the views that are asked about."""
+    return _loaded(experiment.data, experiment.domains, experiment.seed, experiment.views)
 
 
-def exchange_of(config: Experiment) -> InProcess:
-    who = graph(config.graph, config.names, degree=config.degree, seed=config.seed)
-    return InProcess(who, config.participation, config.loss, config.seed)
-
-
-@cache
-def data_of(config: Experiment) -> FederatedData:
-    assert config.domains is not None
-    kind = DATASETS[config.data]
-    # The flags are named after the fields of the data set.
-    settings: dict[str, Any] = {f.name: getattr(config, f.name) for f in fields(kind)}
-    data = kind(**settings).load(config.domains, config.seed)
-    if not config.views:
-        return data
-    return replace(
-        data,
-        seed_set=replace(
-            data.seed_set, view=config.view, every=config.every, mixtures=bool(config.mixtures)
-        ),
+@lru_cache(maxsize=1)  # the cells of a run share one data set
+def _loaded(data: DataSet, domains: int, seed: int, views: Views) -> FederatedData:
+    federated = data.load(domains, seed)
+    if not views.views:
+        return federated
+    seeds = replace(
+        federated.seed_set, view=views.view, every=views.every, mixtures=bool(views.mixtures)
     )
+    return replace(federated, seed_set=seeds)
 
 
-def peers_of(config: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:
+def peers_of(experiment: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:
     """The peers hosted in this process, each with its own network, private rows and generator."""
-    seeds = data.seed_set.unlabelled() if config.unlabelled else data.seed_set
-    return [
-        Peer(
-            name, _named(name, lambda i=i, name=name: _learner(config, data, seeds, i, name)), seeds
-        )
-        for i, name in enumerate(config.names)
-        if name in hosted
-    ]
+    seeds = data.seed_set.unlabelled() if experiment.unlabelled else data.seed_set
+    peers: list[Peer] = []
+    for i, name in enumerate(experiment.names):
+        if name in hosted:
+            learner = _named(name, lambda i=i: _learner(experiment, data, seeds, i))
+            peers.append(Peer(name, learner, seeds))
+    return peers
 
 
 def _named(name: str, build: Callable[[], Learner]) -> Learner:
@@ -73,20 +49,25 @@ def _named(name: str, build: Callable[[], Learner]) -> Learner:
         raise FedH2LError(f"{name}: {error}") from error
 
 
-def _learner(config: Experiment, data: FederatedData, seeds: SeedSet, i: int, name: str) -> Learner:
-    assert config.rounds is not None
-    seed = 1000 * config.seed + i
-    pooled = config.algorithm == "pooled"
-    rows: Rows = data.pooled(labelled=not config.unlabelled) if pooled else data.domains[name].train
+def _learner(experiment: Experiment, data: FederatedData, seeds: SeedSet, i: int) -> Learner:
+    assert experiment.rounds is not None
+    method, views = experiment.algorithm, experiment.views
+    seed = 1000 * experiment.seed + i
+
+    rows, batch = data.domains[experiment.names[i]].train, experiment.batch
+    if getattr(method, "pooled", False):
+        rows = data.pooled(labelled=not experiment.unlabelled)
+        # As many rows per step as others learn from with their seed rows.
+        batch += getattr(method, "seed_batch", 0)
+
     training = Training(
-        steps=config.rounds * config.steps,
-        # As many rows per step as with the seed rows.
-        batch=config.batch + config.seed_batch if pooled else config.batch,
-        rate=config.rate,
-        augment=VIEWS[config.view] if config.views else None,
+        steps=experiment.rounds * method.steps,
+        batch=batch,
+        rate=experiment.rate,
+        augment=VIEWS[views.view] if views.views else None,
         seed=seed,
-        # FedAvg starts from one model.
-        start=1000 * config.seed if config.algorithm in ("fedavg", "fedprox") else seed,
+        # Weights can be averaged where all peers start from one model.
+        start=1000 * experiment.seed if getattr(method, "one_architecture", False) else seed,
         seed_set=seeds,
     )
-    return model_of(config.models[i]).build(rows, data.classes, training)
+    return model_of(experiment.models[i]).build(rows, data.classes, training)

@@ -45,21 +45,33 @@ def in_processes(
 
 def _in_step(links: Sequence[Connection], exchange: Exchange) -> Iterator[list[Any]]:
     while True:
-        said = [_receive(link) for link in links]
-        kind = said[0][0]
+        # All processes run the same loop, so all are at the same point of it.
+        contents = [_receive(link) for link in links]
+        kind = contents[0][0]
         if kind == "end":
             return
         if kind == "item":
-            yield [item for _, item in said]
+            yield [item for _, item in contents]
+            # As in one process: nothing happens until the caller has dealt with the item.
             for link in links:
-                # As in one process: nothing happens until the caller has dealt with the item.
                 link.send("go on")
-            continue
-        outbox = {name: data for _, (_, part) in said for name, data in part.items()}
-        inboxes = exchange(said[0][1][0], outbox)
-        receivers = receivers_of(inboxes)
-        for link, (_, (_, part)) in zip(links, said, strict=True):
-            link.send(Delivery({name: inboxes.get(name, {}) for name in part}, receivers))
+        else:
+            _carry(links, [content for _, content in contents], exchange)
+
+
+def _carry(links: Sequence[Connection], contents: Sequence[Any], exchange: Exchange) -> None:
+    """Join the outboxes of all processes, and give each the inboxes of its peers.
+
+    `contents`: of each process the round and the outbox of the peers that it hosts.
+    """
+    t = contents[0][0]
+    outbox: dict[str, bytes] = {}
+    for _, part in contents:
+        outbox |= part
+    inboxes = exchange(t, outbox)
+    receivers = receivers_of(inboxes)
+    for link, (_, part) in zip(links, contents, strict=True):
+        link.send(Delivery({name: inboxes.get(name, {}) for name in part}, receivers))
 
 
 def _receive(link: Connection) -> tuple[str, Any]:

@@ -1,201 +1,178 @@
-"""The folder of a run: config.toml, rounds.jsonl, summary.json, report.html and checkpoints; each
-file whole or absent.
+"""The folder of a run: config.toml, the journals of its cells, summary.json and report.html; each
+file whole or absent, and one process at a time.
 """
 
 import json
 import shutil
 import time
-import tomllib
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import tomli_w
+from types import TracebackType
+from typing import Any, TextIO
 
 from fedh2l.error import FedH2LError
-from fedh2l.metrics import mean_scores
+from fedh2l.record import lock
 from fedh2l.record.atomic import write_file
 from fedh2l.record.journal import Journal, latest
+from fedh2l.simulation.cells import Cell, cells_of
+from fedh2l.simulation.config_file import config_text, read_config
 from fedh2l.simulation.experiment import Experiment
-from fedh2l.simulation.simulate import Evaluation, Progress, Start, folder_of, rows_of, versions
+from fedh2l.simulation.settings import compose, digest_of
+from fedh2l.simulation.simulate import Evaluation, Start
+from fedh2l.simulation.summary import line_of, summary_of
 
-TIMINGS = "seconds"  # the one key of a line that differs between equal runs
+CONFIG, SUMMARY = "config.toml", "summary.json"
+BUSY = "a fedh2l run is writing into this folder; wait for it, or choose another --out"
 
 
 class RunFolder:
-    """Writes what `simulate` yields; `summary` is complete when every row has had its last
-    evaluation.
+    """Writes what `simulate` yields; used by `with`, which locks it once there is something to
+    write. `finish` is called when every cell has had its last evaluation.
     """
 
-    def __init__(self, path: Path, config: Experiment, *, replaces: bool = False) -> None:
-        self.path, self.config, self.replaces = path, config, replaces
+    def __init__(
+        self, path: Path, experiment: Experiment, *, baselines: bool, is_new: bool, overwrite: bool
+    ) -> None:
+        self.path, self.experiment, self.baselines = path, experiment, baselines
+        self.cells = {c.name: c for c in cells_of(experiment, path, baselines=baselines)}
+        self.main = next(c.name for c in self.cells.values() if c.folder == path)
+        self._is_new, self._overwrite = is_new, overwrite
+        self._lock: TextIO | None = None
         # Set back by the seconds of the sessions before a resumed one.
-        self.clock = time.perf_counter()
-        self.finals: dict[str, Evaluation] = {}
-        self.journals: dict[str, Journal] = {}
-        self.seed_set: dict[str, Any] = {}
+        self._clock = time.perf_counter()
+        self._finals: dict[str, Evaluation] = {}
+        self._journals: dict[str, Journal] = {}
+        self._seed_set: dict[str, Any] = {}
+
+    def __enter__(self) -> "RunFolder":
+        if not self._is_new:
+            self._lock = lock.lock_folder(self.path, BUSY)
+            try:
+                for cell in self.cells.values():
+                    self._check(cell)
+            except FedH2LError:
+                self._lock.close()
+                raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._lock:
+            self._lock.close()
 
     def take(self, event: Start | Evaluation) -> None:
         """Write down what happened.
 
-        Nothing exists in the folder before the peers of the first row were built and checked.
+        Nothing exists in a new folder before the peers of the first cell were built and checked.
         """
-        place = folder_of(self.path, event.row, self.config.algorithm)
+        cell = self.cells[event.cell]
         if isinstance(event, Start):
-            self.seed_set = event.seed_set
-            self.journals[event.row] = self._open(place)
+            self._seed_set = event.seed_set
+            self._begin(cell)
             return
         if event.last:
-            self.finals[event.row] = event
-        journal = self.journals[event.row]
+            self._finals[cell.name] = event
+        journal = self._journals[cell.name]
         if journal.saved is not None and journal.saved["rounds"] >= event.done:
-            return  # a finished row of a resumed run
-        sent = {"codec": self.config.codec, "seed_set": self.seed_set["digest"]}
-        journal.append(_line(event), event.sent, sent)
-        about = {
-            "digest": self.digest(event.row),
-            "seed_set": self.seed_set["digest"],
-            "peers": {n: asdict(p) for n, p in event.peers.items()},
+            return  # a finished cell of a resumed run
+
+        seed_set = self._seed_set["digest"]
+        about = {"codec": cell.experiment.codec, "seed_set": seed_set}
+        journal.append(line_of(event), event.sent, about)
+        facts = {
+            "digest": digest_of(cell.experiment),
+            "seed_set": seed_set,
+            "peers": {name: asdict(p) for name, p in event.peers.items()},
             "train_seconds": event.train_seconds,
-            "total_seconds": time.perf_counter() - self.clock,
+            "total_seconds": time.perf_counter() - self._clock,
         }
-        journal.commit(event.done, about)
-
-    def _open(self, place: Path) -> Journal:
-        if self.replaces:
-            shutil.rmtree(self.path)
-            self.replaces = False
-        place.mkdir(parents=True, exist_ok=True)
-        if not (self.path / "config.toml").exists():
-            write_file(self.path / "config.toml", to_toml(self.config).encode())
-        journal = Journal(place)
-        saved = journal.open()
-        if saved and saved.get("seed_set") != self.seed_set["digest"]:
-            raise FedH2LError(
-                f"{place}: the data are not those that this run began with; give it the same "
-                "--data-dir, or start anew"
-            )
-        return journal
-
-    def digest(self, row: str) -> str:
-        return replace(self.config, algorithm=row).digest
-
-    def check(self) -> None:
-        """Refuse to go on from checkpoints of another experiment."""
-        for row in rows_of(self.config):
-            place = folder_of(self.path, row.algorithm, self.config.algorithm)
-            saved = latest(place)
-            if saved is None:
-                continue
-            self.clock = min(self.clock, time.perf_counter() - saved.get("total_seconds", 0.0))
-            if saved.get("digest") != self.digest(row.algorithm):
-                raise FedH2LError(
-                    f"{place}: a checkpoint of another configuration; restore config.toml, or "
-                    "start again with --overwrite"
-                )
+        journal.commit(event.done, facts)
 
     def finish(self) -> dict[str, Any]:
         """summary.json, written and returned. Accuracies are on the test sets, in [0, 1]."""
-        config, main = self.config, self.finals[self.config.algorithm]
-        rates = [p.conflict_rate for p in main.peers.values() if p.conflict_rate is not None]
-        summary = {
-            "algorithm": config.algorithm,
-            "data": config.data,
-            "seed": config.seed,
-            "rounds": config.rounds,
-            "steps": config.steps,
-            "seed_set": self.seed_set | {"labelled": not config.unlabelled},
-            "peers": {
-                n: {"model": m, **(main.peers[n].test or {}), **_bytes(main.peers[n])}
-                for n, m in zip(config.names, config.models, strict=True)
-            },
-            "mean": _mean(main),
-            "references": {
-                row: _mean(e) for row, e in self.finals.items() if row != config.algorithm
-            },
-            "conflict_rate": sum(rates) / len(rates) if rates else None,
-            "missing": sum(sum(p.missing.values()) for p in main.peers.values()),
-            "refused": sum(sum(p.refused.values()) for p in main.peers.values()),
-            "seconds": {"total": time.perf_counter() - self.clock, "train": main.train_seconds},
-            "versions": versions(),
-        }
-        write_file(self.path / "summary.json", json.dumps(summary, indent=1).encode())
+        seconds = time.perf_counter() - self._clock
+        summary = summary_of(self.experiment, self.main, self._finals, self._seed_set, seconds)
+        write_file(self.path / SUMMARY, json.dumps(summary, indent=1).encode())
         return summary
 
-
-def open_new(path: Path, config: Experiment, *, overwrite: bool) -> RunFolder:
-    if path.exists() and any(path.iterdir()):
-        if not (path / "config.toml").is_file():
-            raise FedH2LError(f"{path}: not empty, and not a run; choose another --out")
-        if not overwrite:
+    def _begin(self, cell: Cell) -> None:
+        assert cell.folder is not None
+        if self._lock is None:
+            self._take_new_folder()
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        journal = Journal(cell.folder)
+        saved = journal.open()
+        if saved and saved.get("seed_set") != self._seed_set["digest"]:
             raise FedH2LError(
-                f"{path}: already holds a run; go on with --resume {path}, replace it with "
-                "--overwrite, or choose another --out"
+                f"{cell.folder}: the data are not those that this run began with; give it the "
+                "same --data-dir, or start anew"
             )
-        return RunFolder(path, config, replaces=True)
-    return RunFolder(path, config)
+        self._journals[cell.name] = journal
+
+    def _take_new_folder(self) -> None:
+        """Lock the folder, and only then look into it: two may have found it free at once."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = lock.lock_folder(self.path, BUSY)
+        check_free(self.path, overwrite=self._overwrite)
+        for old in self.path.iterdir():
+            if old.name == lock.NAME:
+                continue
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
+            else:
+                old.unlink()
+        text = config_text(self.experiment, baselines=self.baselines)
+        write_file(self.path / CONFIG, text.encode())
+
+    def _check(self, cell: Cell) -> None:
+        """Refuse to go on from a checkpoint of another experiment."""
+        assert cell.folder is not None
+        saved = latest(cell.folder)
+        if saved is None:
+            return
+        self._clock = min(self._clock, time.perf_counter() - saved.get("total_seconds", 0.0))
+        if saved.get("digest") != digest_of(cell.experiment):
+            raise FedH2LError(
+                f"{cell.folder}: a checkpoint of another configuration; restore config.toml, or "
+                "start again with --overwrite"
+            )
+
+
+def open_new(
+    path: Path, experiment: Experiment, *, baselines: bool = False, overwrite: bool = False
+) -> RunFolder:
+    """A folder for a new run; of what it holds nothing is lost before that has begun."""
+    check_free(path, overwrite=overwrite)
+    return RunFolder(path, experiment, baselines=baselines, is_new=True, overwrite=overwrite)
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Refuse a folder with something in it, but for a run that may be overwritten."""
+    if not path.exists() or {p.name for p in path.iterdir()} <= {lock.NAME}:
+        return
+    if not (path / CONFIG).is_file():
+        raise FedH2LError(f"{path}: not empty, and not a run; choose another --out")
+    if not overwrite:
+        raise FedH2LError(
+            f"{path}: already holds a run; go on with --resume {path}, replace it with "
+            "--overwrite, or choose another --out"
+        )
 
 
 def open_again(path: Path) -> RunFolder:
     """A run that was cut short, with the configuration it had."""
-    if not (path / "config.toml").is_file():
-        raise FedH2LError(f"{path}: no config.toml there, so no run to go on with")
+    if not (path / CONFIG).is_file():
+        raise FedH2LError(f"{path}: no {CONFIG} there, so no run to go on with")
+    settings = read_config(path / CONFIG)
+    baselines = settings.pop("baselines", False)
     try:
-        folder = RunFolder(path, from_toml((path / "config.toml").read_text()).resolved())
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        experiment = compose(settings).resolved()
+    except FedH2LError as error:
         raise FedH2LError(
-            f"{path / 'config.toml'}: not a configuration of this release ({error})"
+            f"{path / CONFIG}: not a configuration of this release ({error})"
         ) from error
-    folder.check()
-    return folder
-
-
-def to_toml(config: Experiment) -> str:
-    told = {
-        k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items() if v is not None
-    }
-    return tomli_w.dumps({k: list(v) if isinstance(v, tuple) else v for k, v in told.items()})
-
-
-def from_toml(text: str) -> Experiment:
-    told = tomllib.loads(text)
-    if "peers" in told:
-        told["peers"] = tuple(told["peers"])
-    if "data_dir" in told:
-        told["data_dir"] = Path(told["data_dir"])
-    return Experiment(**told)
-
-
-def _mean(event: Evaluation) -> dict[str, Any]:
-    return dict(mean_scores({n: p.test for n, p in event.peers.items() if p.test is not None}))
-
-
-def _bytes(p: Progress) -> dict[str, int | None]:
-    names = (
-        "payload_bytes_sent",
-        "payload_bytes_received",
-        "wire_bytes_sent",
-        "wire_bytes_received",
-        "weights_bytes",
-    )
-    return {name: getattr(p, name) for name in names}
-
-
-def _line(event: Evaluation) -> dict[str, Any]:
-    peers = {}
-    for name, p in event.peers.items():
-        peers[name] = dict(p.validation or {}) | {
-            **_bytes(p),
-            "sent": p.sent,
-            "received": p.received,
-            "conflict_rate": p.conflict_rate,
-            "missing": p.missing,
-            "refused": p.refused,
-        }
-    validation = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
-    return {
-        "round": event.done,
-        "peers": peers,
-        "mean": dict(mean_scores(validation)),
-        TIMINGS: {"train": event.train_seconds},
-    }
+    return RunFolder(path, experiment, baselines=baselines, is_new=False, overwrite=False)

@@ -1,0 +1,83 @@
+"""What has become of every peer: bytes, faults and accuracies, counted as rounds go by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fedh2l.data.domains import FederatedData
+from fedh2l.learner import Weighted
+from fedh2l.loop import Round
+from fedh2l.metrics import Scores, scores
+from fedh2l.peer import Peer
+from fedh2l.record.sent import on_wire
+from fedh2l.wire.frame import HEADER
+
+
+@dataclass
+class Progress:
+    """What has become of one peer so far.
+
+    Counts are of the whole run; accuracies of its last evaluation.
+    """
+
+    payload_bytes_sent: int = 0
+    payload_bytes_received: int = 0
+    wire_bytes_sent: int = 0  # with TLS, TCP and IP, estimated (sent.on_wire)
+    wire_bytes_received: int = 0
+    # What as many messages with this model's weights would have been; None: it has no weights.
+    weights_bytes: int | None = None
+    # Payload bytes in each round since the evaluation before.
+    sent: list[int] = field(default_factory=list[int])
+    received: list[int] = field(default_factory=list[int])
+    # By sender: messages expected that did not arrive.
+    missing: dict[str, int] = field(default_factory=dict[str, int])
+    # By sender: messages that arrived and were not believed.
+    refused: dict[str, int] = field(default_factory=dict[str, int])
+    conflict_rate: float | None = None  # mean over the rounds in which it was measured
+    conflict_rounds: int = 0
+    validation: Scores | None = None
+    test: Scores | None = None  # after the last round only: nothing is ever chosen on it
+
+    def count(self, r: Round, name: str, one_of_weights: int | None) -> None:
+        """Add round r of the peer of this name; one message of its weights would be so long."""
+        copies, heard = len(r.receivers[name]), r.heard[name].values()
+        self.sent.append(r.sent.get(name, 0) * copies)
+        self.received.append(sum(heard))
+        self.payload_bytes_sent += self.sent[-1]
+        self.payload_bytes_received += self.received[-1]
+        self.wire_bytes_sent += on_wire(r.sent.get(name, 0)) * copies
+        self.wire_bytes_received += sum(map(on_wire, heard))
+        if one_of_weights is not None:
+            self.weights_bytes = (self.weights_bytes or 0) + one_of_weights * copies
+
+        for tally, senders in ((self.missing, r.missing[name]), (self.refused, r.refused[name])):
+            for sender in senders:
+                tally[sender] = tally.get(sender, 0) + 1
+
+        rate = r.conflict_rate.get(name)
+        if rate is not None:
+            total = (self.conflict_rate or 0.0) * self.conflict_rounds + rate
+            self.conflict_rounds += 1
+            self.conflict_rate = total / self.conflict_rounds
+
+
+def evaluate(
+    progress: Mapping[str, Progress], peers: Sequence[Peer], data: FederatedData, *, last: bool
+) -> None:
+    """Every peer on every domain: on the validation rows and, at the very end, on the test rows.
+
+    Raises FedH2LError where a peer's posteriors are no distributions: its training has diverged.
+    """
+    validation = {name: domain.validation for name, domain in data.domains.items()}
+    test = {name: domain.test for name, domain in data.domains.items()}
+    for p in peers:
+        progress[p.name].validation = scores(p.learner, p.name, validation)
+        if last:
+            progress[p.name].test = scores(p.learner, p.name, test)
+
+
+def weights_bytes(peer: Peer) -> int | None:
+    """Bytes of one message with the model's parameters as float32, as FedAvg would send it."""
+    if not isinstance(peer.learner, Weighted):
+        return None
+    arrays = peer.learner.weights().values()
+    return HEADER.size + 4 + 4 * sum(a.size for a in arrays if a.dtype.kind == "f")

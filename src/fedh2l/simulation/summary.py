@@ -1,0 +1,98 @@
+"""What a run reached, in the words of summary.json and rounds.jsonl (docs/runs.md)."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from fedh2l.metrics import mean_scores
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.progress import Progress
+from fedh2l.simulation.settings import settings_of
+from fedh2l.simulation.simulate import Evaluation
+
+TIMINGS = "seconds"  # the one key of a line that differs between equal runs
+BYTES = (
+    "payload_bytes_sent",
+    "payload_bytes_received",
+    "wire_bytes_sent",
+    "wire_bytes_received",
+    "weights_bytes",
+)
+
+
+def summary_of(
+    experiment: Experiment,
+    main: str,
+    finals: Mapping[str, Evaluation],
+    seed_set: Mapping[str, Any],
+    seconds: float,
+) -> dict[str, Any]:
+    """The content of summary.json; `finals`: the last evaluation of each cell by its name."""
+    final = finals[main]
+    rates = [p.conflict_rate for p in final.peers.values() if p.conflict_rate is not None]
+    models = dict(zip(experiment.names, experiment.models, strict=True))
+    peers = {
+        name: {"model": model, **(final.peers[name].test or {}), **_bytes(final.peers[name])}
+        for name, model in models.items()
+    }
+    baselines = {name: _means(e) for name, e in finals.items() if name != main}
+    return {
+        "algorithm": main,
+        "data": settings_of(experiment)["data"],
+        "seed": experiment.seed,
+        "rounds": experiment.rounds,
+        "steps": experiment.algorithm.steps,
+        "seed_set": {**seed_set, "labelled": not experiment.unlabelled},
+        "peers": peers,
+        "mean": _means(final),
+        "baselines": baselines,
+        "conflict_rate": sum(rates) / len(rates) if rates else None,
+        "missing": sum(sum(p.missing.values()) for p in final.peers.values()),
+        "refused": sum(sum(p.refused.values()) for p in final.peers.values()),
+        "seconds": {"total": seconds, "train": final.train_seconds},
+        "versions": versions(),
+    }
+
+
+def line_of(event: Evaluation) -> dict[str, Any]:
+    """A line of rounds.jsonl."""
+    peers: dict[str, Any] = {}
+    for name, p in event.peers.items():
+        peers[name] = {
+            **(p.validation or {}),
+            **_bytes(p),
+            "sent": p.sent,
+            "received": p.received,
+            "conflict_rate": p.conflict_rate,
+            "missing": p.missing,
+            "refused": p.refused,
+        }
+    validation = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
+    return {
+        "round": event.done,
+        "peers": peers,
+        "mean": dict(mean_scores(validation)),
+        TIMINGS: {"train": event.train_seconds},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what computes: they decide the last bits of a result."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": sys.version.split()[0]}
+    for name in ("fedh2l", "numpy", "torch", "scikit-learn"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _means(event: Evaluation) -> dict[str, Any]:
+    """The accuracies on the test sets, as means over the peers."""
+    return dict(mean_scores({n: p.test for n, p in event.peers.items() if p.test is not None}))
+
+
+def _bytes(p: Progress) -> dict[str, int | None]:
+    return {name: getattr(p, name) for name in BYTES}
