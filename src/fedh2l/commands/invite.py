@@ -50,8 +50,8 @@ def _command(algorithm: str) -> Callable[..., None]:
     kind = ALGORITHMS[algorithm]
     check_is_live(algorithm, kind)
 
-    def command(*arguments: Any, **flags: Any) -> None:
-        convene_with(*arguments, **flags)
+    def command(*arguments: Any, **given: Any) -> None:
+        convene_with(*arguments, **{"algorithm": algorithm, "method": kind()} | given)
 
     flags = dict(signature(convene_with).parameters)
     flags["algorithm"] = flags["algorithm"].replace(default=algorithm)
