@@ -104,8 +104,9 @@ class Experiment:
     rate
         Learning rate of Adam; falls to 0 along a cosine.
     codec
-        Posteriors as bytes: lattice (3 to 4 bits per row of ten classes), adaptive (fewer), uint8,
-        float16 or float32.
+        Posteriors as bytes: lattice (3 to 4 bits per row of ten classes and round where the same
+        rows are asked again, about twice that in a fresh view each round), adaptive (fewer),
+        uint8, float16 or float32.
     evaluate
         Rounds between two evaluations and checkpoints; by default a tenth of them.
     """
