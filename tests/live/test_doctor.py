@@ -94,7 +94,9 @@ def test_a_member_that_can_join_is_told_so(invite: Path) -> None:
 
 
 def test_labels_in_another_order_are_found(invite: Path) -> None:
-    finding = found(invite, "permuted")["label order"]
+    findings = found(invite, "permuted")
+    assert "private labels contradict the seed set's" in findings["private rows"].found
+    finding = findings["label order"]
     assert not finding.ok and "column 0 looks like '2'" in finding.found
 
 

@@ -3,6 +3,7 @@ before the next is spoken.
 """
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,12 +49,16 @@ def join(
     terms, data = folder.newest(invite)
     check_terms(terms, identity, seeds)
     folder.keep(data)
-    peer = Peer(identity.name, learner, seeds)
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always")
+        peer = Peer(identity.name, learner, seeds)
     folder.restore(peer)
     if folder.finished:
         yield News(text=f"all {folder.done} rounds are finished; the model lies in {folder.path}")
         return
 
+    for doubt in doubts:
+        yield _report(folder, f"warning: {doubt.message}")
     restarted_at_end = folder.done >= terms.rounds
     yield _report(folder, _how_reached(terms.member(peer.name), terms))
     with ExitStack() as stack:

@@ -1,6 +1,7 @@
 """Seed set, labels, and one round with the member's own model, of which nothing is sent."""
 
 import time
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,7 +42,9 @@ def dry_round(terms: Terms, name: str, seeds: SeedSet, model: str) -> Iterator[F
     clock = time.perf_counter()
     try:
         learner, _ = own_learner(model, seeds)
-        peer = Peer(name, learner, seeds)
+        with warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always")
+            peer = Peer(name, learner, seeds)
         for _ in range(LOCAL_ROUNDS):
             Alone().listen(peer, 0, {})
         message = _first_message(terms, peer)
@@ -59,6 +62,8 @@ def dry_round(terms: Terms, name: str, seeds: SeedSet, model: str) -> Iterator[F
         True,
         f"{len(data)} bytes in {time.perf_counter() - clock:.1f} s; nothing was sent",
     )
+    for doubt in doubts:
+        yield Finding("private rows", False, str(doubt.message), f"mend the data in {model}")
     if seeds.labels is not None:
         yield _order(peer.posteriors(seeds.x), seeds)
 
