@@ -155,11 +155,8 @@ class TorchLearner:
         DataLoader starts its epoch anew.
         """
         state = torch_state.save(self.model, self.optimizer, self.schedule, self.rng)
-        return {
-            **state,
-            "order": self.batches.order,
-            "torch": self.randomness.state.numpy().copy(),
-        }
+        torch_rng = self.randomness.state.numpy().copy()
+        return {**state, "order": self.batches.order, "torch": torch_rng}
 
     def load_state_dict(self, state: State) -> None:
         torch_state.load(state, self.model, self.optimizer, self.schedule, self.rng)
