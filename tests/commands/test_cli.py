@@ -133,7 +133,7 @@ def test_the_tables_are_for_people(tmp_path: Path) -> None:
         ),
         (["--batch", "5000"], "fewer than a batch of 5000"),
         (["--seed-share", "0.001"], "raise --seed-share"),
-        (["--every", "2.5"], '"2.5"'),
+        (["--every", "2.5"], "'2.5', expected a whole number"),
         (["--batch", "0"], "batch is 0; it must be 1 or more"),
         (["--rate", "nan"], "rate is nan, expected a finite number"),
         (["--temperature", "1e308"], "temperature is 1e+308; it must be"),

@@ -57,7 +57,10 @@ def class_of(flags: Iterable[Flag], defaults: Mapping[str, Any]) -> type:
 
 def _whole(_: Any, tokens: Sequence[Token]) -> int:
     """2.5 rounds are a mistake, not 2."""
-    return int(tokens[0].value)
+    try:
+        return int(tokens[0].value)
+    except ValueError as error:
+        raise ValueError(f"{tokens[0].value!r}, expected a whole number") from error
 
 
 def _is_tuple(hint: Any) -> bool:
