@@ -42,7 +42,7 @@ class Toy:
         lesson = None
         if answers:
             lesson = Lesson(peer.seed_set.x, np.mean(answers, axis=0), weight=self.weight)
-        return peer.learner.learn(lesson, self.steps)
+        return peer.learn(lesson, self.steps)
 '''
 DATA = '''
 from dataclasses import dataclass

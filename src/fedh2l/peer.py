@@ -4,7 +4,8 @@ remembers between rounds.
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Learner, State, under
+from fedh2l.learner import Learner, Lesson, State, under
 from fedh2l.message import Message, Posteriors
 from fedh2l.seedset import SeedSet
 from fedh2l.wire.codec import check_posteriors
@@ -57,10 +58,8 @@ class Peer:
             self._compare(self.learner)
 
     def _compare(self, learner: Comparing) -> None:
-        try:
+        with self._named():
             doubts = learner.compare(self.seed_set)
-        except FedH2LError as error:
-            raise FedH2LError(f"{self.name}: {error}") from error
         for doubt in doubts:
             warnings.warn(f"{self.name}: {doubt}", stacklevel=4)
 
@@ -68,9 +67,23 @@ class Peer:
         """The learner's posteriors, refused here when they are not distributions over the agreed
         classes.
         """
-        probs = self.learner.posteriors(x)
+        with self._named():
+            probs = self.learner.posteriors(x)
         check_posteriors(probs, (len(x), len(self.seed_set.classes)), self.name)
         return probs
+
+    def learn(self, lesson: Lesson | None, steps: int) -> float | None:
+        """`steps` local steps of the learner; the conflict rate where it was measured."""
+        with self._named():
+            return self.learner.learn(lesson, steps)
+
+    @contextmanager
+    def _named(self) -> Generator[None]:
+        """A learner does not know whose it is: what it refuses is said in the peer's name."""
+        try:
+            yield
+        except FedH2LError as error:
+            raise FedH2LError(f"{self.name}: {error}") from error
 
     def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         learner = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}

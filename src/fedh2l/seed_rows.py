@@ -71,6 +71,7 @@ def class_indices(labels: Any, rows: int, classes: tuple[str, ...]) -> Int[np.nd
             f"seed set: labels in {low}..{high} for {len(classes)} classes; labels are indices "
             f"into classes, from 0 to {len(classes) - 1}"
         )
+    # A class without an example could be neither taught nor weighed by its label.
     absent = [name for i, name in enumerate(classes) if i not in set(indices.tolist())]
     if absent:
         raise FedH2LError(

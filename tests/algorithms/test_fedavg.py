@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from conftest import blobs, seed_set, torch_learner, torch_peers
-from fedh2l.algorithms.fedavg import FedAvg
+from fedh2l.algorithms.fedavg import FedAvg, own_weights
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Weighted
 from fedh2l.learners.sklearn import SklearnLearner
@@ -47,5 +47,9 @@ def test_weights_that_are_not_numbers_never_leave() -> None:
     assert isinstance(peers[1].learner, Weighted)
     broken = {k: v * np.nan for k, v in peers[1].learner.weights().items()}
     peers[1].learner.load_weights(broken)
-    with pytest.raises(FedH2LError, match="b: NaN or infinity in its weights"):
+    with pytest.raises(
+        FedH2LError, match="b: the loss is nan after 1 steps: training has diverged"
+    ):
         list(run(FedAvg(steps=1), peers, rounds=1))
+    with pytest.raises(FedH2LError, match="b: NaN or infinity in its weights"):
+        own_weights(peers[1], 0)

@@ -33,7 +33,7 @@ class Alone:
         return None
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        return peer.learner.learn(None, self.steps)
+        return peer.learn(None, self.steps)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Pooled:
         return None
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        return peer.learner.learn(None, self.steps)
+        return peer.learn(None, self.steps)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class SeedOnly:
                 "seed-only learns from the seed set's labels, and this one has none; use 'alone'"
             )
         lesson = labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch)
-        return peer.learner.learn(lesson, self.steps)
+        return peer.learn(lesson, self.steps)
 
 
 def labelled_lesson(seeds: SeedSet, t: int, reuse: int, batch: int) -> Lesson | None:

@@ -39,15 +39,9 @@ class FedAvg:
         check_fields(self)
 
     def speak(self, peer: Peer, t: int) -> Weights:
-        learner = weighted(peer)
-        learner.learn(labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch), self.steps)
-        weights = own_weights(peer, t)
-        if not all(np.isfinite(a).all() for a in weights.arrays.values()):
-            raise FedH2LError(
-                f"{peer.name}: NaN or infinity in its weights; its training has diverged: lower "
-                "the learning rate or check its data"
-            )
-        return weights
+        weighted(peer)  # a learner that has no weights is refused before it learns
+        peer.learn(labelled_lesson(peer.seed_set, t, self.reuse, self.seed_batch), self.steps)
+        return own_weights(peer, t)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> None:
         said = {name: m for name, m in inbox.items() if isinstance(m, Weights)}
@@ -77,9 +71,14 @@ def weighted(peer: Peer) -> Weighted:
 
 
 def own_weights(peer: Peer, t: int) -> Weights:
-    """The parameters of a peer's model that are numbers of floating point."""
+    """The floating-point parameters of a peer's model. Raises FedH2LError where one is NaN."""
     learner = weighted(peer)
     arrays = {k: v for k, v in learner.weights().items() if v.dtype.kind == "f"}
+    if not all(np.isfinite(a).all() for a in arrays.values()):
+        raise FedH2LError(
+            f"{peer.name}: NaN or infinity in its weights; its training has diverged: lower "
+            "the learning rate or check its data"
+        )
     return Weights(t, learner.rows, arrays)
 
 

@@ -96,10 +96,10 @@ class FedH2L:
             self._remember(peer, question, self._pool(question, voices))
         lesson = self._lesson(peer, t)
         if self.phases == "joint":
-            return peer.learner.learn(lesson, self.steps)
+            return peer.learn(lesson, self.steps)
         # With nothing to learn from others the second phase learns private rows, too.
         mutual = None if lesson is None else lesson._replace(follow="seed")
-        return peer.learner.learn(mutual, self.steps // 2)
+        return peer.learn(mutual, self.steps // 2)
 
     def _learn_privately(self, peer: Peer, t: int) -> None:
         """The first of two phases: steps along the private gradient, held against the seed
@@ -108,7 +108,7 @@ class FedH2L:
         lesson = self._lesson(peer, t) if self.conflict in ("seed", "both") else None
         if lesson is not None:
             lesson = lesson._replace(follow="private", watch=False)
-        peer.learner.learn(lesson, self.steps - self.steps // 2)
+        peer.learn(lesson, self.steps - self.steps // 2)
 
     @property
     def _batch(self) -> int | None:

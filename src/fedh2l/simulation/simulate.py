@@ -99,6 +99,7 @@ def _rounds(
     experiment = cell.experiment
     assert experiment.rounds is not None and experiment.evaluate is not None
     done, seconds, progress = _restored(cell.folder, peers)
+    # A cell that was finished before the run was cut short is told, and not run again.
     if done == experiment.rounds:
         yield Evaluation(cell.name, done, progress, seconds, last=True)
         return
@@ -120,6 +121,7 @@ def _rounds(
         if cell.folder:
             save_peers(cell.folder / "checkpoints", r.t + 1, peers)
         yield Evaluation(cell.name, r.t + 1, deepcopy(progress), seconds, last, tuple(sent))
+        # What was yielded is written down; only what comes from now on is counted anew.
         sent.clear()
         for p in progress.values():
             p.sent, p.received = [], []

@@ -57,34 +57,42 @@ def walk(
 
     moved, done = np.zeros(len(counts), np.bool_), 0
     while done < passes and len(rows):
-        held = counts[rows]
-        go, which, by = (None, None, None) if choose is None else choose(rows, held)
-        if go is not None and not go.any():
-            break
-        size = np.searchsorted(STEPS, held.max(1), side="right")
-        flags = (
-            code(
-                "flag",
-                (size * 4 + (ages[rows] & 3)) * 3 + min(done, 2),
-                None if go is None else go.astype(np.int64),
-            )
-            > 0
-        )
-        rows, held, size = rows[flags], held[flags], size[flags]
-        near = nearest(held)
-        place = code("place", size * 2 + (done > 0), None if which is None else _place(near, which))
-        to = _classes(coder, near, place, classes, which)
-        share = code("share", size * 4 + np.minimum(place, 3), by)
-        taken = held >> (share + 1)[:, None].astype(np.uint16)
-        held -= taken
-        held[np.arange(len(rows)), to] += taken.sum(1, dtype=np.uint16)
-        counts[rows], moved[rows] = held, True
+        row_counts = counts[rows]
+        # The encoder chooses; the decoder, which passes no choice, reads the same from the coder.
+        go, class_of_move, share_of_move = None, None, None
+        if choose is not None:
+            go, class_of_move, share_of_move = choose(rows, row_counts)
+            if not go.any():
+                break
+
+        # Which rows move: rows that are sure, and rows that moved lately, do so at other rates.
+        size = np.searchsorted(STEPS, row_counts.max(1), side="right")
+        context = (size * 4 + (ages[rows] & 3)) * 3 + min(done, 2)
+        flags = code("flag", context, None if go is None else go.astype(np.int64)) > 0
+        rows, row_counts, size = rows[flags], row_counts[flags], size[flags]
+
+        # To which class, as a place among the likeliest ones, and how much of the row.
+        near = nearest(row_counts)
+        told = None if class_of_move is None else _place(near, class_of_move)
+        place = code("place", size * 2 + (done > 0), told)
+        to = _classes(coder, near, place, classes, class_of_move)
+        share = code("share", size * 4 + np.minimum(place, 3), share_of_move)
+
+        counts[rows], moved[rows] = move(row_counts, to, share), True
         done += 1
     return done, {
         "counts": counts,
         "ages": ages << 1 | moved,
         **{k: learnt(before[k], hits[k]) for k in FIRST},
     }
+
+
+def move(row_counts: Counts, to: Symbols, share: Symbols) -> Counts:
+    """Each row after its move. Whole counts only, so that author and receivers stay equal."""
+    taken = row_counts >> (share + 1)[:, None].astype(np.uint16)
+    row_counts -= taken
+    row_counts[np.arange(len(row_counts)), to] += taken.sum(1, dtype=np.uint16)
+    return row_counts
 
 
 def learnt(weights: np.ndarray, hits: np.ndarray) -> np.ndarray:
