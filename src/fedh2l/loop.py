@@ -25,7 +25,8 @@ class Algorithm(Protocol):
     def speak(self, peer: Peer, t: int) -> Message | None: ...
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        """Learn.
+        """Learn. The inbox is empty where this peer said nothing in round t: a message is read
+        against what the receiver says itself.
 
         Returns the measured conflict rate of the private and the seed gradient, or None.
         """
@@ -40,7 +41,7 @@ class Round:
     said: Mapping[str, Message]  # of each peer that said something
     frames: Mapping[str, bytes]  # the same as it was sent
     receivers: Mapping[str, tuple[str, ...]]  # to whom a copy went, also where it was lost
-    heard: Mapping[str, Mapping[str, int]]
+    heard: Mapping[str, Mapping[str, int]]  # bytes that came from each sender, refused ones too
     missing: Mapping[str, tuple[str, ...]]  # expected, and did not arrive
     refused: Mapping[str, Mapping[str, str]]  # arrived, and was not believed: the reason
     # How far a peer's posteriors are from those of each sender that it heard: the total variation

@@ -15,10 +15,10 @@ class Question:
     x: Float[np.ndarray, "rows ..."]
     labels: Float[np.ndarray, "rows classes"] | None  # as distributions; None: unlabelled
     owners: Shaped[np.ndarray, " rows"] | None  # the name of each row's contributor
-    mixture: Bool[np.ndarray, " rows"]  # whether a row is one: to these nobody holds a label
+    mixture: Bool[np.ndarray, " rows"]  # whether a row is one; its label is blended by area
     is_batch: bool  # of the set: another one in each round
-    # In how many rounds, this one included, the same is asked; None: in all that come, or in no
-    # other.
+    # In how many rounds, this one included, the same is asked. None: in all that come or, of a
+    # batch, in no other.
     rounds_left: int | None
 
 

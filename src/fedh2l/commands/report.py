@@ -37,6 +37,7 @@ def write_report(folder: Path) -> Path:
     )
     page = template.render(
         summary=summary,
+        kinds=_kinds(folder / "sent.jsonl"),
         worth=worth(summary),
         config=(folder / "config.toml").read_text("utf-8", "replace"),
         figure=_curves(summary, lines),
@@ -54,6 +55,18 @@ def command(folder: Path) -> str:
     """A command that repeats this run."""
     config, again = str(folder / "config.toml"), f"{folder}-again"
     return shlex.join(["fedh2l", "run", "--config", config, "--out", again])
+
+
+def _kinds(index: Path) -> list[str]:
+    """Of what messages that left were: posteriors, weights, or nothing. Told by the record of what
+    was sent, and not by the name of the method.
+    """
+    if not index.is_file():
+        return []
+    try:
+        return sorted({str(json.loads(line)["kind"]) for line in index.read_text().splitlines()})
+    except (ValueError, KeyError, TypeError) as error:
+        raise FedH2LError(f"{index}: damaged ({error}); see fedh2l audit") from error
 
 
 def _summary(path: Path) -> dict[str, Any]:

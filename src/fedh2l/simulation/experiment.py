@@ -163,7 +163,7 @@ class Experiment:
         return found
 
     def _mixtures(self) -> bool:
-        """Whether the seed set is asked about in mixtures: never without views."""
+        """Whether the seed set is asked about in mixtures; None: as the data set says."""
         if self.views.mixtures is None:
             return self.data.mixtures
         return self.views.mixtures

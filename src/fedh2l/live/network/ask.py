@@ -32,12 +32,14 @@ class AuthorProgress:
     author: str
     announced: int = -1  # the last round that it says to have posted
     announced_at: float = NEVER
-    behind_since: float | None = None  # since when a post is missing here; None: none is
+    behind_since: float | None = (
+        None  # since when a post is missing, anew after each; None: none is
+    )
     asked_at: float = NEVER
     last_asked: str = ""
     mirrors_asked: int = 0  # questions to mirrors so far
     open_questions: int = 0  # not answered yet
-    pause: float = ASK_AGAIN  # seconds before the next question, where nobody knows of a post
+    pause: float = ASK_AGAIN  # seconds to the next question, where nothing newer is announced
 
     def announce(self, number: int, now: float) -> None:
         """The author says which round its newest post is of: it may be asked for that at once."""

@@ -123,8 +123,8 @@ class ZenohP2P:
         return Delivery({self.me: inbox}, {self.me: self.others()})
 
     def finish(self, deadline: float) -> None:
-        """After the last round: answer the others until they have heard it, too, which each says by
-        an empty post; or for `deadline` seconds.
+        """After the last round: go on answering. Each member that has finished says one empty post
+        more; this ends as a round does, after `deadline` seconds at most.
         """
         # Without a barrier nobody waits for the last post, and an empty one would be learnt from.
         if not self.terms.asynchronous:

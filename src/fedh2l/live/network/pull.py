@@ -35,7 +35,7 @@ class Puller:
     def __init__(self, node: Node, presence: Presence, delivered: Mapping[str, int]) -> None:
         self.node, self.presence, self.delivered = node, presence, delivered
         self.newer_invite: bytes | None = None
-        self.removed = False  # I am not in it
+        self.removed = False  # whether the newer invite is without this member
         self.received = defaultdict[str, int](int)  # bytes, by the member from which they came
         self._progress = {name: AuthorProgress(name) for name in node.terms.others(node.me)}
         self._wanted = OpenRound()
@@ -71,7 +71,7 @@ class Puller:
         t, version = NEWS.unpack_from(data)
         self.received[author] += NEWS.size
 
-        # A post that does not follow on what is here waits until those before it were pulled.
+        # A post that does not follow on what is here is dropped: it is pulled with those before it.
         if len(data) > NEWS.size and t == self._held(author) + 1:
             self._accept_posts(author, author, (data[NEWS.size :],))
         self._progress[author].announce(t, time.monotonic())
