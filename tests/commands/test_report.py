@@ -19,7 +19,9 @@ SHORT = ["--rounds", "1", "--steps", "1", "--peers", "mlp", "--domains", "2", "-
 )
 def test_the_report_says_what_left(method: str, says: str, tmp_path: Path) -> None:
     out = tmp_path / method
-    main(["run", "--algorithm", method, "--workers", "1", "--out", str(out), *SHORT])
+    with pytest.raises(SystemExit) as end:
+        main(["run", "--algorithm", method, "--workers", "1", "--out", str(out), *SHORT])
+    assert end.value.code == 0
     page = (out / "report.html").read_text()
     assert says in page
     assert ("no private rows." in page) == (method == "fedh2l")
