@@ -16,6 +16,7 @@ from local_federation import MEMBERS, LocalFederation, convene, ports
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
 from fedh2l.live.network.link import LEASE
+from fedh2l.wire.frame import KEY_EVERY
 
 THREE, ENDLESS = MEMBERS[:3], 100_000
 
@@ -113,6 +114,27 @@ def test_running_members_take_up_who_comes_and_who_goes_between_two_rounds(
     assert (
         federation.rounds("vigo")[0]["round"] not in (0, 1)
         and federation.rounds("vigo")[-1]["round"] == 14
+    )
+
+
+def test_who_was_away_for_longer_than_is_kept_goes_on_where_the_others_are(
+    federation: LocalFederation,
+) -> None:
+    convene(federation, THREE, quorum=2, rounds=ENDLESS, grace=0.05)
+    for name in THREE:
+        federation.join(name, model="oslo")
+    federation.until("oslo", 2)
+    federation.stop("oslo")
+    last = federation.rounds("oslo")[-1]["round"]
+    federation.until("lyon", last + KEY_EVERY + 10)
+
+    there = federation.rounds("lyon")[-1]["round"]
+    federation.join("oslo", model="oslo")
+    before = len(federation.rounds("oslo"))
+    federation.until("oslo", before + 2)
+    assert federation.rounds("oslo")[before]["round"] >= there
+    assert f"the others are at round {federation.rounds('oslo')[before]['round']}" in (
+        federation.said("oslo")
     )
 
 

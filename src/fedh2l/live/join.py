@@ -71,8 +71,7 @@ def join(
         yield _report(
             folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
         )
-        if folder.fresh:
-            _wait_for_first_post(exchange)
+        _wait_for_first_post(exchange)
         yield from _take_part(exchange, peer, folder, invite, validation)
 
         model = save_model(learner, seeds, folder.path)
@@ -112,7 +111,9 @@ def _how_reached(me: Member, terms: Terms) -> str:
 
 
 def _wait_for_first_post(exchange: ZenohP2P) -> None:
-    """Of any other member; where nobody has spoken yet, not for long."""
+    """Until a post of another member is here, and FIRST_LOOK at most: it tells how far the others
+    are, to a newcomer and to a member that was away.
+    """
     end = time.monotonic() + FIRST_LOOK
     _, newest = exchange.rounds_heard()
     while newest < 0 and exchange.others() and time.monotonic() < end:
