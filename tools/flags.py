@@ -6,7 +6,8 @@ from fedh2l.algorithms import ALGORITHMS
 from fedh2l.commands.flags import Flag, flag, flags_of, shown
 from fedh2l.data import DATASETS
 from fedh2l.learners import MODELS
-from fedh2l.simulation.experiment import Experiment, Network, Views
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.parts import Network, Views
 
 PAGE = Path(__file__).parents[1] / "docs" / "runs.md"
 BEGIN, END = "<!-- flags, by tools/flags.py -->\n", "<!-- end of flags -->\n"

@@ -91,6 +91,32 @@ def test_refusals_name_the_near_miss_or_the_fix(wrong: dict[str, object], compla
         compose(wrong).resolved()
 
 
+@pytest.mark.parametrize(
+    ("idle", "complaint"),
+    [
+        ({"degree": 4}, "degree is 4, and a graph that is full has none"),
+        ({"graph": "ring", "degree": 2}, "a graph that is ring has none"),
+        ({"views": False, "view": "shift"}, "--view means nothing with --no-views"),
+        ({"views": False, "every": 5}, "--every means nothing with --no-views"),
+        ({"views": False, "mixtures": True}, "--mixtures means nothing with --no-views"),
+    ],
+)
+def test_a_setting_that_would_change_nothing_is_refused(
+    idle: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(FedH2LError, match=complaint):
+        compose(idle).resolved()
+
+
+@pytest.mark.parametrize("data", DATASETS)
+def test_without_views_there_are_no_mixtures_and_the_stored_experiment_runs_again(
+    data: str,
+) -> None:
+    experiment = compose({"data": data, "views": False}).resolved()
+    assert experiment.views.mixtures is False
+    assert experiment.resolved() == experiment
+
+
 def test_baselines_take_their_steps_from_the_method_of_the_run() -> None:
     experiment = compose({"steps": 7, "seed_batch": 5, "reuse": 2, "weight": 9.0}).resolved()
     cells = {c.name: c for c in cells_of(experiment, Path("run"), baselines=True)}

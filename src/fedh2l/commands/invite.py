@@ -1,8 +1,6 @@
 """`fedh2l invite`: who federates with whom, and on which terms."""
 
-import os
-from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from inspect import Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +10,7 @@ from cyclopts.config import Env
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
+from fedh2l.commands.flags import value_of
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError, choose
 from fedh2l.live.trust.answer import read_answer
@@ -23,6 +22,8 @@ from fedh2l.live.trust.terms import open_invite
 from fedh2l.record.atomic import write_file
 from fedh2l.wire import CODEC, CODECS
 
+PREFIX = "FEDH2L_INVITE_NEW_"  # of its environment variables
+
 
 def new(*words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]) -> None:
     """Convene a federation: write an invite with yourself as its first member."""
@@ -31,18 +32,10 @@ def new(*words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
         name="fedh2l invite new",
         help_format="plaintext",
         help_epilogue="The flags are those of the method that is named by --algorithm.",
-        config=[Env("FEDH2L_INVITE_NEW_", command=False, show=False)],
+        config=[Env(PREFIX, command=False, show=False)],
     )
-    app.default(_command(_algorithm_in(words)))
+    app.default(_command(value_of("algorithm", words, PREFIX) or "fedh2l"))
     app([*words], exit_on_error=False, print_error=False)
-
-
-def _algorithm_in(words: Sequence[str]) -> str:
-    """The method that the words name, or the environment, or nobody."""
-    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    usual = os.environ.get("FEDH2L_INVITE_NEW_ALGORITHM", "fedh2l")
-    parser.add_argument("--algorithm", default=usual)
-    return parser.parse_known_args(words)[0].algorithm
 
 
 def _command(algorithm: str) -> Callable[..., None]:

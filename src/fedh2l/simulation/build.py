@@ -11,7 +11,8 @@ from fedh2l.learners import model_of
 from fedh2l.learners.model import Training
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
-from fedh2l.simulation.experiment import Experiment, Views
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.parts import Views
 from fedh2l.views import VIEWS
 
 

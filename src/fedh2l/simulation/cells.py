@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from fedh2l.algorithms import ALGORITHMS
-from fedh2l.simulation.experiment import Experiment, Method
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.parts import Method
 
 BASELINES = ("alone", "seed-only", "pooled")
 FOLDER = "baselines"

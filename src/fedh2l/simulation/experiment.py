@@ -3,81 +3,21 @@ of the seed set and a network.
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, Protocol, get_type_hints, runtime_checkable
+from typing import Any, get_type_hints
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.bounds import bounded, check_fields, check_value
+from fedh2l.bounds import bounded, check_value
 from fedh2l.data.digits import Digits
 from fedh2l.data.domains import DataSet
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.learners import model_of
-from fedh2l.loop import Algorithm
+from fedh2l.simulation.parts import Method, Network, Views
 from fedh2l.wire import CODEC, CODECS
 
 PARTS = ("data", "algorithm", "views", "network")  # the fields that are dataclasses themselves
-
-
-@runtime_checkable
-class Method(Algorithm, Protocol):
-    """What `ALGORITHMS` holds: an algorithm that says how many local steps a round has."""
-
-    @property
-    def steps(self) -> int: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Views:
-    """What is asked about the seed set from round to round, and how private rows are augmented.
-
-    Parameters
-    ----------
-    views
-        Augment private rows, and ask about a fresh agreed view of the seed set each round.
-    view
-        What a view does: shift (±7 % of the side) or geometry (shift, rotation ±12°, scale, shear,
-        elastic).
-    every
-        Rounds for which a view is kept.
-    mixtures
-        Ask about agreed CutMix mixtures of seed examples as well; twice the bytes. By default as
-        the data set says.
-    """
-
-    views: bool = True
-    view: Literal["shift", "geometry"] = "geometry"
-    every: int = bounded(1, least=1)
-    mixtures: bool | None = None
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Network:
-    """Who hears whom, and what goes wrong on the way.
-
-    Parameters
-    ----------
-    graph
-        Who hears whom: full, ring, star, regular, or a file with an edge per line.
-    degree
-        Neighbours of each peer in a regular graph.
-    participation
-        Share of the peers present in a round.
-    loss
-        Probability that a message is lost.
-    """
-
-    graph: str = "full"
-    degree: int = bounded(3, least=1)
-    participation: float = bounded(1.0, above=0, most=1)
-    loss: float = bounded(0.0, least=0, most=0.999)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +88,9 @@ class Experiment:
         usual = len(peers) if len(peers) > 1 else len(self.data.models)
         domains = self.data.domains or usual
         rounds = self.rounds or self.data.rounds
-        views = replace(
-            self.views, mixtures=self._mixtures(), views=self.views.views and self.data.views
-        )
+        self._check_idle_settings()
+        asked = self.views.views and self.data.views
+        views = replace(self.views, views=asked, mixtures=asked and self._mixtures())
         found = replace(
             self,
             data=replace(self.data, domains=domains),
@@ -167,6 +107,28 @@ class Experiment:
         if self.views.mixtures is None:
             return self.data.mixtures
         return self.views.mixtures
+
+    def _check_idle_settings(self) -> None:
+        """Refuse what would change nothing: whoever sets it believes that it does."""
+        network = self.network
+        if network.graph != "regular" and network.degree != Network.degree:
+            raise FedH2LError(
+                f"degree is {network.degree}, and a graph that is {network.graph} has none; use "
+                "--graph regular, or leave --degree out"
+            )
+        if self.views.views and self.data.views:
+            return
+        views = self.views
+        given = {
+            "view": views.view != Views.view,
+            "every": views.every != Views.every,
+            # A stored experiment says false where nobody asked for mixtures.
+            "mixtures": bool(views.mixtures),
+        }
+        idle = [name for name, is_given in given.items() if is_given]
+        if idle:
+            why = "with --no-views" if self.data.views else "for data that have no views"
+            raise FedH2LError(f"--{idle[0]} means nothing {why}; leave it out")
 
     def _check(self) -> None:
         method = ALGORITHMS.name_of(type(self.algorithm))

@@ -15,7 +15,8 @@ from fedh2l.algorithms import ALGORITHMS
 from fedh2l.choices import Choices
 from fedh2l.data import DATASETS
 from fedh2l.error import FedH2LError, choose
-from fedh2l.simulation.experiment import Experiment, Network, Views
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.simulation.parts import Network, Views
 
 # The parts that are chosen by name, and the table of each.
 TABLES: dict[str, Choices[Any]] = {"data": DATASETS, "algorithm": ALGORITHMS}

@@ -1,0 +1,75 @@
+"""Of what an experiment is composed beside its data set: the method, the views of the seed set, and
+the network.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from fedh2l.bounds import bounded, check_fields
+from fedh2l.loop import Algorithm
+
+
+@runtime_checkable
+class Method(Algorithm, Protocol):
+    """What `ALGORITHMS` holds: an algorithm that says how many local steps a round has.
+
+    It may say more of itself, each of which counts as no where it is not said: `needs_labels` (of
+    the seed set), `one_architecture` (all peers have one model, with one start), `pooled` (learners
+    hold everybody's private rows), `warmup` (rounds before the first exchange). The baselines of a
+    run take its `seed_batch` and `reuse` where it has them.
+    """
+
+    @property
+    def steps(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """What is asked about the seed set from round to round, and how private rows are augmented.
+
+    Parameters
+    ----------
+    views
+        Augment private rows, and ask about a fresh agreed view of the seed set each round.
+    view
+        What a view does: shift (±7 % of the side) or geometry (shift, rotation ±12°, scale, shear,
+        elastic).
+    every
+        Rounds for which a view is kept.
+    mixtures
+        Ask about agreed CutMix mixtures of seed examples as well; twice the bytes. By default as
+        the data set says.
+    """
+
+    views: bool = True
+    view: Literal["shift", "geometry"] = "geometry"
+    every: int = bounded(1, least=1)
+    mixtures: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Who hears whom, and what goes wrong on the way.
+
+    Parameters
+    ----------
+    graph
+        Who hears whom: full, ring, star, regular, or a file with an edge per line.
+    degree
+        Neighbours of each peer in a regular graph.
+    participation
+        Share of the peers present in a round.
+    loss
+        Probability that a message is lost.
+    """
+
+    graph: str = "full"
+    degree: int = bounded(3, least=1)
+    participation: float = bounded(1.0, above=0, most=1)
+    loss: float = bounded(0.0, least=0, most=0.999)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
