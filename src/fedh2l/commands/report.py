@@ -114,7 +114,7 @@ def _curves(summary: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> 
             xlabel="round",
             ylabel="all-domain accuracy, % (validation)",
         )
-        means.set(title="mean over peers, each cell", xlabel="round")
+        means.set(title="mean over peers: method and baselines", xlabel="round")
         for axes in (peers, means):
             axes.legend(fontsize=8, frameon=False)
             axes.grid(alpha=0.25)
