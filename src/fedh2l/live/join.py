@@ -27,8 +27,9 @@ from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from fedh2l.wire.frame import KEY_EVERY
 
-# Seconds for which a member that comes for the first time listens how far the others are.
-FIRST_LOOK = 2.0
+# Seconds for which a member that begins listens how far the others are, once one is connected; and
+# for which it waits for that.
+FIRST_LOOK, FIRST_LINK = 2.0, 5.0
 # Seconds for which a member that is started after the last round still answers the others.
 FAREWELL = 10.0
 
@@ -111,14 +112,18 @@ def _how_reached(me: Member, terms: Terms) -> str:
 
 
 def _wait_for_first_post(exchange: ZenohP2P) -> None:
-    """Until a post of another member is here, and FIRST_LOOK at most: it tells how far the others
-    are, to a newcomer and to a member that was away.
+    """Until a post of another member is here: it tells how far the others are, to a newcomer and
+    to a member that was away. Not for long: nobody may be there, or nobody has spoken yet.
     """
-    end = time.monotonic() + FIRST_LOOK
-    _, newest = exchange.rounds_heard()
-    while newest < 0 and exchange.others() and time.monotonic() < end:
+    start, linked_at = time.monotonic(), None
+    while exchange.others() and exchange.rounds_heard()[1] < 0:
+        now = time.monotonic()
+        if linked_at is None and exchange.present():
+            linked_at = now
+        end = start + FIRST_LINK if linked_at is None else linked_at + FIRST_LOOK
+        if now >= end:
+            return
         time.sleep(0.05)
-        _, newest = exchange.rounds_heard()
 
 
 def _take_part(
@@ -137,7 +142,7 @@ def _take_part(
             if newer is not None:
                 break
         if newer is None:
-            continue
+            return  # the last round is over
 
         terms, data = newer
         folder.keep(data)
