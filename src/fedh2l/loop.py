@@ -65,7 +65,8 @@ def run(
     codec: str | Codec = CODEC,
     barrier: bool = True,
 ) -> Iterator[Round]:
-    """Rounds `start` to `rounds` − 1 of a federation, each yielded when its peers have learnt.
+    """Rounds `start` up to, not including, `rounds` of a federation, each yielded when its peers
+    have learnt.
 
     The peers are changed in place; the caller's loop evaluates, saves, plots or stops. The default
     exchange is a full graph in this process; an exchange over a network hosts only some of the
@@ -97,13 +98,13 @@ def _rounds(
     peers: Sequence[Peer],
     exchange: Exchange,
     session: Session,
-    rounds: range,
+    span: range,
     barrier: bool,
 ) -> Iterator[Round]:
-    for t in rounds:
+    for t in span:
         r = _round(algorithm, peers, exchange, session, t, barrier)
         # After the last round nobody speaks any more, so a model that diverged in it is found here.
-        if t == rounds[-1]:
+        if t == span[-1]:
             for p in peers:
                 p.posteriors(p.seed_set.x)
         yield r

@@ -23,7 +23,10 @@ class Question:
 
 
 def joined(questions: Sequence[Question]) -> Question:
-    """Several questions as one: their rows, one question after the other."""
+    """Several questions as one: their rows, one question after the other.
+
+    Number and rounds left are those of the last.
+    """
     labels = [q.labels for q in questions if q.labels is not None]
     owners = [q.owners for q in questions if q.owners is not None]
     return replace(

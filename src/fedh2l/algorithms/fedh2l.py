@@ -18,7 +18,7 @@ from fedh2l.peer import Peer
 from fedh2l.question import Question, joined
 
 WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
-Answer = Float[np.ndarray, "rows classes"]  # the pool of what the peers say to a question
+Beliefs = Float[np.ndarray, "rows classes"]  # of a peer or of all, on the rows that were asked
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class FedH2L:
         if t < self.warmup:
             return None
         question = peer.seed_set.question(t, self._batch)
-        # As the others will see them, also in one's own pool.
+        # float32, as it is sent: in one's own pool, too, before a codec rounds it.
         probs = peer.posteriors(question.x).astype(np.float32, copy=False)
         return Posteriors(t, probs, fresh=question.is_batch, rounds_left=question.rounds_left)
 
@@ -115,7 +115,7 @@ class FedH2L:
         """How many rows a question has; None: the whole set."""
         return self.seed_batch if self.exchange == "batch" else None
 
-    def _pool(self, question: Question, voices: Mapping[str, Answer]) -> Answer:
+    def _pool(self, question: Question, voices: Mapping[str, Beliefs]) -> Beliefs:
         """The teachers' mean, row by row: each softened, and counted as `teachers` says."""
         names = sorted(voices)  # sorted: float sums must be the same on every peer
         probs = np.stack([voices[name] for name in names])
@@ -125,7 +125,7 @@ class FedH2L:
         weights = TEACHERS[self.teachers](probs, question.labels, owned)
         return linear_pool(temper(likeliest(probs, self.top), self.temperature), weights)
 
-    def _remember(self, peer: Peer, question: Question, answer: Answer) -> None:
+    def _remember(self, peer: Peer, question: Question, answer: Beliefs) -> None:
         """Keep the answers to the last `reuse` questions; a newer answer to the same question
         replaces the older one.
         """
@@ -150,7 +150,7 @@ class FedH2L:
         if labels is None and answers is None:
             return None
         if labels is not None and answers is not None:
-            # To a mixture nobody holds a label: what the peers answered stands in for it.
+            # A mixture's label is only a blend by area: what the peers answered takes its place.
             labels = np.where(asked.mixture[:, None], answers, labels)
         return Lesson(
             asked.x,

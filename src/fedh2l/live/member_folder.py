@@ -78,7 +78,7 @@ class MemberFolder:
         """
         ledger_file = self.path / LINES
         if latest(self.path) is None and ledger_file.exists() and ledger_file.stat().st_size:
-            # The first commit is older than the first line.
+            # A commit comes before the first line, so latest.json was lost.
             raise FedH2LError(
                 f"{self.path / 'checkpoints' / 'latest.json'}: lost, though rounds were finished; "
                 "restore it from a copy, or start anew with another --out"

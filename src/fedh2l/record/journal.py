@@ -28,7 +28,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.saved: dict[str, Any] | None = None
-        self._chain = ""
+        self._chain = ""  # hash over the index of what was sent, so far
 
     def open(self) -> dict[str, Any] | None:
         """Go back to the last commit, and return what it said.
@@ -46,7 +46,10 @@ class Journal:
     def append(
         self, line: dict[str, Any], frames: Sequence[sent.Sent], about: dict[str, Any]
     ) -> None:
-        """A line, and the frames that left since the line before. They do not count yet."""
+        """A line, and the frames that left since the line before, which do not count yet.
+
+        `about`: the codec and the seed set of the frames.
+        """
         with (self.folder / LINES).open("ab") as file:
             file.write(json.dumps(line).encode() + b"\n")
             file.flush()

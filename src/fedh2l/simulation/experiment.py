@@ -36,7 +36,7 @@ class Experiment:
     unlabelled
         Withhold the seed labels: posteriors do their work.
     rounds
-        How often posteriors are exchanged.
+        Rounds of the run.
     seed
         Of everything random: split, networks, batches, views, faults.
     batch
@@ -149,7 +149,7 @@ class Experiment:
                 f"warmup is {warmup} of {self.rounds} rounds, so nothing would ever be exchanged; "
                 "use a smaller --warmup, or more --rounds"
             )
-        self.exchange()
+        self.exchange()  # for its checks: the graph must fit the names
 
     def exchange(self) -> InProcess:
         """What carries the messages, with the graph and the faults that were asked for."""

@@ -88,10 +88,10 @@ def _hosted(
         peers = peers_of(cell.experiment, data, hosted)
         # One core per process: the same sums in the same order, whatever the machine.
         with threadpool_limits(1):
-            yield from _rounds(cell, data, peers, exchange)
+            yield from _run_cell(cell, data, peers, exchange)
 
 
-def _rounds(
+def _run_cell(
     cell: Cell, data: FederatedData, peers: Sequence[Peer], exchange: Exchange
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
@@ -109,22 +109,23 @@ def _rounds(
     clock = time.perf_counter()
     method, codec = experiment.algorithm, experiment.codec
     for r in run(method, peers, exchange, rounds=experiment.rounds, start=done, codec=codec):
-        for name, p in progress.items():
-            p.count(r, name, weights[name])
+        for name, its in progress.items():
+            its.count(r, name, weights[name])
         sent += frames_of(r)
-        last = r.t + 1 == experiment.rounds
-        if (r.t + 1) % experiment.evaluate and not last:
+        done = r.t + 1
+        last = done == experiment.rounds
+        if done % experiment.evaluate and not last:
             continue
 
         seconds += time.perf_counter() - clock
         evaluate(progress, peers, data, last=last)
         if cell.folder:
-            save_peers(cell.folder / "checkpoints", r.t + 1, peers)
-        yield Evaluation(cell.name, r.t + 1, deepcopy(progress), seconds, last, tuple(sent))
+            save_peers(cell.folder / "checkpoints", done, peers)
+        yield Evaluation(cell.name, done, deepcopy(progress), seconds, last, tuple(sent))
         # What was yielded is written down; only what comes from now on is counted anew.
         sent.clear()
-        for p in progress.values():
-            p.sent, p.received = [], []
+        for its in progress.values():
+            its.sent, its.received = [], []
         clock = time.perf_counter()
 
 

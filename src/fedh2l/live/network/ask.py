@@ -8,10 +8,11 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-# Seconds from one question to the next, where nobody knows of a post; half of it where one does.
+# Seconds to the next question, at first; half where the author announced a post that is not here.
 ASK_AGAIN = 1.0
-SLOWEST = 8.0  # seconds to which that grows
-QUIET = 3.0  # seconds for which an author that has spoken before may say nothing in a round
+SLOWEST = 8.0  # seconds to which that grows where nothing newer is announced
+# Seconds without an announcement after which an author that announced before is asked all the same.
+QUIET = 3.0
 LOST = 3.0  # seconds after which a question may have been lost, and one more is asked beside it
 MOST_OPEN = 4  # questions about one author that may be open at once
 NEVER = -math.inf

@@ -97,17 +97,17 @@ class ZenohP2P:
         self._mail.session.close()
 
     def __call__(self, t: int, outbox: Outbox) -> Delivery:
-        strangers = sorted(set(outbox) - {self.me})
-        if strangers:
-            raise FedH2LError(f"{self.me} alone is hosted here, not {', '.join(strangers)}")
+        not_hosted = sorted(set(outbox) - {self.me})
+        if not_hosted:
+            raise FedH2LError(f"{self.me} alone is hosted here, not {', '.join(not_hosted)}")
         if self.me not in outbox:  # nothing to say, nobody to wait for
             return Delivery({}, {})
 
         self._say(t, outbox[self.me])
         if not self.terms.asynchronous:
             spoken = self._wait(t, self.terms.deadline)
-            if spoken <= 1 < len(self.terms.members):
-                alone = f"nobody else was heard in round {t}; learning goes on from the own data"
+            if spoken <= 1 and self.others():
+                alone = f"nobody else was heard in round {t}; learning goes on from its own data"
                 self._mail.tell(Event("alone", self.me, alone))
         if self._presence.twin:
             raise FedH2LError(

@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fedh2l.live.trust.identity import Identity, verify
-from fedh2l.live.trust.rules import HEX, TermsError, check, is_address, is_name, obeys, parsed
+from fedh2l.live.trust.rules import (
+    HEX,
+    TermsError,
+    check,
+    check_entries,
+    is_address,
+    is_name,
+    parsed,
+)
 from fedh2l.live.trust.terms import Terms, canonical
 
 
@@ -53,7 +61,7 @@ def read_answer(data: bytes) -> Answer:
         "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)),
         "request": lambda v: isinstance(v, str),
     }
-    obeys(entries, rules, "answer")
+    check_entries(entries, rules, "answer")
     reply = Answer(**entries)
     check(
         isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)),

@@ -75,7 +75,7 @@ def _text(v: Any) -> bool:
 
 
 def _parameters(v: Any) -> bool:
-    # Which there are, of what types and in what bounds, the method itself says.
+    # Their names, types and bounds are checked by the method itself.
     return isinstance(v, dict) and len(v) <= 100 and all(map(_scalar, v.values()))
 
 
@@ -115,7 +115,7 @@ MEMBER: dict[str, Callable[[Any], bool]] = {
 RELAY = MEMBER | {"key": lambda v: v == "", "address": lambda v: is_address(v) and v != ""}
 
 
-def obeys(told: Any, rules: dict[str, Callable[[Any], bool]], what: str) -> None:
+def check_entries(told: Any, rules: dict[str, Callable[[Any], bool]], what: str) -> None:
     """Every rule holds, and nothing else is told."""
     check(
         isinstance(told, dict) and set(told) == set(rules),

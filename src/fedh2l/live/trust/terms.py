@@ -10,7 +10,16 @@ from typing import Any
 
 from fedh2l.live.trust.identity import Identity, verify
 from fedh2l.live.trust.method import method_of
-from fedh2l.live.trust.rules import HEX, MEMBER, RELAY, RULES, TermsError, check, obeys, parsed
+from fedh2l.live.trust.rules import (
+    HEX,
+    MEMBER,
+    RELAY,
+    RULES,
+    TermsError,
+    check,
+    check_entries,
+    parsed,
+)
 from fedh2l.loop import Algorithm
 
 
@@ -28,7 +37,7 @@ class Member:
 class Terms:
     """All that is agreed before the first round.
 
-    A later version has a higher number and the same convener.
+    A later version has a higher number; federation, convener, seed set, classes and codec stay.
     """
 
     federation: str  # 16 random hex digits
@@ -76,7 +85,7 @@ class Terms:
 
     @property
     def fingerprint(self) -> str:
-        """Of what never changes between versions, to be read out over the telephone."""
+        """Of the federation, its convener and its seed set, to be read out over the telephone."""
         digest = sha256(
             json.dumps([self.federation, self.convener, self.seed_set]).encode()
         ).hexdigest()
@@ -152,10 +161,10 @@ def open_invite(path: Path) -> Terms:
 
 
 def _checked(told: Any) -> Terms:
-    obeys(told, RULES, "terms")
+    check_entries(told, RULES, "terms")
     for kind, rules in (("members", MEMBER), ("relays", RELAY)):
         for m in told[kind]:
-            obeys(m, rules, f"one of the {kind}")
+            check_entries(m, rules, f"one of the {kind}")
     names = [m["name"] for m in (*told["members"], *told["relays"])]
     keys = [m["key"] for m in told["members"]]
     check(len(set(names)) == len(names), "two members of one name")
