@@ -10,6 +10,7 @@ from torch.nn.functional import relu
 
 from fedh2l.learners.model import Training
 from fedh2l.learners.torch import TorchLearner
+from fedh2l.learners.torch_adam import Adam
 from fedh2l.rows import Rows
 
 Shape = tuple[int, ...]  # channels, height, width
@@ -130,7 +131,7 @@ def learner(rows: Rows, classes: int, training: Training, *, network: str) -> To
         model = NETWORKS[network](rows[0].shape[1:], classes)
 
     # foreach: the same bits as a tensor at a time, sooner.
-    optimizer = torch.optim.Adam(model.parameters(), training.rate, foreach=True)
+    optimizer = Adam(model.parameters(), training.rate, foreach=True)
     return TorchLearner(
         model,
         optimizer,
