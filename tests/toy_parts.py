@@ -71,7 +71,7 @@ class Toy:
     rounds: ClassVar[int] = 3
     mixtures: ClassVar[bool] = False
     baselines: ClassVar[bool] = True
-    views: ClassVar[bool] = False
+    kind = "numbers"
 
     domains: int | None = bounded(None, least=1, most=9)
     points: int = bounded(40, least=40)

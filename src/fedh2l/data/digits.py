@@ -35,7 +35,7 @@ class Digits:
     rounds: ClassVar[int] = 24
     mixtures: ClassVar[bool] = False
     baselines: ClassVar[bool] = True
-    views: ClassVar[bool] = True
+    kind = "images"
 
     domains: int | None = bounded(None, least=1, most=MOST_DOMAINS)
     seed_share: float = bounded(0.1, above=0, most=0.9)

@@ -51,7 +51,11 @@ class DataSet(Protocol):
     rounds: ClassVar[int]
     mixtures: ClassVar[bool]  # ask about mixtures of two seed examples as well
     baselines: ClassVar[bool]  # run alone, seed-only and pooled as well
-    views: ClassVar[bool]  # the rows are images, of which views can be taken
+
+    @property
+    def kind(self) -> str:
+        """What a row is: numbers, images, table or text. Of images views can be taken."""
+        ...
 
     @property
     def domains(self) -> int | None:

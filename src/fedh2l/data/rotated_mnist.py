@@ -44,7 +44,7 @@ class RotatedMnist:
     rounds: ClassVar[int] = 150
     mixtures: ClassVar[bool] = True
     baselines: ClassVar[bool] = False
-    views: ClassVar[bool] = True
+    kind = "images"
 
     domains: int | None = bounded(None, least=1)
     rows: int = bounded(1000, least=2)

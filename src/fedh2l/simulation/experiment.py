@@ -89,7 +89,7 @@ class Experiment:
         domains = self.data.domains or usual
         rounds = self.rounds or self.data.rounds
         self._check_idle_settings()
-        asked = self.views.views and self.data.views
+        asked = self.views.views and self.data.kind == "images"
         views = replace(self.views, views=asked, mixtures=asked and self._mixtures())
         found = replace(
             self,
@@ -116,7 +116,8 @@ class Experiment:
                 f"degree is {network.degree}, and a graph that is {network.graph} has none; use "
                 "--graph regular, or leave --degree out"
             )
-        if self.views.views and self.data.views:
+        has_views = self.data.kind == "images"
+        if self.views.views and has_views:
             return
         views = self.views
         given = {
@@ -127,7 +128,7 @@ class Experiment:
         }
         idle = [name for name, is_given in given.items() if is_given]
         if idle:
-            why = "with --no-views" if self.data.views else "for data that have no views"
+            why = "with --no-views" if has_views else "for data that have no views"
             raise FedH2LError(f"--{idle[0]} means nothing {why}; leave it out")
 
     def _check(self) -> None:
