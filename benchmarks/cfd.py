@@ -13,10 +13,8 @@ from jaxtyping import Float
 
 from fedh2l.wire.codec import CodecState
 from fedh2l.wire.counts import to_counts
-from fedh2l.wire.moves import learnt
-from fedh2l.wire.rans import Reader, Writer, tables_of
-
-LANES = 64
+from fedh2l.wire.moves import fade_weights
+from fedh2l.wire.rans import LANES, Reader, Writer, tables_of
 
 
 @dataclass(frozen=True)
@@ -38,37 +36,40 @@ class CFD:
     def encode(
         self,
         probs: Float[np.ndarray, "rows classes"],
-        held: CodecState | None,
+        state: CodecState | None,
         rounds_left: int | None = None,
     ) -> tuple[bytes, CodecState]:
         counts = to_counts(probs, self.total)
         writer = Writer(LANES if counts.size > 2048 else 1)
-        after = self._coded(writer, counts.shape, held, counts.ravel().astype(np.int64))
+        after = self._code(writer, counts.shape, state, counts.ravel().astype(np.int64))
         return writer.finish(), after
 
     def decode(
-        self, body: bytes, shape: tuple[int, int], held: CodecState | None
+        self, body: bytes, shape: tuple[int, int], state: CodecState | None
     ) -> tuple[Float[np.ndarray, "rows classes"], CodecState]:
         reader = Reader(body, LANES if shape[0] * shape[1] > 2048 else 1)
-        after = self._coded(reader, shape, held, None)
+        after = self._code(reader, shape, state, None)
         reader.finish()
         sums = np.maximum(after["counts"].sum(1, keepdims=True), 1)
         return (after["counts"] / sums).astype(np.float32), after
 
-    def _coded(
+    def _code(
         self,
         coder: Writer | Reader,
         shape: tuple[int, int],
-        held: CodecState | None,
+        state: CodecState | None,
         symbols: np.ndarray | None,
     ) -> CodecState:
         many = self.total + 1
-        if held:
-            before, weights = held["counts"].ravel().astype(np.int64), held["weights"]
+        if state:
+            before, weights = state["counts"].ravel().astype(np.int64), state["weights"]
         else:
             before = np.zeros(shape[0] * shape[1], np.int64)
             weights = np.full((many, many), 16, np.int64) + 160 * np.eye(many, dtype=np.int64)
         counts = coder.code(tables_of(weights), before, symbols)
         hits = np.zeros_like(weights)
         np.add.at(hits, (before, counts), 16)
-        return {"counts": counts.reshape(shape).astype(np.uint8), "weights": learnt(weights, hits)}
+        return {
+            "counts": counts.reshape(shape).astype(np.uint8),
+            "weights": fade_weights(weights, hits),
+        }

@@ -1,7 +1,7 @@
 """`make fuzz`: a million bad frames: mutants of every codec, what hypothesis invents, and atheris,
 which looks for new paths in the code.
 
-The share that atheris takes is skipped, and said to be, where it is not installed.
+The share that atheris takes is skipped, with a line that says so, where it is not installed.
 """
 
 import json
@@ -53,10 +53,12 @@ def explored(codec: str) -> None:
 
 
 def one(words: Sequence[str]) -> str:
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)}: exit code {done.returncode}\n{done.stderr[-3000:]}")
-    return done.stdout.strip()
+    process = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    if process.returncode:
+        raise SystemExit(
+            f"{' '.join(words)}: exit code {process.returncode}\n{process.stderr[-3000:]}"
+        )
+    return process.stdout.strip()
 
 
 def main() -> None:
@@ -74,16 +76,17 @@ def main() -> None:
     else:
         jobs += [[__file__, "explored", codec] for codec in ("adaptive", "lattice")]
     with ThreadPoolExecutor(2) as pool:
-        found = [
+        results = [
             json.loads(line)
             for out in pool.map(one, jobs)
             for line in out.splitlines()
             if line.startswith("{")
         ]
-    slowest = max(f.get("slowest_cpu_ms", 0.0) for f in found)
-    told = sum(f["frames"] for f in found) + EXPLORED * sum("explored" in job for job in jobs)
+    slowest = max(f.get("slowest_cpu_ms", 0.0) for f in results)
+    frames = sum(f["frames"] for f in results) + EXPLORED * sum("explored" in job for job in jobs)
     print(
-        f"{told} frames, no crash, no trace of a refused one; the slowest took {slowest} ms of CPU"
+        f"{frames} frames, no crash, no trace of a refused one; "
+        f"the slowest took {slowest} ms of CPU"
     )
     if slowest > SLOWEST:
         raise SystemExit(f"a frame took {slowest} ms, and may take {SLOWEST}")

@@ -38,7 +38,7 @@ class Door:
         self.mine = Posteriors(3, probs[3])
         for data in self.good[:2]:
             decode(data, self.mine, self.session, "mallory", self.wire)
-        self.heard = self.wire.last_read["mallory"]
+        self.last = self.wire.last_read["mallory"]
         self.before = self._state()
 
     def knock(self, data: bytes) -> bool:
@@ -56,7 +56,7 @@ class Door:
         assert np.isfinite(message.probs).all()
         assert message.probs.min() >= 0
         assert np.abs(message.probs.sum(1) - 1).max() <= 1e-3
-        self.wire.last_read, self.wire.key_frame_requested = {"mallory": self.heard}, False
+        self.wire.last_read, self.wire.key_frame_requested = {"mallory": self.last}, False
         return True
 
     def signed(self, data: bytes) -> bytes:
@@ -65,7 +65,7 @@ class Door:
         """
         if len(data) < HEADER.size:
             return data
-        before = self.heard.check if data[4] else 0
+        before = self.last.check if data[4] else 0
         check = zlib.crc32(
             data[16:], zlib.crc32(self.session.id + struct.pack("<I", before) + data[:12])
         )
@@ -84,16 +84,16 @@ class Door:
             yield self.signed(data) if rng.random() < 0.67 else data
 
     def _state(self) -> bytes:
-        heard = self.wire.last_read["mallory"]
+        last = self.wire.last_read["mallory"]
         return repr(
             (
                 sorted(self.wire.unreadable),
                 self.wire.key_frame_requested,
-                heard.round,
-                heard.check,
-                heard.age,
+                last.round,
+                last.check,
+                last.age,
             )
-        ).encode() + b"".join(v.tobytes() for v in heard.held.values())
+        ).encode() + b"".join(v.tobytes() for v in last.codec_state.values())
 
 
 def _flip(data: bytes, rng: random.Random) -> bytes:

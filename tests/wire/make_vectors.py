@@ -44,9 +44,9 @@ def vectors(codec: str, shape: tuple[int, int]) -> dict[str, object]:
     frames: list[dict[str, object]] = []
     for t, probs in enumerate(posteriors(shape, 3)):
         data = encode(Posteriors(t, probs), session, author)
-        heard = decode(data, Posteriors(t, probs), session, "author", reader)
-        assert isinstance(heard, Posteriors)
-        frames.append({"frame": data.hex(), "float32": heard.probs.astype("<f4").tobytes().hex()})
+        copy = decode(data, Posteriors(t, probs), session, "author", reader)
+        assert isinstance(copy, Posteriors)
+        frames.append({"frame": data.hex(), "float32": copy.probs.astype("<f4").tobytes().hex()})
     return {
         "codec": codec,
         "seed_set": "a seed set's digest",

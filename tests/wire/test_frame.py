@@ -53,26 +53,26 @@ def tampered(**changes: object) -> bytes:
 def test_what_is_decoded_is_near_what_was_encoded(
     codec: str, t: int, rows: int, classes: int, seed: int
 ) -> None:
-    said, session = posteriors(t, rows, classes, seed), Session(CODECS[codec], "digest")
-    heard = decode(
-        frame(said, session), posteriors(t, rows, classes, 1), session, "x", WireState("me")
+    message, session = posteriors(t, rows, classes, seed), Session(CODECS[codec], "digest")
+    copy = decode(
+        frame(message, session), posteriors(t, rows, classes, 1), session, "x", WireState("me")
     )
-    assert isinstance(heard, Posteriors)
-    assert heard.round == t
-    np.testing.assert_allclose(heard.probs.sum(1), 1, atol=1e-5)
+    assert isinstance(copy, Posteriors)
+    assert copy.round == t
+    np.testing.assert_allclose(copy.probs.sum(1), 1, atol=1e-5)
     nearest = {"float32": 0.0, "float16": 1e-3, "uint8": 1 / 255}.get(codec, 0.21 + classes / 30)
-    assert np.abs(heard.probs - said.probs).max() <= nearest
+    assert np.abs(copy.probs - message.probs).max() <= nearest
 
 
 def test_weights_come_back_in_their_shapes() -> None:
-    said = Weights(
+    message = Weights(
         2, 77, {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([1.5], np.float32)}
     )
-    heard = decode(frame(said), said, PLAIN, "x", WireState("me"))
-    assert isinstance(heard, Weights)
-    assert heard.rows == 77
-    for k, v in said.arrays.items():
-        np.testing.assert_array_equal(heard.arrays[k], v)
+    copy = decode(frame(message), message, PLAIN, "x", WireState("me"))
+    assert isinstance(copy, Weights)
+    assert copy.rows == 77
+    for k, v in message.arrays.items():
+        np.testing.assert_array_equal(copy.arrays[k], v)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_weights_with_nan_or_of_another_model_are_refused() -> None:
 
 
 def test_posteriors_about_other_examples_are_a_key_frame() -> None:
-    session, lines = Session(CODECS["lattice"], "digest"), WireState("a")
-    said = posteriors()
-    frames = [encode(Posteriors(t, said.probs, fresh=t == 2), session, lines) for t in range(4)]
+    session, wire = Session(CODECS["lattice"], "digest"), WireState("a")
+    message = posteriors()
+    frames = [encode(Posteriors(t, message.probs, fresh=t == 2), session, wire) for t in range(4)]
     assert [is_key(data) for data in frames] == [True, False, True, False]

@@ -19,14 +19,14 @@ EACH = 21_000  # of each of five codecs
 @pytest.mark.parametrize("codec", sorted(CODECS))
 def test_mutated_frames_are_refused_without_a_trace_or_give_distributions(codec: str) -> None:
     program = Path(__file__).with_name("hostile.py")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, program, codec, str(EACH), str(len(codec))], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["frames"] == EACH
+    assert process.returncode == 0, process.stderr
+    result = json.loads(process.stdout)
+    assert result["frames"] == EACH
     # The liars' checks let some through to the codec, and most of these it refuses.
-    assert 0 < found["believed"] < EACH / 2
+    assert 0 < result["believed"] < EACH / 2
     assert len(CODECS) * EACH >= 100_000
 
 

@@ -27,21 +27,21 @@ class SenderAndReceivers(RuleBasedStateMachine):
         self.truth: dict[int, np.ndarray] = {}
         self.round, self.logits = 0, np.zeros(SHAPE)
 
-    @rule(skipped=st.integers(0, 3), to=st.sets(st.sampled_from(RECEIVERS)))
-    def say(self, skipped: int, to: set[str]) -> None:
-        self.round += 1 + skipped
+    @rule(rounds_skipped=st.integers(0, 3), to=st.sets(st.sampled_from(RECEIVERS)))
+    def say(self, rounds_skipped: int, to: set[str]) -> None:
+        self.round += 1 + rounds_skipped
         self.logits = self.logits * 0.9 + self.rng.normal(size=SHAPE)
         probs = np.exp(self.logits) / np.exp(self.logits).sum(1, keepdims=True)
         message = Posteriors(self.round, probs.astype(np.float32))
         before = self.sender.last_sent
         data = encode(message, self.session, self.sender)
-        # what the author holds after it: told by a decoder that has heard everything
+        # What the author holds after it, as a decoder that has read every frame sees it.
         perfect = WireState("z")
         if before and not is_key(data):
             perfect.last_read["a"] = before
-        heard = decode(data, message, self.session, "a", perfect)
-        assert isinstance(heard, Posteriors)
-        self.truth[self.round] = heard.probs
+        received = decode(data, message, self.session, "a", perfect)
+        assert isinstance(received, Posteriors)
+        self.truth[self.round] = received.probs
         self.frames.append((self.round, data))
         for name in to:
             self.deliver(name, len(self.frames) - 1)
@@ -53,23 +53,23 @@ class SenderAndReceivers(RuleBasedStateMachine):
 
     def deliver(self, name: str, at: int) -> None:
         t, data = self.frames[at]
-        lines = self.wire[name]
-        before = lines.state_dict()
+        wire = self.wire[name]
+        before = wire.state_dict()
         try:
-            heard = decode(
-                data, Posteriors(self.round, np.zeros(SHAPE, np.float32)), self.session, "a", lines
+            received = decode(
+                data, Posteriors(self.round, np.zeros(SHAPE, np.float32)), self.session, "a", wire
             )
         except Unreadable:
             assert not is_key(data)
-            assert {k: v.tolist() for k, v in lines.state_dict().items()} == {
+            assert {k: v.tolist() for k, v in wire.state_dict().items()} == {
                 k: v.tolist() for k, v in before.items()
             }
-            lines.unreadable.add("a")
+            wire.unreadable.add("a")
         else:
-            assert isinstance(heard, Posteriors)
-            assert heard.round == t
-            assert (heard.probs.sum(1) > 0.999).all()
-            np.testing.assert_array_equal(heard.probs, self.truth[t])
+            assert isinstance(received, Posteriors)
+            assert received.round == t
+            assert (received.probs.sum(1) > 0.999).all()
+            np.testing.assert_array_equal(received.probs, self.truth[t])
 
     @rule(name=st.sampled_from(RECEIVERS))
     def answer(self, name: str) -> None:
@@ -81,8 +81,6 @@ class SenderAndReceivers(RuleBasedStateMachine):
             message, self.session, WireState(name, unreadable=set(self.wire[name].unreadable))
         )
         decode(data, message, self.session, name, self.sender)
-        if "a" in self.wire[name].unreadable:
-            self.asked = True
 
     @rule(name=st.sampled_from((*RECEIVERS, "a")))
     def restart(self, name: str) -> None:

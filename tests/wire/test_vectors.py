@@ -24,17 +24,17 @@ VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.json"))
 def test_a_committed_frame_decodes_to_the_committed_rows(
     path: Path, order: Literal["little", "big"]
 ) -> None:
-    told = json.loads(path.read_text())
-    session, state = Session(CODECS[told["codec"]], told["seed_set"]), WireState("reader")
-    shape = told["rows"], told["classes"]
-    for t, one in enumerate(told["frames"]):
+    vector = json.loads(path.read_text())
+    session, state = Session(CODECS[vector["codec"]], vector["seed_set"]), WireState("reader")
+    shape = vector["rows"], vector["classes"]
+    for t, entry in enumerate(vector["frames"]):
         like = Posteriors(t, np.zeros(shape, np.float32))
-        heard = decode(bytes.fromhex(one["frame"]), like, session, told["author"], state)
-        assert isinstance(heard, Posteriors)
-        assert heard.probs.astype("<f4").tobytes() == bytes.fromhex(one["float32"])
-        last = state.last_read[told["author"]]
-        turned = {k: v.astype(v.dtype.newbyteorder(order)) for k, v in last.held.items()}
-        state.last_read[told["author"]] = Reference(last.round, last.check, last.age, turned)
+        message = decode(bytes.fromhex(entry["frame"]), like, session, vector["author"], state)
+        assert isinstance(message, Posteriors)
+        assert message.probs.astype("<f4").tobytes() == bytes.fromhex(entry["float32"])
+        last = state.last_read[vector["author"]]
+        turned = {k: v.astype(v.dtype.newbyteorder(order)) for k, v in last.codec_state.items()}
+        state.last_read[vector["author"]] = Reference(last.round, last.check, last.age, turned)
 
 
 def test_there_are_vectors_of_every_codec() -> None:

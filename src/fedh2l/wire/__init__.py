@@ -1,6 +1,6 @@
 """Posteriors as bytes: a codec per file, chosen by name in the session.
 
-None of them sees a header or a peer.
+A codec sees neither a header nor a peer.
 """
 
 from typing import TYPE_CHECKING
@@ -20,4 +20,4 @@ CODECS: "Choices[Codec]" = Choices(
         "adaptive": "fedh2l.wire.lattice:ADAPTIVE",
     },
 )
-CODEC = "lattice"  # where none is named
+CODEC = "lattice"  # the codec of an experiment that names none

@@ -1,5 +1,5 @@
-"""What a codec is: rows of probabilities to bytes and back, alone or against what both ends already
-hold.
+"""A codec: rows of probabilities to bytes and back, alone or against what author and receivers
+already hold.
 """
 
 from collections.abc import Mapping
@@ -11,19 +11,19 @@ from jaxtyping import Float, Shaped
 from fedh2l.error import FedH2LError
 
 SUM_TOLERANCE = 1e-3  # of a row of posteriors
-# What both ends hold after a frame; empty: the next one needs nothing of it.
+# What author and receivers hold after a frame; empty: the next frame needs nothing of it.
 CodecState = Mapping[str, Shaped[np.ndarray, "..."]]
 
 
 class WireError(FedH2LError):
-    """Bytes that are not what this peer expects. Nothing of them was used."""
+    """The bytes are not what this peer expects. Nothing of them was used."""
 
 
 @runtime_checkable
 class Codec(Protocol):
-    """Frozen and without state.
+    """A codec is frozen; what it needs from earlier frames is handed to it as `state`.
 
-    What it raises on bad bytes is a `WireError` without the sender's name: the wire adds it.
+    On bad bytes it raises a `WireError` without the sender's name: the wire adds that.
     """
 
     @property
@@ -39,19 +39,19 @@ class Codec(Protocol):
     def encode(
         self,
         probs: Float[np.ndarray, "rows classes"],
-        held: CodecState | None,
+        state: CodecState | None,
         rounds_left: int | None = None,
     ) -> tuple[bytes, CodecState]:
-        """The body of a frame, against what is held or, with None, readable alone; and what both
-        ends hold after it.
+        """The body of a frame, and what author and receivers hold after it.
 
+        `state`: what they hold before it; None: the frame is to be readable alone.
         `rounds_left`: how many rounds, this one included, ask about the same view (None: all). With
         few left the encoder may be coarser.
         """
         ...
 
     def decode(
-        self, body: bytes, shape: tuple[int, int], held: CodecState | None
+        self, body: bytes, shape: tuple[int, int], state: CodecState | None
     ) -> tuple[Float[np.ndarray, "rows classes"], CodecState]:
         """The rows in a body: distributions, whatever the body is, or `WireError`.
 
@@ -60,24 +60,27 @@ class Codec(Protocol):
         ...
 
 
-def check_posteriors(probs: np.ndarray, shape: tuple[int, int], who: str) -> None:
-    """Refuse what is not one distribution per row, over the agreed classes."""
+def check_posteriors(probs: np.ndarray, shape: tuple[int, int], source: str) -> None:
+    """Refuse rows that are not one distribution each, over the agreed classes.
+
+    `source`: the peer, or the message, that a refusal names.
+    """
     if probs.shape != shape:
         raise WireError(
-            f"{who}: posteriors of shape {probs.shape}, expected {shape}: one row per seed "
+            f"{source}: posteriors of shape {probs.shape}, expected {shape}: one row per seed "
             "example, one column per "
             "class, in the seed set's order of classes"
         )
     low, high = probs.min(initial=0.0), probs.max(initial=0.0)
     if not np.isfinite(low) or not np.isfinite(high):
         raise WireError(
-            f"{who}: NaN or infinity in the posteriors; its training has diverged: lower the "
+            f"{source}: NaN or infinity in the posteriors; its training has diverged: lower the "
             "learning rate or check its data"
         )
     sums = probs.sum(1, dtype=np.float64)  # wide enough for whatever a stranger sends
     if low < 0 or np.abs(sums - 1).max(initial=0.0) > SUM_TOLERANCE:
         raise WireError(
-            f"{who}: rows are not probabilities (least value {low:.3g}, row sums "
+            f"{source}: rows are not probabilities (least value {low:.3g}, row sums "
             f"{sums.min():.3g} to {sums.max():.3g}); "
             "if these are logits, apply softmax"
         )

@@ -3,7 +3,7 @@ anything is allocated.
 
 A frame is a 16-byte header and a body (docs/wire.md). It is a key frame, which can be read alone,
 or it says what has changed since an earlier frame of the same author, which it names. Sizes never
-come from a frame: the receiver knows them, because it has just said the like.
+come from a frame: the receiver knows them, because its own message of the round has the same shape.
 """
 
 import struct
@@ -25,12 +25,14 @@ FARTHEST = 255  # rounds from a frame to the one that it names
 
 
 class Unreadable(WireError):
-    """A frame against one that is not held here. The author is asked for a key frame."""
+    """The frame names an earlier one that this receiver does not hold. The author is asked for a
+    key frame.
+    """
 
 
 @dataclass(frozen=True)
 class Session:
-    """What all have agreed on before the first frame."""
+    """What all peers have agreed on before the first frame."""
 
     codec: Codec
     seed_set: str  # its digest
@@ -42,7 +44,7 @@ class Session:
 
 
 def encode(message: Message, session: Session, state: WireState) -> bytes:
-    """The frame that says this to everybody; `state` is then as it is after it was said."""
+    """The frame that carries this message to everybody; `state` is then the author's after it."""
     if isinstance(message, Weights):
         return _seal(
             _Header(WEIGHTS, 0, 0, message.round, 0), b"", pack_weights(message), session, 0
@@ -50,9 +52,9 @@ def encode(message: Message, session: Session, state: WireState) -> bytes:
 
     reference = _reference(message, state)
     body, codec_state = session.codec.encode(
-        message.probs, reference.held if reference else None, message.rounds_left
+        message.probs, reference.codec_state if reference else None, message.rounds_left
     )
-    # Their authors find themselves in it, and send a key frame.
+    # An author that finds its own byte in this list sends a key frame.
     unreadable = bytes(sorted({_short(name) for name in state.unreadable}))[:255]
     distance = message.round - reference.round if reference else 0
     header = _Header(session.codec.kind, distance, len(unreadable), message.round, 0)
@@ -83,7 +85,7 @@ def decode(
     try:
         if isinstance(expected, Weights):
             return unpack_weights(body, expected, header.round)
-        codec_state = reference.held if reference else None
+        codec_state = reference.codec_state if reference else None
         probs, codec_state = session.codec.decode(body, expected.probs.shape, codec_state)
     except WireError as error:
         raise WireError(f"{sender}: {error}") from error
@@ -91,16 +93,16 @@ def decode(
     age = reference.age + 1 if reference else 0
     state.last_read[sender] = Reference(header.round, header.check, age, codec_state)
     state.unreadable.discard(sender)
-    asked = frame[HEADER.size : HEADER.size + header.unreadable]
-    if _short(state.me) in asked and not _sent_key_frame(state, header.round):
+    unreadable = frame[HEADER.size : HEADER.size + header.unreadable]
+    if _short(state.me) in unreadable and not _sent_key_frame(state, header.round):
         state.key_frame_requested = True
     return Posteriors(header.round, probs)
 
 
 def _sent_key_frame(state: WireState, t: int) -> bool:
-    """Whether a key frame of round t has crossed a request for one on its way."""
-    sent = state.last_sent
-    return sent is not None and sent.age == 0 and sent.round == t
+    """Whether this peer's key frame of round t has crossed a request for one on its way."""
+    last = state.last_sent
+    return last is not None and last.age == 0 and last.round == t
 
 
 def is_key(frame: bytes) -> bool:
@@ -111,33 +113,31 @@ def is_key(frame: bytes) -> bool:
 class _Header(NamedTuple):
     kind: int
     distance: int  # rounds back to the frame that this one says the changes of; 0: a key frame
-    unreadable: int  # how many authors are told that they cannot be read
+    unreadable: int  # how many authors this author cannot read: a byte each follows the header
     round: int
     check: int
 
 
 def _reference(message: Posteriors, state: WireState) -> Reference | None:
-    """What the next frame says the changes of; None where it must be a key frame."""
-    sent = state.last_sent
-    if sent is None:
+    """The frame that the next one says the changes of; None where it must be a key frame."""
+    last = state.last_sent
+    if last is None:
         return None
     must_be_key = (
-        # Other rows than before, or a reader that lost the thread.
+        # The rows are others than before, or a receiver lost the thread.
         message.fresh
         or state.key_frame_requested
-        # A codec that holds nothing, or a thread that grew long.
-        or not sent.held
-        or sent.age + 1 >= KEY_EVERY
-        # A distance that the header cannot tell.
-        or not 0 < message.round - sent.round <= FARTHEST
+        # The codec holds nothing, or the thread has grown long.
+        or not last.codec_state
+        or last.age + 1 >= KEY_EVERY
+        # The header has one byte for the distance.
+        or not 0 < message.round - last.round <= FARTHEST
     )
-    return None if must_be_key else sent
+    return None if must_be_key else last
 
 
 def _checked_header(frame: bytes, expected: Message, session: Session, sender: str) -> _Header:
-    """The header of a frame that may be what is expected, by all that can be seen before its body
-    is looked at.
-    """
+    """The header of a frame, once everything that can be seen before its body is as expected."""
     if len(frame) < HEADER.size:
         raise WireError(f"{sender}: {len(frame)} bytes, shorter than a header")
     magic, version, kind, distance, unreadable, theirs, t, check = HEADER.unpack_from(frame)
@@ -171,7 +171,10 @@ def _checked_header(frame: bytes, expected: Message, session: Session, sender: s
 
 
 def _held_reference(header: _Header, sender: str, state: WireState) -> Reference | None:
-    """What a frame says the changes of, refused where it is not held here; None: a key frame."""
+    """The earlier frame that this one says the changes of; None: it is a key frame.
+
+    Raises Unreadable where this receiver does not hold that earlier frame.
+    """
     if not header.distance:
         return None
     reference = state.last_read.get(sender)
@@ -203,8 +206,8 @@ def _seal(
 
 
 def _check(frame: bytes, session: Session, before: int) -> int:
-    """CRC-32 over session, the check of the frame that this one is against, and the frame itself
-    without its check.
+    """CRC-32 over the session, the check of the frame that this one is against (`before`), and the
+    frame itself without its check.
     """
     return zlib.crc32(frame[16:], zlib.crc32(session.id + struct.pack("<I", before) + frame[:12]))
 

@@ -25,56 +25,56 @@ class Report(NamedTuple):
 
 
 def read_inbox(
-    said: Message | None,
-    arrived: Mapping[str, Sequence[bytes]],
+    own_message: Message | None,
+    frames_by_sender: Mapping[str, Sequence[bytes]],
     session: Session,
     state: WireState,
     barrier: bool,
 ) -> tuple[dict[str, Message], Report]:
     """The messages that a peer can believe, by sender, and what became of all frames.
 
-    `said` is the peer's own message of this round: theirs must be of its kind and shape. Without a
-    `barrier` a message may be of any round.
+    `own_message` is the peer's own of this round: a sender's must be of its kind and shape. Without
+    a `barrier` a message may be of any round.
     """
-    # A peer that says nothing has nothing to compare with.
-    if said is None:
+    # A peer that says nothing does not know which kind and shape to expect.
+    if own_message is None:
         return {}, Report({}, (), {}, {})
 
     inbox: dict[str, Message] = {}
-    missing = tuple(sorted(sender for sender in arrived if not arrived[sender]))
+    missing = tuple(sorted(s for s, frames in frames_by_sender.items() if not frames))
     report = Report({}, missing, {}, {})
     # Sorted by sender: float sums must not depend on the order of arrival.
-    for sender, frames in sorted(arrived.items()):
+    for sender, frames in sorted(frames_by_sender.items()):
         if frames:
             report.sizes[sender] = sum(map(len, frames))
         try:
-            message = _newest(frames, said, session, sender, state, barrier)
+            message = _newest(frames, own_message, session, sender, state, barrier)
         except WireError as error:
             report.refused[sender] = str(error)
             continue
-        # Of the frames that came, none need be of this round.
+        # All the frames that arrived may be of earlier rounds.
         if message is None:
             continue
         inbox[sender] = message
-        if isinstance(message, Posteriors) and isinstance(said, Posteriors):
-            report.apart[sender] = total_variation(message.probs, said.probs)
+        if isinstance(message, Posteriors) and isinstance(own_message, Posteriors):
+            report.apart[sender] = total_variation(message.probs, own_message.probs)
     return inbox, report
 
 
 def _newest(
     frames: Sequence[bytes],
-    said: Message,
+    own_message: Message,
     session: Session,
     sender: str,
     state: WireState,
     barrier: bool,
 ) -> Message | None:
-    """What the sender says in this round, or its newest message without a barrier.
+    """The sender's message of this round, or without a barrier its newest one.
 
-    Earlier frames are read for the sake of later ones.
+    Earlier frames are read because later ones are coded against them.
     """
     newest = None
-    expected = said if barrier else replace(said, round=LAST_ROUND)
+    expected = own_message if barrier else replace(own_message, round=LAST_ROUND)
     for frame in frames:
         try:
             message = decode(frame, expected, session, sender, state)
@@ -84,5 +84,6 @@ def _newest(
             if frame is frames[-1]:
                 raise
             continue
-        newest = message if message.round == said.round or not barrier else None
+        is_due = message.round == own_message.round or not barrier
+        newest = message if is_due else None
     return newest

@@ -31,13 +31,13 @@ class Floats:
     def encode(
         self,
         probs: Float[np.ndarray, "rows classes"],
-        held: CodecState | None,
+        state: CodecState | None,
         rounds_left: int | None = None,
     ) -> tuple[bytes, CodecState]:
         return probs.astype(self.dtype).tobytes(), {}
 
     def decode(
-        self, body: bytes, shape: tuple[int, int], held: CodecState | None
+        self, body: bytes, shape: tuple[int, int], state: CodecState | None
     ) -> tuple[Float[np.ndarray, "rows classes"], CodecState]:
         check_size(body, shape[0] * shape[1] * self.dtype.itemsize)
         probs = np.frombuffer(body, self.dtype).astype(np.float32).reshape(shape)
@@ -65,13 +65,13 @@ class UInt8:
     def encode(
         self,
         probs: Float[np.ndarray, "rows classes"],
-        held: CodecState | None,
+        state: CodecState | None,
         rounds_left: int | None = None,
     ) -> tuple[bytes, CodecState]:
         return to_counts(probs, TOTAL).tobytes(), {}
 
     def decode(
-        self, body: bytes, shape: tuple[int, int], held: CodecState | None
+        self, body: bytes, shape: tuple[int, int], state: CodecState | None
     ) -> tuple[Float[np.ndarray, "rows classes"], CodecState]:
         check_size(body, shape[0] * shape[1])
         counts = np.frombuffer(body, np.uint8).reshape(shape)

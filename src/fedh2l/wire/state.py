@@ -1,11 +1,11 @@
-"""What a peer remembers of the frames that it sent and read: the next are coded against them."""
+"""The frames that a peer sent and read last: the next ones are coded against them."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Shaped
 
-from fedh2l.learner import State
+from fedh2l.learner import State, under
 from fedh2l.wire.codec import CodecState
 
 
@@ -16,53 +16,47 @@ class Reference:
     round: int
     check: int  # of the frame, and through it of all since its key frame
     age: int  # frames since the last key frame
-    held: CodecState
+    codec_state: CodecState
 
 
 @dataclass
 class WireState:
-    """One peer's ends of its exchanges with the others."""
+    """One peer's ends of its exchanges with all others."""
 
     me: str
     last_sent: Reference | None = None
     # The last readable frame of each author.
     last_read: dict[str, Reference] = field(default_factory=dict[str, Reference])
-    # Authors that cannot be read until they send a key frame: they are told.
+    # Authors that cannot be read until they send a key frame: the next frame names them.
     unreadable: set[str] = field(default_factory=set[str])
-    key_frame_requested: bool = False  # somebody cannot read me: my next frame is a key frame
+    key_frame_requested: bool = False  # a receiver cannot read me: my next frame is a key frame
 
     def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         frames = self.last_read | ({self.me: self.last_sent} if self.last_sent else {})
-        arrays = {f"{author}.{k}": v for author, f in frames.items() for k, v in f.held.items()}
+        arrays = {
+            f"{author}.{name}": array
+            for author, frame in frames.items()
+            for name, array in frame.codec_state.items()
+        }
         places = {
             f"{author}:at": np.array([f.round, f.check, f.age], np.int64)
             for author, f in frames.items()
         }
-        flags = np.frombuffer(
-            "\n".join(
-                ["wanted" if self.key_frame_requested else "-", *sorted(self.unreadable)]
-            ).encode(),
-            np.uint8,
-        )
-        return arrays | places | {"flags": flags.copy()}
+        request = "wanted" if self.key_frame_requested else "-"
+        flags = "\n".join([request, *sorted(self.unreadable)]).encode()
+        return arrays | places | {"flags": np.frombuffer(flags, np.uint8).copy()}
 
     def load_state_dict(self, state: State) -> None:
         frames: dict[str, Reference] = {}
-        for author, place in (
-            (k.removesuffix(":at"), v) for k, v in state.items() if k.endswith(":at")
-        ):
+        for key, place in state.items():
+            if not key.endswith(":at"):
+                continue
+            author = key.removesuffix(":at")
             t, check, age = (int(i) for i in place)
-            frames[author] = Reference(
-                t,
-                check,
-                age,
-                {
-                    k.removeprefix(f"{author}."): v
-                    for k, v in state.items()
-                    if k.startswith(f"{author}.")
-                },
-            )
+            codec_state = under(state, f"{author}.")
+            frames[author] = Reference(t, check, age, codec_state)
         self.last_sent = frames.pop(self.me, None)
         self.last_read = frames
-        wanted, *lost = state["flags"].tobytes().decode().split("\n")
-        self.key_frame_requested, self.unreadable = wanted == "wanted", set(lost)
+
+        request, *unreadable = state["flags"].tobytes().decode().split("\n")
+        self.key_frame_requested, self.unreadable = request == "wanted", set(unreadable)

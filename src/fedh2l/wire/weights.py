@@ -9,13 +9,13 @@ from fedh2l.wire.codec import WireError, check_size
 
 
 def pack_weights(message: Weights) -> bytes:
-    """How many rows are behind them, then all arrays as float32, by name."""
+    """The number of rows behind the weights, then all arrays as float32, by name."""
     arrays = [message.arrays[name].astype("<f4").tobytes() for name in sorted(message.arrays)]
     return struct.pack("<I", message.rows) + b"".join(arrays)
 
 
 def unpack_weights(body: bytes, expected: Weights, t: int) -> Weights:
-    """The weights of round t in a body, with the names and shapes of the receiver's own."""
+    """The weights of round t in a body, with the names and shapes of the receiver's own ones."""
     check_size(body, 4 + 4 * expected.shape[0])
     (rows,) = struct.unpack_from("<I", body)
     flat = np.frombuffer(body, "<f4", offset=4).astype(np.float32)
