@@ -1,14 +1,13 @@
-"""What carries frames from peer to peer: any function of the round and of what is sent."""
+"""The exchange, which carries frames from peer to peer: any function of a round and its outbox."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 Outbox = Mapping[str, bytes]  # the frame of each peer hosted here that says something
-# Of each peer hosted here: for each sender that was expected, his frames that are new here, oldest
-# first. None arrived: an empty sequence. More than one: those of earlier rounds that came late, or
-# were fetched to read the last one.
+# Of each peer hosted here: for each sender that it expects, that sender's frames that are new here,
+# oldest first. An empty sequence: no frame arrived. More than one frame: earlier rounds' frames
+# came late, or were fetched to read the last one.
 Inboxes = Mapping[str, Mapping[str, Sequence[bytes]]]
-# What carries: any function of the round and the outbox.
 Exchange = Callable[[int, Outbox], Inboxes]
 
 
@@ -42,7 +41,7 @@ def to_everyone(t: int, outbox: Outbox) -> dict[str, dict[str, tuple[bytes, ...]
 
 
 def receivers_of(inboxes: Inboxes) -> Mapping[str, Sequence[str]]:
-    """To whom the frame of each sender went: told by the exchange, or those that expected it."""
+    """The receivers of each sender's frame: as the exchange says, or all that expected it."""
     if isinstance(inboxes, Delivery):
         return inboxes.receivers
     receivers: dict[str, list[str]] = {}

@@ -48,9 +48,9 @@ def test_what_was_not_committed_does_not_count(tmp_path: Path) -> None:
     save_peers(tmp_path, 1, peers)
     commit(tmp_path, 1, {})
     save_peers(tmp_path, 2, peers)  # and then the power goes
-    found = latest(tmp_path)
-    assert found is not None
-    assert found["rounds"] == 1
+    entries = latest(tmp_path)
+    assert entries is not None
+    assert entries["rounds"] == 1
     load_peers(tmp_path, 1, torch_peers())
 
 

@@ -44,9 +44,9 @@ def test_what_was_not_committed_is_cut_off(folder: Path) -> None:
     assert [line["round"] for line in committed_lines(folder)] == [0, 1]
     assert [e["round"] for e in audit(folder)] == [0, 0, 1, 1]
     journal = Journal(folder)
-    saved = journal.open()
-    assert saved is not None
-    assert (saved["rounds"], saved["note"]) == (2, 1)
+    entries = journal.open()
+    assert entries is not None
+    assert (entries["rounds"], entries["note"]) == (2, 1)
     assert len((folder / "rounds.jsonl").read_text().splitlines()) == 2
     assert len((folder / "sent.jsonl").read_text().splitlines()) == 4
 
@@ -67,15 +67,15 @@ def test_a_journal_that_goes_on_is_the_same_as_one_that_was_never_cut(
 
 
 @pytest.mark.parametrize("name", ["rounds.jsonl", "sent.jsonl", "sent.bin"])
-@pytest.mark.parametrize("left", [None, 0, 5])
+@pytest.mark.parametrize("length", [None, 0, 5])
 def test_a_file_that_was_lost_or_shortened_is_not_lengthened(
-    folder: Path, name: str, left: int | None
+    folder: Path, name: str, length: int | None
 ) -> None:
-    if left is None:
+    if length is None:
         (folder / name).unlink()
     else:
-        (folder / name).write_bytes((folder / name).read_bytes()[:left])
-    with pytest.raises(FedH2LError, match=rf"{name}: {left or 0} bytes are there, but the last"):
+        (folder / name).write_bytes((folder / name).read_bytes()[:length])
+    with pytest.raises(FedH2LError, match=rf"{name}: {length or 0} bytes are there, but the last"):
         Journal(folder).open()
 
 
@@ -132,3 +132,23 @@ def test_one_process_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
     lock.close()
     lock_folder(tmp_path, "busy").close()
     assert [p.name for p in tmp_path.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("name", ["rounds.jsonl", "sent.jsonl"])
+def test_a_file_that_an_editor_has_marked_is_refused_and_not_cut(folder: Path, name: str) -> None:
+    data = b"\xef\xbb\xbf" + (folder / name).read_bytes()
+    (folder / name).write_bytes(data)
+    with pytest.raises(FedH2LError, match=rf"{name}: begins with a byte-order mark"):
+        Journal(folder).open()
+    assert (folder / name).read_bytes() == data
+    if name == "rounds.jsonl":
+        with pytest.raises(FedH2LError, match="byte-order mark"):
+            committed_lines(folder)
+
+
+def test_a_file_with_a_line_more_is_refused_and_not_cut_within_a_line(folder: Path) -> None:
+    data = b'{"round": -1}\n' + (folder / "rounds.jsonl").read_bytes()
+    (folder / "rounds.jsonl").write_bytes(data)
+    with pytest.raises(FedH2LError, match=r"rounds\.jsonl: no line ends after the"):
+        Journal(folder).open()
+    assert (folder / "rounds.jsonl").read_bytes() == data

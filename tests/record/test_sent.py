@@ -16,7 +16,7 @@ from fedh2l.exchange.in_process import InProcess
 from fedh2l.loop import run
 from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.peer import Peer
-from fedh2l.record.audit import audit, decoded
+from fedh2l.record.audit import audit, decode_posteriors
 from fedh2l.record.sent import RECORD, TCP_IP, TLS, on_wire
 from fedh2l.simulation import run_folder
 from fedh2l.simulation.build import data_of, peers_of
@@ -53,14 +53,14 @@ def test_what_is_decoded_from_the_record_is_what_the_receivers_read(
     folder = finished(settings, tmp_path / "run")
     experiment = compose(settings).resolved()
     peers = peers_of(experiment, data_of(experiment), experiment.names)
-    heard: dict[tuple[str, int], np.ndarray] = {}
+    posteriors: dict[tuple[str, int], np.ndarray] = {}
 
     class Listening:
         def speak(self, peer: Peer, t: int) -> Message | None:
             return algorithm.speak(peer, t)
 
         def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-            heard.update(
+            posteriors.update(
                 {(name, t): m.probs for name, m in inbox.items() if isinstance(m, Posteriors)}
             )
             return algorithm.listen(peer, t, inbox)
@@ -68,9 +68,9 @@ def test_what_is_decoded_from_the_record_is_what_the_receivers_read(
     algorithm = experiment.algorithm
     for _ in run(Listening(), peers, InProcess(), rounds=4, codec=codec):
         pass
-    assert len(heard) == 12
-    for (name, t), probs in heard.items():
-        np.testing.assert_array_equal(decoded(folder, name, t), probs)
+    assert len(posteriors) == 12
+    for (name, t), probs in posteriors.items():
+        np.testing.assert_array_equal(decode_posteriors(folder, name, t), probs)
 
 
 def test_the_sums_of_the_record_are_the_counts_of_the_summary(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_the_sums_of_the_record_are_the_counts_of_the_summary(tmp_path: Path) ->
             rounds = [n for line in lines for n in line["peers"][name][way]]
             assert len(rounds) == 4
             assert sum(rounds) == peer[f"payload_bytes_{way}"]
-        heard = sum(e["bytes"] for e in entries if name in e["receivers"])
-        assert peer["payload_bytes_received"] == heard
+        received_bytes = sum(e["bytes"] for e in entries if name in e["receivers"])
+        assert peer["payload_bytes_received"] == received_bytes
         assert (peer["weights_bytes"] is None) == (peer["model"] == "forest")
 
 

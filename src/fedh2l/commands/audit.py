@@ -13,7 +13,7 @@ from rich.text import Text
 from fedh2l.error import FedH2LError
 from fedh2l.message import Posteriors
 from fedh2l.record.audit import audit as read_entries
-from fedh2l.record.audit import chain_of, decoded
+from fedh2l.record.audit import chain_of, decode_posteriors
 
 HEADINGS = ("round", "from", "copies", "posteriors", "codec", "bytes", "SHA-256")
 NUMBERS = ("round", "copies", "bytes")
@@ -73,7 +73,7 @@ def audit(
 def _show_decoded(folder: Path, peer: str | None, t: int, as_json: bool) -> None:
     if peer is None:
         raise FedH2LError("--decode shows one message; say whose, with --peer NAME")
-    rows = decoded(folder, peer, t)
+    rows = decode_posteriors(folder, peer, t)
     if as_json:
         print(json.dumps(rows.tolist()))
     else:

@@ -1,4 +1,6 @@
-"""Who hears whom: the usual graphs by name, or any graph from a file of edges."""
+"""The graph of the peers, which says who hears whom: the usual ones by name, or any from a file of
+edges.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,22 +26,22 @@ GRAPHS: Choices[Build] = Choices(
 
 
 def full(peers: int, degree: int, seed: int) -> Any:
-    """Everybody hears everybody."""
+    """Every peer hears all others."""
     return nx.complete_graph(peers)
 
 
 def ring(peers: int, degree: int, seed: int) -> Any:
-    """Each hears the two beside it."""
+    """Every peer hears the two beside it."""
     return nx.cycle_graph(peers)
 
 
 def star(peers: int, degree: int, seed: int) -> Any:
-    """The first hears all others, and these hear the first."""
+    """The first peer hears all others, and these hear the first."""
     return nx.star_graph(peers - 1)
 
 
 def regular(peers: int, degree: int, seed: int) -> Any:
-    """A random graph in which each hears `degree` others."""
+    """Every peer hears `degree` others, drawn at random."""
     if not (0 < degree < peers and peers * degree % 2 == 0):
         raise FedH2LError(
             f"no graph of {peers} peers has degree {degree}: degree must be below the number of "

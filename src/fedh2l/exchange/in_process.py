@@ -13,8 +13,8 @@ from fedh2l.error import FedH2LError
 
 @dataclass(frozen=True)
 class InProcess:
-    """Round t depends on (seed, t) alone, so a resumed run meets the same absences as a straight
-    one.
+    """The faults of round t depend on (seed, t) alone, so a resumed run meets the same absences as
+    one that never stopped.
     """
 
     # Who hears whom, such as dict(networkx_graph.adjacency()); None: all.
@@ -31,10 +31,10 @@ class InProcess:
 
     def __call__(self, t: int, outbox: Outbox) -> Delivery:
         names = sorted(outbox if self.graph is None else self.graph)
-        lost, absent = self._faults(t, names)
+        lost_links, absent = self._faults(t, names)
         inboxes = {
             me: {
-                s: () if {s, me} & absent or (s, me) in lost else (outbox[s],)
+                s: () if {s, me} & absent or (s, me) in lost_links else (outbox[s],)
                 for s in self.heard_by(me, outbox)
             }
             for me in outbox
@@ -45,7 +45,7 @@ class InProcess:
         """Raise FedH2LError where the graph is not one over these peers."""
         if self.graph is None:
             return
-        known = ", ".join(sorted(names))
+        peers = ", ".join(sorted(names))
         for node in sorted(set(names) - set(self.graph)):
             raise FedH2LError(
                 f"the graph has no peer {node!r}; its nodes are "
@@ -55,7 +55,7 @@ class InProcess:
             for stranger in {node, *neighbours} - set(names):
                 raise FedH2LError(
                     f"the graph says that {node!r} hears {sorted(map(str, neighbours))}, and "
-                    f"{stranger!r} is no peer; the peers are {known}"
+                    f"{stranger!r} is no peer; the peers are {peers}"
                 )
 
     def heard_by(self, peer: str, names: Collection[str]) -> list[str]:
@@ -69,8 +69,8 @@ class InProcess:
         return sorted(set(self.graph[peer]) & set(names) - {peer})
 
     def _receivers(self, names: Sequence[str], absent: set[str]) -> dict[str, list[str]]:
-        """To whom each peer puts a copy of its message on the network: lost ones too, none while
-        either is absent.
+        """The peers for whom each sender puts a copy of its message on the network: copies that get
+        lost count, and there is none while sender or receiver is absent.
         """
         hears = {me: self.heard_by(me, names) for me in names if me not in absent}
         return {
@@ -78,10 +78,11 @@ class InProcess:
         }
 
     def _faults(self, t: int, names: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
+        """The pairs (sender, receiver) whose message of round t gets lost, and the absent peers."""
         rng = np.random.default_rng([self.seed, t])
         present = rng.permutation(len(names))[: max(1, round(self.participation * len(names)))]
         absent = {name for i, name in enumerate(names) if i not in present}
-        lost = rng.random((len(names), len(names))) < self.loss
-        return {
-            (a, b) for i, a in enumerate(names) for j, b in enumerate(names) if lost[i, j]
-        }, absent
+
+        is_lost = rng.random((len(names), len(names))) < self.loss
+        lost_links = {(names[i], names[j]) for i, j in np.argwhere(is_lost)}
+        return lost_links, absent

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """All of it or nothing: written beside, flushed to disk, then renamed."""
+    """Write all of the file or nothing of it: beside it first, flushed to disk, then renamed."""
     beside = path.with_name(path.name + ".partial")
     with beside.open("wb") as file:
         file.write(data)
@@ -15,7 +15,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def write_secret_file(path: Path, data: bytes) -> None:
-    """The same for a file that nobody else could read at any moment of its life."""
+    """The same as `write_file`, for a file that nobody else may read at any moment of its life."""
     beside = path.with_name(path.name + ".partial")
     beside.unlink(missing_ok=True)  # left by a process that was killed
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -27,8 +27,8 @@ def write_secret_file(path: Path, data: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """fsync the folder, so that a new file's name survives a crash."""
-    place = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(place)
+        os.fsync(descriptor)
     finally:
-        os.close(place)
+        os.close(descriptor)

@@ -1,4 +1,6 @@
-"""Reading what left this machine, once it has been compared with what was written at the time."""
+"""The frames that left this machine, read once they have been compared with what was written when
+they left.
+"""
 
 import json
 from hashlib import sha256
@@ -11,7 +13,7 @@ from jaxtyping import Float
 from fedh2l.error import FedH2LError, choose
 from fedh2l.message import Posteriors
 from fedh2l.record import journal
-from fedh2l.record.sent import FILES, linked
+from fedh2l.record.sent import FILES, link_line
 from fedh2l.wire import CODECS
 from fedh2l.wire.frame import Session, decode
 from fedh2l.wire.state import WireState
@@ -19,36 +21,38 @@ from fedh2l.wire.state import WireState
 INDEX, BODIES = FILES
 
 
-def audit(place: Path, author: str | None = None) -> list[dict[str, Any]]:
+def audit(folder: Path, author: str | None = None) -> list[dict[str, Any]]:
     """Every entry of the index, in order; of one author, if one is named.
 
-    Raises FedH2LError where a line was changed, added or removed since, a frame is not what its
-    SHA-256 says, or nobody of that name is a peer.
+    Raises FedH2LError where a line was changed, added or removed since, a frame does not have its
+    SHA-256, or no peer has that name.
     """
-    entries = _entries(place)
+    entries = _entries(folder)
     if entries:
-        _check_frames(place, entries)
+        _check_frames(folder, entries)
     peers = {e["author"] for e in entries} | {name for e in entries for name in e["receivers"]}
     if author is not None:
         choose("peer", author, peers)
     return [e for e in entries if author in (None, e["author"])]
 
 
-def chain_of(place: Path) -> str:
-    """SHA-256 (hex) over the whole index: whoever noted it elsewhere can compare it later."""
-    saved = journal.latest(place)
-    return saved["chain"] if saved else ""
+def chain_of(folder: Path) -> str:
+    """SHA-256 (hex) over the whole index, to be noted elsewhere and compared later."""
+    commit = journal.latest(folder)
+    return commit["chain"] if commit else ""
 
 
-def decoded(place: Path, author: str, t: int) -> Float[np.ndarray, "rows classes"]:
-    """What the others read in a frame: the author's frames up to it, through the decoder that every
-    receiver has.
+def decode_posteriors(folder: Path, author: str, t: int) -> Float[np.ndarray, "rows classes"]:
+    """The posteriors of an author in round t as its receivers read them.
+
+    All its frames up to that round go through the decoder that every receiver has. Raises
+    FedH2LError where it sent no posteriors in that round.
     """
     state, probs = WireState("audit"), None
-    entries = [e for e in audit(place, author) if e["at"] is not None and e["round"] <= t]
+    entries = [e for e in audit(folder, author) if e["at"] is not None and e["round"] <= t]
     if not entries:
-        raise _nothing_said(place, author, t)
-    with (place / BODIES).open("rb") as bodies:
+        raise _nothing_said(folder, author, t)
+    with (folder / BODIES).open("rb") as bodies:
         for entry in entries:
             session = Session(CODECS[entry["codec"]], entry["seed_set"])
             like = Posteriors(entry["round"], np.zeros(entry["shape"], np.float32))
@@ -56,33 +60,33 @@ def decoded(place: Path, author: str, t: int) -> Float[np.ndarray, "rows classes
             if entry["round"] == t and isinstance(message, Posteriors):
                 probs = message.probs
     if probs is None:
-        raise _nothing_said(place, author, t)
+        raise _nothing_said(folder, author, t)
     return probs
 
 
-def _nothing_said(place: Path, author: str, t: int) -> FedH2LError:
+def _nothing_said(folder: Path, author: str, t: int) -> FedH2LError:
     return FedH2LError(
-        f"{place}: {author} sent no posteriors in round {t}; fedh2l audit lists what was sent"
+        f"{folder}: {author} sent no posteriors in round {t}; fedh2l audit lists what was sent"
     )
 
 
-def _entries(place: Path) -> list[dict[str, Any]]:
-    """The lines that the last checkpoint counts; whatever stands after them does not count yet."""
-    path, saved = place / INDEX, journal.latest(place)
-    if saved is None:
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    """The lines of the index that the last commit counts; lines after them do not count yet."""
+    path, commit = folder / INDEX, journal.latest(folder)
+    if commit is None:
         raise FedH2LError(
-            f"{place}: no checkpoints/latest.json there, which says what was sent: not a run of "
+            f"{folder}: no checkpoints/latest.json there, which says what was sent: not a run of "
             "this release, or one that was stopped before its first evaluation"
         )
-    size = saved["sizes"][INDEX]
+    size = commit["sizes"][INDEX]
     if not size and not path.exists():
-        raise FedH2LError(f"{place}: nothing was ever sent")
+        raise FedH2LError(f"{folder}: nothing was ever sent")
     data = path.read_bytes()[:size] if path.exists() else b""
 
     chain = ""
     for line in data.splitlines(keepends=True):
-        chain = linked(chain, line)
-    if len(data) < size or chain != saved["chain"]:
+        chain = link_line(chain, line)
+    if len(data) < size or chain != commit["chain"]:
         raise FedH2LError(
             f"{path}: not the index that was written ({len(data)} of {size} bytes): lines were "
             "changed, added or removed since, or the file is damaged; restore it from a copy"
@@ -90,14 +94,14 @@ def _entries(place: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in data.splitlines()]
 
 
-def _check_frames(place: Path, entries: list[dict[str, Any]]) -> None:
-    with (place / BODIES).open("rb") as bodies:
+def _check_frames(folder: Path, entries: list[dict[str, Any]]) -> None:
+    with (folder / BODIES).open("rb") as bodies:
         for number, entry in enumerate(entries, 1):
             if entry["at"] is None:
                 continue
             if sha256(_frame(bodies, entry)).hexdigest() != entry["sha256"]:
                 raise FedH2LError(
-                    f"{place / BODIES}: the frame of line {number} is not what was sent; changed "
+                    f"{folder / BODIES}: the frame of line {number} is not what was sent; changed "
                     "or damaged since"
                 )
 

@@ -7,6 +7,7 @@ process wrote after it is cut off when the journal is opened again.
 
 import json
 import os
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ FILES = (LINES, *sent.FILES)
 class Journal:
     """`rounds.jsonl`, `sent.jsonl`, `sent.bin` and `checkpoints/` of a folder.
 
-    `saved` is what the last commit said; None before the first.
+    `saved`: the entries of the last commit; None before the first.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -31,14 +32,18 @@ class Journal:
         self._chain = ""  # hash over the index of what was sent, so far
 
     def open(self) -> dict[str, Any] | None:
-        """Go back to the last commit, and return what it said.
+        """Go back to the last commit, and return its entries.
 
-        Raises FedH2LError where less is left of a file than was committed.
+        Raises FedH2LError, and changes nothing, where a file is shorter than was committed, or not
+        the one that was written.
         """
         self.saved = latest(self.folder)
         sizes = committed_sizes(self.saved)
         for name, size in sizes.items():
-            _truncate(self.folder / name, size)
+            _check_committed(self.folder / name, size)
+        for name, size in sizes.items():
+            if _size(self.folder / name) > size:
+                os.truncate(self.folder / name, size)
         (self.folder / LINES).touch()
         self._chain = self.saved["chain"] if self.saved else ""
         return self.saved
@@ -46,7 +51,7 @@ class Journal:
     def append(
         self, line: dict[str, Any], frames: Sequence[sent.Sent], about: dict[str, Any]
     ) -> None:
-        """A line, and the frames that left since the line before, which do not count yet.
+        """Append a line, and the frames that left since the line before; they do not count yet.
 
         `about`: the codec and the seed set of the frames.
         """
@@ -57,46 +62,45 @@ class Journal:
         if frames:
             self._chain = sent.append_frames(self.folder, frames, about, self._chain)
 
-    def save_peers(self, done: int, peers: Sequence[Peer]) -> None:
-        """The peers' states after `done` rounds. They do not count yet."""
-        checkpoint.save_peers(self.folder / "checkpoints", done, peers)
+    def save_peers(self, rounds: int, peers: Sequence[Peer]) -> None:
+        """Save the peers' states after so many rounds. They do not count yet."""
+        checkpoint.save_peers(self.folder / "checkpoints", rounds, peers)
 
-    def commit(self, done: int, about: dict[str, Any]) -> None:
-        """From now on `done` rounds are finished, with all that was appended."""
+    def commit(self, rounds: int, about: dict[str, Any]) -> None:
+        """Count so many rounds as finished, with all that was appended."""
         sizes = {name: _size(self.folder / name) for name in FILES}
         facts = about | {"sizes": sizes, "chain": self._chain}
         (self.folder / "checkpoints").mkdir(exist_ok=True)
-        checkpoint.commit(self.folder / "checkpoints", done, facts)
-        self.saved = {"rounds": done} | facts
+        checkpoint.commit(self.folder / "checkpoints", rounds, facts)
+        self.saved = {"rounds": rounds} | facts
 
 
 def latest(folder: Path) -> dict[str, Any] | None:
-    """What the last commit in a folder said; None where there was none."""
-    saved = checkpoint.latest(folder / "checkpoints")
-    if saved is None:
+    """The entries of the last commit in a folder; None before the first."""
+    entries = checkpoint.latest(folder / "checkpoints")
+    if entries is None:
         return None
-    sizes: Any = saved.get("sizes")
-    whole = isinstance(sizes, dict) and isinstance(saved.get("chain"), str)
-    if not whole or not all(isinstance(sizes.get(name), int) for name in FILES):
+    sizes: Any = entries.get("sizes")
+    is_whole = isinstance(sizes, dict) and isinstance(entries.get("chain"), str)
+    if not is_whole or not all(isinstance(sizes.get(name), int) for name in FILES):
         raise FedH2LError(
             f"{folder / 'checkpoints' / 'latest.json'}: damaged, or of another release; restore it "
             "from a copy, or start anew"
         )
-    return saved
+    return entries
 
 
-def committed_sizes(saved: dict[str, Any] | None) -> dict[str, int]:
+def committed_sizes(commit: dict[str, Any] | None) -> dict[str, int]:
     """How many bytes of each file count."""
-    return saved["sizes"] if saved else dict.fromkeys(FILES, 0)
+    return commit["sizes"] if commit else dict.fromkeys(FILES, 0)
 
 
 def committed_lines(folder: Path) -> list[dict[str, Any]]:
     """The lines that count, in order. Raises FedH2LError where one is damaged."""
     path = folder / LINES
     size = committed_sizes(latest(folder))[LINES]
+    _check_committed(path, size)
     data = path.read_bytes()[:size]
-    if len(data) < size:
-        raise _shortened(path, len(data), size)
 
     lines: list[dict[str, Any]] = []
     for number, line in enumerate(data.splitlines(), 1):
@@ -110,19 +114,31 @@ def committed_lines(folder: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _truncate(path: Path, size: int) -> None:
-    found = _size(path)
-    if found < size:
-        raise _shortened(path, found, size)
-    if found > size:
-        os.truncate(path, size)
-
-
-def _shortened(path: Path, found: int, size: int) -> FedH2LError:
-    return FedH2LError(
-        f"{path}: {found} bytes are there, but the last checkpoint counts {size}: lost or "
-        "shortened since; restore the file from a copy, or start anew"
-    )
+def _check_committed(path: Path, size: int) -> None:
+    """Refuse a file whose first `size` bytes cannot be those that were committed."""
+    length = _size(path)
+    if length < size:
+        raise FedH2LError(
+            f"{path}: {length} bytes are there, but the last checkpoint counts {size}: lost or "
+            "shortened since; restore the file from a copy, or start anew"
+        )
+    if not size or path.suffix != ".jsonl":
+        return
+    with path.open("rb") as file:
+        has_mark = file.read(len(BOM_UTF8)) == BOM_UTF8
+        file.seek(size - 1)
+        ends_line = file.read(1) == b"\n"
+    # A file that was edited is not cut: the cut would go through a line that counts.
+    if has_mark:
+        raise FedH2LError(
+            f"{path}: begins with a byte-order mark, which an editor has put there; remove it "
+            "(sed -i '1s/^\\xEF\\xBB\\xBF//'), or restore the file from a copy"
+        )
+    if not ends_line:
+        raise FedH2LError(
+            f"{path}: no line ends after the {size} bytes that the last checkpoint counts: the "
+            "file was edited since; restore it from a copy, or start anew"
+        )
 
 
 def _size(path: Path) -> int:

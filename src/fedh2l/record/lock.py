@@ -12,7 +12,7 @@ NAME = "lock"
 def lock_folder(folder: Path, holder: str) -> TextIO:
     """The folder's lock, held until it is closed or this process ends, however it ends.
 
-    Raises FedH2LError where another process holds it: `holder` says which, and what to do.
+    Raises FedH2LError where another process holds it; `holder`: which one it is, and what to do.
     """
     lock = (folder / NAME).open("a")
     try:

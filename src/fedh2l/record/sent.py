@@ -1,5 +1,5 @@
-"""What left this machine: every frame as it was sent, and an index that says when, to whom, what
-and how much; with its SHA-256.
+"""The frames that left this machine, as they were sent, and an index of them: round, author,
+receivers, kind, size and SHA-256 of each.
 """
 
 import json
@@ -22,7 +22,7 @@ TLS, TCP_IP = 22, 52
 
 @dataclass(frozen=True)
 class Sent:
-    """One frame, who was sent a copy of it, and what it says."""
+    """One frame: its author, the receivers of its copies, and the kind of message in it."""
 
     round: int
     author: str
@@ -33,7 +33,7 @@ class Sent:
 
 
 def frames_of(r: Round) -> list[Sent]:
-    """What the peers hosted here sent in a round, by author."""
+    """The frames that the peers hosted here sent in a round, by author."""
     return [
         Sent(r.t, name, r.receivers[name], frame, r.said[name].kind, r.said[name].shape)
         for name, frame in sorted(r.frames.items())
@@ -50,14 +50,14 @@ def on_wire(payload: int) -> int:
     return sealed + TCP_IP * ceil(sealed / SEGMENT)
 
 
-def append_frames(place: Path, sent: Iterable[Sent], about: dict[str, Any], chain: str) -> str:
+def append_frames(folder: Path, frames: Iterable[Sent], about: dict[str, Any], chain: str) -> str:
     """Append the frames and their lines in the index; `about`: codec and seed_set of all of them.
 
     Returns the chain with these lines. Of other messages than posteriors only the index is kept:
     their bodies would fill the disk.
     """
-    with (place / FILES[0]).open("ab") as index, (place / FILES[1]).open("ab") as bodies:
-        for s in sent:
+    with (folder / FILES[0]).open("ab") as index, (folder / FILES[1]).open("ab") as bodies:
+        for s in frames:
             is_kept = s.kind == Posteriors.kind
             entry = {
                 "round": s.round,
@@ -71,17 +71,17 @@ def append_frames(place: Path, sent: Iterable[Sent], about: dict[str, Any], chai
                 **(about if is_kept else {}),
             }
             line = json.dumps(entry).encode() + b"\n"
-            chain = linked(chain, line)
+            chain = link_line(chain, line)
             index.write(line)
             if is_kept:
                 bodies.write(s.frame)
-        # They reach the disk before the commit that counts them.
+        # Both files reach the disk before the commit that counts their bytes.
         for file in (index, bodies):
             file.flush()
             os.fsync(file.fileno())
     return chain
 
 
-def linked(chain: str, line: bytes) -> str:
+def link_line(chain: str, line: bytes) -> str:
     """The chain with one more line: a SHA-256 (hex) over all lines of the index and their order."""
     return sha256(chain.encode() + line).hexdigest()

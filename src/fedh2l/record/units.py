@@ -2,7 +2,7 @@
 
 
 def size(n: int | float) -> str:
-    """Bytes as a person reads them: 1.8 MB."""
+    """So many bytes as a person reads them: 1.8 MB."""
     for unit in ("B", "kB", "MB"):
         if n < 1000:
             return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
@@ -11,4 +11,5 @@ def size(n: int | float) -> str:
 
 
 def percent(accuracy: float | None) -> str:
+    """An accuracy in [0, 1] as a person reads it: 81.3; a dot where there is none yet."""
     return "·" if accuracy is None else f"{100 * accuracy:.1f}"
