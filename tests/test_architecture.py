@@ -19,7 +19,7 @@ PYTHON = [
 # folders that share a floor do not know each other. A module of the root is named by its file.
 FLOORS = [
     {"error"},
-    {"choices", "bounds"},
+    {"choices", "bounds", "finding"},
     {"delivery", "learner", "message", "question", "rows", "seed_rows", "views"},
     {"distill", "metrics", "seedset"},
     {"wire"},

@@ -18,6 +18,7 @@ from conftest import blobs, mlp, seed_set, torch_learner
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.learner import Learner
+from fedh2l.learners.contract.examine import examine
 from fedh2l.learners.sklearn import SklearnLearner
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.loop import Algorithm, run
@@ -128,11 +129,10 @@ def test_it_runs_repeats_and_resumes_to_the_last_bit(algorithm: str, kind: str, 
 
 
 @pytest.mark.parametrize("kind", LEARNERS)
-def test_a_learner_speaks_in_distributions_and_keeps_its_state_in_arrays(kind: str) -> None:
-    learner = LEARNERS[kind](0)
-    probs = learner.posteriors(blobs(7)[0])
-    np.testing.assert_allclose(probs.sum(1), 1, atol=1e-5)
-    assert all(isinstance(v, np.ndarray) for v in learner.state_dict().values())
+def test_a_learner_keeps_the_contract(kind: str) -> None:
+    findings = list(examine(lambda: LEARNERS[kind](0), seed_set(60)))
+    assert [f for f in findings if not f.ok] == []
+    assert len(findings) >= 12
 
 
 @pytest.mark.parametrize("algorithm", METHODS)

@@ -75,7 +75,15 @@ app.command(
 app.command(
     "fedh2l.commands.doctor:doctor",
     name="doctor",
-    help="Will joining work? Each failure with its fix.",
+    help="Will joining work, and is my model a good learner? Each failure with its fix.\n\n"
+    "With an INVITE: keys, certificate, clock, port, the way to each member, seed set, your model "
+    "and a dry round, of which nothing is sent.\n\n"
+    "Without one your model alone: fedh2l doctor --model mine.py:model --seed-set "
+    "seeds.safetensors. It is made afresh some eight times, asked and taught, to see that it says "
+    "distributions over the right classes in the right order, and of a single row as of many; that "
+    "it learns what a lesson says, and not only its own rows; that there is no softmax too many; "
+    "that it can be saved, goes on as if nothing had been, and repeats itself; that its rows are "
+    "like the seed rows; and how long a round takes. Exits with 1 where something is wrong.",
 )
 app.command(
     "fedh2l.commands.join:join",

@@ -24,6 +24,11 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # safe in a path, a terminal and a ke
 VERBS = ("posteriors", "learn", "state_dict", "load_state_dict")  # what a learner can do
 
 
+def missing_verbs(learner: object) -> list[str]:
+    """What an object lacks to be a learner."""
+    return [verb for verb in VERBS if not callable(getattr(learner, verb, None))]
+
+
 @runtime_checkable
 class Comparing(Protocol):
     """A learner that can tell whether its private rows and the seed set are of one kind."""
@@ -47,7 +52,7 @@ class Peer:
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise FedH2LError(f"peer name {self.name!r}: use 1 to 64 letters, digits, '_' or '-'")
-        missing = [verb for verb in VERBS if not callable(getattr(self.learner, verb, None))]
+        missing = missing_verbs(self.learner)
         if missing:
             raise FedH2LError(
                 f"{self.name}: a {type(self.learner).__name__} is no learner, it lacks "

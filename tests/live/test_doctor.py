@@ -13,8 +13,8 @@ import live_member
 from conftest import seed_set
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.data.seedset_file import save_seed_set
+from fedh2l.finding import Finding
 from fedh2l.live.doctor.examine import examine
-from fedh2l.live.doctor.finding import Finding
 from fedh2l.live.trust import authority as authorities
 from fedh2l.live.trust.answer import answer, read_answer
 from fedh2l.live.trust.authority import make_authority

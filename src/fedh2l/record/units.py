@@ -10,6 +10,13 @@ def size(n: int | float) -> str:
     return f"{n:.1f} GB"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: 40 s, 12 min, 3.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def percent(accuracy: float | None) -> str:
     """An accuracy in [0, 1] as a person reads it: 81.3; a dot where there is none yet."""
     return "·" if accuracy is None else f"{100 * accuracy:.1f}"

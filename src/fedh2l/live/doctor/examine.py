@@ -5,9 +5,9 @@ from pathlib import Path
 
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError
-from fedh2l.live.doctor.finding import Finding
+from fedh2l.finding import Finding
 from fedh2l.live.doctor.links import look_at_certificate, look_at_port, reach
-from fedh2l.live.doctor.model import dry_round, look_at_seed_set
+from fedh2l.live.doctor.model import look_at_model, look_at_seed_set
 from fedh2l.live.trust.identity import Identity, open_identity
 from fedh2l.live.trust.summary import key_print
 from fedh2l.live.trust.terms import Member, open_invite
@@ -51,7 +51,7 @@ def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Ite
         return
     yield from look_at_seed_set(terms, seed_set)
     if model is not None:
-        yield from dry_round(terms, me.name, seed_set, model)
+        yield from look_at_model(terms, me.name, seed_set, model)
 
 
 def _key(member: Member, me: Identity) -> Finding:

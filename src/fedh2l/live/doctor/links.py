@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fedh2l.live.doctor.finding import Finding
+from fedh2l.finding import Finding
 from fedh2l.live.trust.identity import Identity, read_key
 from fedh2l.live.trust.terms import Member, Terms
 

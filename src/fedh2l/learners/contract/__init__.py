@@ -1,0 +1,1 @@
+"""The learner contract: what every learner promises, looked at without a federation."""
