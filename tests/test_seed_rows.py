@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from conftest import blobs
 from fedh2l.error import FedH2LError
-from fedh2l.seed_rows import class_indices, class_names, feature_rows, owner_names
+from fedh2l.seed_rows import UNLABELLED, class_indices, class_names, feature_rows, owner_names
 from fedh2l.seedset import SeedSet
 
 NAMES = ("a", "b", "c")
@@ -22,8 +22,21 @@ def test_labels_are_taken_in_every_form_whose_meaning_is_plain(dtype: str) -> No
     y = blobs(12)[1]
     for labels in (y.astype(dtype), y.astype(dtype)[:, None], y.astype(dtype).tolist()):
         taken = class_indices(labels, 12, NAMES)
-        assert taken.tolist() == y.tolist()
+        assert taken is not None and taken.tolist() == y.tolist()
         assert taken.dtype.kind in "iu"
+
+
+@pytest.mark.parametrize("gap", [-1, None, float("nan")])
+def test_a_row_may_be_without_a_label_and_a_class_then_too(gap: Any) -> None:
+    labels = [0, gap, 2, gap]
+    taken = class_indices(labels, 4, NAMES)
+    assert taken is not None and taken.tolist() == [0, UNLABELLED, 2, UNLABELLED]
+    assert class_indices([gap] * 4, 4, NAMES) is None
+
+
+def test_labels_of_minus_1_and_1_are_not_taken_for_one_class_without_rows() -> None:
+    with pytest.raises(FedH2LError, match="label the rows of 'a' with 0"):
+        class_indices([-1, 1, 1, -1], 4, ("a", "b"))
 
 
 def test_classes_in_a_list_are_the_same_as_in_a_tuple() -> None:
@@ -36,12 +49,11 @@ def test_classes_in_a_list_are_the_same_as_in_a_tuple() -> None:
     [
         (np.array(["a", "b", "c"] * 4), "labels are of type <U1, such as .*'a'.*classes.index"),
         (np.eye(3)[np.arange(12) % 3], r"labels of shape \(12, 3\) for 12 rows.*argmax"),
-        ([0, 1, 2, None] * 3, "labels are of type object"),
-        ([0, 1, 2, float("nan")] * 3, "label nan in row 3 is not a whole number"),
         ([0, 1, 1.5] * 4, "label 1.5 in row 2 is not a whole number"),
         ([], r"labels of shape \(0,\) for 12 rows"),
         ([[0, 1], [2]], "labels is no array"),
-        ([0, 1, -1] * 4, "labels in -1..1 for 3 classes"),
+        ([0, 1, 2, "a"] * 3, "labels are of type <U"),
+        ([0, 1, -2] * 4, "labels in -2..1 for 3 classes"),
         ([0, 1, 3] * 4, "labels in 0..3 for 3 classes"),
         ([0, 1] * 6, "class 'c' has no rows"),
     ],

@@ -134,7 +134,7 @@ def test_refusals_name_the_fix() -> None:
     with pytest.raises(FedH2LError, match="indices into classes"):
         SeedSet(x, ("a", "b"), y)
     with pytest.raises(FedH2LError, match="indices into classes"):
-        SeedSet(x, names, y - 1)
+        SeedSet(x, names, y - 2)
     with pytest.raises(FedH2LError, match="view='none'"):
         SeedSet(x, names, y, view="shift")
     with pytest.raises(FedH2LError, match="needs a row and two classes"):

@@ -119,13 +119,14 @@ class Line:
 
     def learn(self, lesson, steps):
         for _ in range(steps):
-            self._step(self.x, np.eye(self.classes)[self.y], 1.0)
+            self._step(self.x, np.eye(self.classes)[self.y], np.ones(len(self.x)))
             if lesson is not None:
                 self._step(lesson.x, *lesson.merged())
         return None
 
-    def _step(self, x, targets, weight):
-        self.w -= self.rate * weight * x.T @ (self.posteriors(x) - targets) / len(x)
+    def _step(self, x, targets, weights):
+        apart = weights[:, None] * (self.posteriors(x) - targets)
+        self.w -= self.rate * x.T @ apart / len(x)
 
     def state_dict(self):
         return {"w": self.w.copy()}

@@ -60,12 +60,29 @@ def label_weights(
 ) -> Float[np.ndarray, "peers rows"]:
     """p(label)²: on each row, believe those who know the answer; without labels everybody alike.
 
-    Under label skew a peer that never saw a class is not asked.
+    Under label skew a peer that never saw a class is not asked. On a row without a label believe
+    those who know the labelled rows of the same owner; where it has none, all labelled rows.
     """
-    if labels is None:
+    if labels is None or not labels.any():
         return uniform_weights(probs)
+    knows = np.einsum("prc,rc->pr", probs, labels) ** 2
+    labelled = labels.any(1)
+    for rows in _of_each_owner(owned, labels):
+        telling = rows & labelled
+        if not telling.any():
+            telling = labelled
+        knows[:, rows & ~labelled] = knows[:, telling].mean(1, keepdims=True)
     # Nobody knows: a uniform mean rather than 0/0.
-    return np.einsum("prc,rc->pr", probs, labels) ** 2 + np.float32(1e-8)
+    return knows + np.float32(1e-8)
+
+
+def _of_each_owner(
+    owned: Bool[np.ndarray, "peers rows"] | None, labels: Float[np.ndarray, "rows classes"]
+) -> list[Bool[np.ndarray, " rows"]]:
+    """The rows of each contributor among the teachers, and those of all others together."""
+    if owned is None:
+        return [np.ones(len(labels), bool)]
+    return [*owned, np.asarray(~owned.any(0))]
 
 
 def owner_weights(

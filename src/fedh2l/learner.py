@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 Conflict = Literal["none", "private", "seed", "both"]
 Followed = Literal["both", "private", "seed"]
@@ -20,15 +20,18 @@ class Lesson(NamedTuple):
     """What a peer is asked to learn besides its own data: match `targets` on `x`, and the `labels`
     where there are any.
 
-    Added to the private loss, in means over the rows of a batch (q is the learner's p(class | x)):
+    Added to the private loss (q is the learner's p(class | x)):
         CE(labels, q) + weight · temperature² · CE(targets, q^(1/temperature))
+    where the targets' is a mean over the rows of a batch, and the labels' over those of them that
+    are labelled.
     With the mean of the teachers, softened by the temperature, as targets this has the gradient of
     the mean of KL(p_j ‖ q).
     """
 
     x: Shaped[np.ndarray, "rows ..."]
     targets: Float[np.ndarray, "rows classes"] | None = None
-    labels: Float[np.ndarray, "rows classes"] | None = None  # as distributions
+    # As distributions; zeros where nothing is known of a row.
+    labels: Float[np.ndarray, "rows classes"] | None = None
     # λ: of matching the targets, against 1 for the labels and 1 for the private rows.
     weight: float = 1.0
     temperature: float = 1.0
@@ -39,17 +42,30 @@ class Lesson(NamedTuple):
     # Whose gradient the steps follow; the other one's only matters to the conflict rule. A learner
     # that is fitted anew, without steps, always learns from both.
     follow: Followed = "both"
+    # The number of the question that each row belongs to.
+    numbers: Int[np.ndarray, " rows"] | None = None
+    fresh: bool = False  # later rounds ask about other rows: in views, in mixtures, in batches
 
-    def merged(self) -> tuple[Float[np.ndarray, "rows classes"], float]:
-        """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and its weight: the
-        same gradient at T = 1.
+    def merged(self) -> tuple[Float[np.ndarray, "rows classes"], Float[np.ndarray, " rows"]]:
+        """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and the row's weight,
+        1 + λ: the same gradient at T = 1.
+
+        A row without a label weighs λ, one without targets 1.
         """
         if self.targets is None:
             assert self.labels is not None, "a lesson has targets, labels or both"
-            return self.labels, 1.0
+            return self.labels, self._labelled().astype(float)
         if self.labels is None:
-            return self.targets, self.weight
-        return (self.labels + self.weight * self.targets) / (1 + self.weight), 1 + self.weight
+            return self.targets, np.full(len(self.x), self.weight)
+
+        labelled = self._labelled()
+        both = (self.labels + self.weight * self.targets) / (1 + self.weight)
+        weights = np.where(labelled, 1 + self.weight, self.weight)
+        return np.where(labelled[:, None], both, self.targets), weights
+
+    def _labelled(self) -> Bool[np.ndarray, " rows"]:
+        assert self.labels is not None
+        return np.asarray(self.labels.any(1))
 
 
 @runtime_checkable

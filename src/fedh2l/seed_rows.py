@@ -7,6 +7,8 @@ from jaxtyping import Int, Shaped
 
 from fedh2l.error import FedH2LError
 
+UNLABELLED = -1  # the label of a row whose class nobody has said
+
 
 def feature_rows(x: Any) -> Shaped[np.ndarray, "rows ..."]:
     """Finite numbers, a row per example."""
@@ -38,12 +40,16 @@ def class_names(classes: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def class_indices(labels: Any, rows: int, classes: tuple[str, ...]) -> Int[np.ndarray, " rows"]:
-    """One index into the classes per row, and a row for every class.
+def class_indices(
+    labels: Any, rows: int, classes: tuple[str, ...]
+) -> Int[np.ndarray, " rows"] | None:
+    """One index into the classes per row, `UNLABELLED` where nobody has said it; None where that is
+    so of every row.
 
-    A column of labels and whole numbers in floating point are plain enough to be taken.
+    A column of labels, whole numbers in floating point, and None or NaN for a row without a label
+    are plain enough to be taken.
     """
-    array = _array("labels", labels)
+    array = _without_gaps(_array("labels", labels))
     if array.shape == (rows, 1):
         array = array[:, 0]
     if array.shape != (rows,):
@@ -57,7 +63,6 @@ def class_indices(labels: Any, rows: int, classes: tuple[str, ...]) -> Int[np.nd
             "indices into classes, for instance [classes.index(word) for word in words]"
         )
 
-    # NaN is not a whole number either.
     odd = np.flatnonzero(array != np.floor(array)) if array.dtype.kind == "f" else []
     if len(odd):
         raise FedH2LError(
@@ -66,19 +71,41 @@ def class_indices(labels: Any, rows: int, classes: tuple[str, ...]) -> Int[np.nd
         )
     indices = array if array.dtype.kind == "i" else array.astype(np.int64)
     low, high = int(indices.min(initial=0)), int(indices.max(initial=0))
-    if low < 0 or high >= len(classes):
+    if low < UNLABELLED or high >= len(classes):
         raise FedH2LError(
             f"seed set: labels in {low}..{high} for {len(classes)} classes; labels are indices "
-            f"into classes, from 0 to {len(classes) - 1}"
+            f"into classes, from 0 to {len(classes) - 1}, and {UNLABELLED} for a row without one"
         )
+    _check_examples(indices, classes)
+    return None if (indices == UNLABELLED).all() else indices
+
+
+def _without_gaps(labels: np.ndarray) -> np.ndarray:
+    """None and NaN become `UNLABELLED`; whatever else is no number stays for others to refuse."""
+    if labels.dtype.kind == "f":
+        return np.where(np.isnan(labels), UNLABELLED, labels)
+    if labels.dtype.kind != "O" or labels.ndim != 1:
+        return labels
+    # NaN is unlike itself.
+    filled = [UNLABELLED if label is None or label != label else label for label in labels]
+    return np.array(filled)
+
+
+def _check_examples(indices: np.ndarray, classes: tuple[str, ...]) -> None:
+    """Refuse labels that leave a class without any row."""
+    labelled = set(indices.tolist())
+    absent = [name for i, name in enumerate(classes) if i not in labelled]
     # A class without an example could be neither taught nor weighed by its label.
-    absent = [name for i, name in enumerate(classes) if i not in set(indices.tolist())]
-    if absent:
+    if absent and UNLABELLED not in labelled:
         raise FedH2LError(
             f"seed set: class {absent[0]!r} has no rows; add an example of it, drop the class, or "
             "drop the labels"
         )
-    return indices
+    if len(classes) == 2 and labelled == {UNLABELLED, 1}:
+        raise FedH2LError(
+            f"seed set: labels are {UNLABELLED} and 1 for two classes, and {UNLABELLED} means that "
+            f"a row has no label; label the rows of {classes[0]!r} with 0"
+        )
 
 
 def owner_names(owners: Any, rows: int) -> Shaped[np.ndarray, " rows"]:

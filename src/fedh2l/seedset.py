@@ -9,18 +9,18 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from fedh2l.error import FedH2LError, choose
 from fedh2l.question import Question
-from fedh2l.seed_rows import class_indices, class_names, feature_rows, owner_names
+from fedh2l.seed_rows import UNLABELLED, class_indices, class_names, feature_rows, owner_names
 from fedh2l.views import VIEWS, check_images, cutmix
 
 
 @dataclass(frozen=True, eq=False)
 class SeedSet:
-    """The same on every peer, to the byte: `digest` proves it. Labels are optional; posteriors can
-    do their work.
+    """The same on every peer, to the byte: `digest` proves it. Labels are optional, on every single
+    row; posteriors can do their work.
 
     What peers are asked in round t, `question(t)`, is a pure function of (seed set, t), so nothing
     is sent to agree on it. Raises FedH2LError where the parts do not fit each other.
@@ -28,6 +28,7 @@ class SeedSet:
 
     x: Shaped[np.ndarray, "rows ..."]
     classes: tuple[str, ...]  # their order is the meaning of a posterior's columns
+    # Indices into the classes, `UNLABELLED` for a row without a label. None: no row has one.
     labels: Int[np.ndarray, " rows"] | None = None
     # The name of the peer that contributed each row.
     owners: Shaped[np.ndarray, " rows"] | None = None
@@ -84,6 +85,13 @@ class SeedSet:
                 sha.update(np.ascontiguousarray(a, a.dtype.newbyteorder("<")).tobytes())
         return sha.hexdigest()
 
+    @cached_property
+    def labelled(self) -> Bool[np.ndarray, " rows"]:
+        """Whether a row has a label."""
+        if self.labels is None:
+            return np.zeros(len(self), bool)
+        return self.labels != UNLABELLED
+
     @property
     def fingerprint(self) -> str:
         """The start of the digest in groups of four, to be read out over the telephone."""
@@ -120,7 +128,7 @@ class SeedSet:
 
     def soft_labels(self, view: int) -> Float[np.ndarray, "asked classes"] | None:
         """The label of each row as a distribution: one-hot for examples, the areas of the two for
-        mixtures. None: unlabelled.
+        mixtures of which both are labelled; zeros where nothing is known. None: no row is labelled.
         """
         return self._view(view)[1]
 
@@ -132,19 +140,11 @@ class SeedSet:
         if owners is not None:
             # A mixture belongs to the owner of the image that the rectangle was put into.
             owners = np.resize(owners, self.asked)
+        whole = Question(view, x, labels, owners, mixture, False, self.rounds_left(t))
         if batch is None:
-            return Question(view, x, labels, owners, mixture, False, self.rounds_left(t))
-
-        picked = self.batch(t, batch)
-        return Question(
-            number=t,
-            x=x[picked],
-            labels=None if labels is None else labels[picked],
-            owners=None if owners is None else owners[picked],
-            mixture=mixture[picked],
-            is_batch=True,
-            rounds_left=None,
-        )
+            return whole
+        part = whole.taken(self.batch(t, batch))
+        return replace(part, number=t, is_batch=True, rounds_left=None)
 
     def numbered(self, number: int, batch: int | None = None) -> Question:
         """The question of this number, as it was first asked."""
@@ -168,20 +168,24 @@ class SeedSet:
 
     def _made(self, view: int) -> tuple[np.ndarray, np.ndarray | None]:
         x = VIEWS[self.view](self.x, self._rng(view, 0))
-        hot = (
-            None
-            if self.labels is None
-            else np.eye(len(self.classes), dtype=np.float32)[self.labels]
-        )
+        hot = self._one_hot()
         if not self.mixtures:
             return x, hot
+
         mixed, other, share = cutmix(x, self._rng(view, 2))
-        soft = (
-            None
-            if hot is None
-            else np.concatenate([hot, share[:, None] * hot + (1 - share[:, None]) * hot[other]])
-        )
-        return np.concatenate([x, mixed]), soft
+        both = np.concatenate([x, mixed])
+        if hot is None:
+            return both, None
+        blend = share[:, None] * hot + (1 - share[:, None]) * hot[other]
+        # Half of a mixture says nothing of the other half.
+        known = self.labelled & self.labelled[other]
+        return both, np.concatenate([hot, np.where(known[:, None], blend, 0)])
+
+    def _one_hot(self) -> Float[np.ndarray, "rows classes"] | None:
+        if self.labels is None:
+            return None
+        hot = np.eye(len(self.classes), dtype=np.float32)[self.labels]
+        return np.where(self.labelled[:, None], hot, 0)
 
     def _rng(self, t: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([int(self.digest[:16], 16), t, purpose])

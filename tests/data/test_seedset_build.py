@@ -122,3 +122,27 @@ def test_own_files_are_never_overwritten_unasked(seedset_build: Callable[..., An
     seedset_build("d.npz")
     assert "--overwrite" in seedset_build("d.npz")
     assert "digest" in seedset_build("d.npz", "--overwrite")
+
+
+def test_a_source_without_labels_beside_one_with_labels_gives_unlabelled_rows(
+    seedset_build: Callable[..., Any],
+) -> None:
+    np.savez("ours.npz", x=X, y=Y)
+    np.savez("public.npz", x=X + 0.5)
+    answer = seedset_build("ours.npz", "public.npz")
+    assert answer["labels"] == "of 30 rows, 30 without, balanced"
+    seeds = load_seed_set(Path("seeds.safetensors"))
+    assert seeds.labelled.tolist() == [True] * 30 + [False] * 30
+    seedset_build("ours.npz", "public.npz", "--per-class", "2", "--overwrite")
+    assert load_seed_set(Path("seeds.safetensors")).labelled.sum() == 6
+    assert "no labels (y)" in seedset_build("public.npz", "--overwrite")
+
+
+def test_labels_missing_here_and_there_are_taken_when_that_is_said(
+    seedset_build: Callable[..., Any],
+) -> None:
+    np.savez("d.npz", x=X, y=np.where(Y == 1, np.nan, Y))
+    assert "--partly-labelled" in seedset_build("d.npz")
+    answer = seedset_build("d.npz", "--partly-labelled", "--classes", "0", "1", "2")
+    assert answer["labels"] == "of 20 rows, 10 without, uneven: look at the classes"
+    assert answer["classes"] == {"0": 10, "1": 0, "2": 10}

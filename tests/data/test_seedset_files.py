@@ -10,7 +10,8 @@ from PIL import Image
 from conftest import blobs, seed_set
 from fedh2l.cli import main
 from fedh2l.data.near_duplicates import near_duplicates
-from fedh2l.data.seedset_file import differences, load_seed_set, save_seed_set
+from fedh2l.data.seedset_about import differences
+from fedh2l.data.seedset_file import load_seed_set, save_seed_set
 from fedh2l.error import FedH2LError
 
 

@@ -37,13 +37,12 @@ def test_labels_and_targets_merge_into_one_distribution_with_the_same_gradient()
     logits = torch.randn(7, 4, dtype=torch.float64, generator=T, requires_grad=True)
     targets, hot = distributions(7, 4), distributions(7, 4)
     lesson = Lesson(np.zeros((7, 1)), targets.numpy(), hot.numpy(), weight=3.0)
-    merged, weight = lesson.merged()
+    merged, weights = lesson.merged()
+    assert weights.tolist() == [4.0] * 7
     (apart,) = torch.autograd.grad(
         seed_loss(logits, targets, hot, 3.0, 1.0), logits, retain_graph=True
     )
-    (together,) = torch.autograd.grad(
-        weight * cross_entropy(logits, torch.from_numpy(merged)), logits
-    )
+    (together,) = torch.autograd.grad(4.0 * cross_entropy(logits, torch.from_numpy(merged)), logits)
     torch.testing.assert_close(apart, together, rtol=0, atol=1e-10)
 
 

@@ -10,7 +10,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.message import Inbox
 from fedh2l.peer import Peer
-from fedh2l.question import joined
+from fedh2l.question import joined, numbers
 from fedh2l.seedset import SeedSet
 
 
@@ -98,8 +98,11 @@ class SeedOnly:
 
 
 def labelled_lesson(seeds: SeedSet, t: int, reuse: int, batch: int) -> Lesson | None:
-    """The seed labels on the last `reuse` views; None where there are no labels."""
+    """The labelled seed rows in the last `reuse` views; None where there are no labels."""
     if seeds.labels is None or not batch:
         return None
-    question = joined(seeds.recent(t, reuse))
-    return Lesson(question.x, labels=question.labels, batch=batch)
+    questions = [q.taken(q.labelled) for q in seeds.recent(t, reuse)]
+    asked = joined(questions)
+    return Lesson(
+        asked.x, labels=asked.labels, batch=batch, numbers=numbers(questions), fresh=asked.fresh
+    )

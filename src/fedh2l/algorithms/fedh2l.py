@@ -15,7 +15,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
-from fedh2l.question import Question, joined
+from fedh2l.question import Question, joined, numbers
 
 WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
 Beliefs = Float[np.ndarray, "rows classes"]  # of a peer or of all, on the rows that were asked
@@ -41,7 +41,8 @@ class FedH2L:
     temperature
         Softens teacher and pupil alike.
     teachers
-        Who is believed on a row: all alike, its owner most, or by p(label)²; unlabelled: all alike.
+        Who is believed on a row: all alike, its owner most, or by p(label)²; where a row has no
+        label, by what they know of the labelled rows of its owner; unlabelled: all alike.
     reuse
         How many of the last views' answers are learnt from; 1: only this round's.
     own
@@ -138,20 +139,23 @@ class FedH2L:
 
     def _lesson(self, peer: Peer, t: int) -> Lesson | None:
         """The questions that were answered, with the answers and the labels; before the first
-        answer the labels of this round's question.
+        answer the labelled rows of this round's question.
         """
         if "asked" in peer.memory:
-            numbers = [int(number) for number in peer.memory["asked"]]
-            asked = joined([peer.seed_set.numbered(n, self._batch) for n in numbers])
+            remembered = [int(number) for number in peer.memory["asked"]]
+            questions = [peer.seed_set.numbered(n, self._batch) for n in remembered]
             answers = np.concatenate(list(peer.memory["answers"]))
         else:
-            asked, answers = peer.seed_set.question(t, self._batch), None
+            question = peer.seed_set.question(t, self._batch)
+            questions, answers = [question.taken(question.labelled)], None
+        asked = joined(questions)
         labels = asked.labels
-        if labels is None and answers is None:
+        if answers is None and not len(asked.x):
             return None
         if labels is not None and answers is not None:
             # A mixture's label is only a blend by area: what the peers answered takes its place.
-            labels = np.where(asked.mixture[:, None], answers, labels)
+            blended = asked.mixture & asked.labelled
+            labels = np.where(blended[:, None], answers, labels)
         return Lesson(
             asked.x,
             targets=answers,
@@ -161,6 +165,8 @@ class FedH2L:
             batch=self.seed_batch,
             conflict=self.conflict,
             watch=t % WATCH == 0,
+            numbers=numbers(questions),
+            fresh=asked.fresh,
         )
 
 

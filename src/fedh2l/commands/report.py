@@ -13,7 +13,7 @@ import matplotlib as mpl
 from jinja2 import Environment
 from matplotlib.figure import Figure
 
-from fedh2l.commands.table import worth
+from fedh2l.commands.table import labelling, worth
 from fedh2l.error import FedH2LError
 from fedh2l.record.atomic import write_file
 from fedh2l.record.journal import committed_lines
@@ -39,6 +39,7 @@ def write_report(folder: Path) -> Path:
         summary=summary,
         kinds=_kinds(folder / "sent.jsonl"),
         worth=worth(summary),
+        labelling=labelling(summary["seed_set"]),
         config=(folder / "config.toml").read_text("utf-8", "replace"),
         figure=_curves(summary, lines),
         percent=percent,

@@ -13,15 +13,9 @@ from fedh2l.commands.answer import Json, tell
 from fedh2l.data.near_duplicates import near_duplicates
 from fedh2l.data.own_files import read_rows
 from fedh2l.data.own_rows import OwnRows
+from fedh2l.data.seedset_about import about, differences
 from fedh2l.data.seedset_build import in_order, seed_set_of
-from fedh2l.data.seedset_file import (
-    balance,
-    check_out,
-    differences,
-    load_columns,
-    load_seed_set,
-    save_seed_set,
-)
+from fedh2l.data.seedset_file import check_out, load_columns, load_seed_set, save_seed_set
 from fedh2l.error import FedH2LError
 from fedh2l.seedset import SeedSet
 
@@ -32,6 +26,7 @@ def build(
     out: Path = Path("seeds.safetensors"),
     classes: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     unlabelled: bool = False,
+    partly_labelled: bool = False,
     per_class: int | None = None,
     view: str = "none",
     every: int = 1,
@@ -56,6 +51,10 @@ def build(
         The classes in their order; by default what the labels say, sorted.
     unlabelled
         Leave the labels out: members agree on the examples only.
+    partly_labelled
+        Some rows have no label, and that is meant: members agree on them, too, and what all believe
+        of them does the work of labels. A source without any labels beside one with labels needs no
+        such word.
     per_class
         At most as many rows of each class, taken from the sources in turn.
     view
@@ -87,10 +86,17 @@ def build(
     columns = next((rows.columns for rows in parts.values() if rows.columns), None)
 
     views: dict[str, Any] = {"view": view, "every": every, "mixtures": mixtures}
-    seeds = seed_set_of(parts, classes, labelled=not unlabelled, per_class=per_class, **views)
+    seeds = seed_set_of(
+        parts,
+        classes,
+        labelled=not unlabelled,
+        gaps=partly_labelled,
+        per_class=per_class,
+        **views,
+    )
     save_seed_set(seeds, out, columns)
     left_out = {"left out": notes} if notes else {}
-    tell(_about(seeds) | {"file": str(out)} | left_out, as_json)
+    tell(about(seeds) | {"file": str(out)} | left_out, as_json)
 
 
 def hash_(file: Path, *, as_json: Json = False) -> None:
@@ -135,7 +141,7 @@ def check(
         Answer in JSON.
     """
     seeds = load_seed_set(file)
-    found = _about(seeds)
+    found = about(seeds)
     if private is not None:
         rows = read_rows(private, label=label, side=side, colour=colour)
         found |= _compared(seeds, load_columns(file), rows, private)
@@ -198,20 +204,3 @@ def diff(first: Path, second: Path, *, as_json: Json = False) -> None:
     tell({"same": not told, "differences": told}, as_json)
     if told:
         sys.exit(1)
-
-
-def _about(seeds: SeedSet) -> dict[str, Any]:
-    counts = balance(seeds)
-    uneven = bool(counts) and max(counts.values()) > 3 * min(counts.values())
-    return {
-        "rows": len(seeds),
-        "row": str(seeds.x.shape[1:]),
-        "classes": counts or ", ".join(seeds.classes),
-        "labels": "no"
-        if counts is None
-        else "yes, balanced"
-        if not uneven
-        else "yes, uneven: look at the classes",
-        "fingerprint": seeds.fingerprint,
-        "digest": seeds.digest,
-    }

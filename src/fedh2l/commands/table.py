@@ -132,11 +132,18 @@ def worth(summary: dict[str, Any]) -> str:
         return "with --baselines the table tells what the exchange is worth"
     gain = 100 * (mean - baselines[against]["all_domain_accuracy"])
     missing = f"; {summary['missing']} messages were missing" if summary["missing"] else ""
-    labels = "labelled" if summary["seed_set"]["labelled"] else "unlabelled"
     return (
         f"the exchange is worth {gain:+.1f} points on all domains against {against}, with "
-        f"{labels} seeds{missing}"
+        f"{labelling(summary['seed_set'])} seeds{missing}"
     )
+
+
+def labelling(seed_set: dict[str, Any]) -> str:
+    """How many seed rows have a label, in words."""
+    rows, labelled = seed_set["rows"], seed_set["labelled"]
+    if labelled in (0, rows):
+        return "labelled" if labelled else "unlabelled"
+    return f"{labelled} labelled and {rows - labelled} unlabelled"
 
 
 def traffic(summary: dict[str, Any]) -> str:

@@ -29,6 +29,8 @@ class Digits:
         How many peers, each on a domain of its own; by default as many as models.
     seed_share
         Share of each peer's training rows that goes to the seed set.
+    seed_labels
+        How many rows of the seed set keep their label, as many of each peer; by default all.
     """
 
     models: ClassVar[tuple[str, ...]] = ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest")
@@ -39,6 +41,7 @@ class Digits:
 
     domains: int | None = bounded(None, least=1, most=MOST_DOMAINS)
     seed_share: float = bounded(0.1, above=0, most=0.9)
+    seed_labels: int | None = bounded(None, least=1)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -69,7 +72,7 @@ class Digits:
             trains[name], *rest[name] = zip(
                 np.split(turned, cuts), np.split(labels[part], cuts), strict=True
             )
-        return federated(trains, rest, self.seed_share, rng)
+        return federated(trains, rest, self.seed_share, rng, labels=self.seed_labels)
 
 
 def digits(*, domains: int, seed: int, seed_share: float = 0.1) -> FederatedData:

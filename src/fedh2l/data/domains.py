@@ -30,12 +30,15 @@ class FederatedData:
         return len(self.seed_set.classes)
 
     def pooled(self, labelled: bool) -> Rows:
-        """All private rows in one place, with the seed rows if these are labelled: what nobody has,
-        and the bound.
+        """All private rows in one place, with the seed rows that are labelled: what nobody has, and
+        the bound.
+
+        labelled: whether the seed labels are known.
         """
         parts = [d.train for d in self.domains.values()]
         if labelled and self.seed_set.labels is not None:
-            parts.append((self.seed_set.x, self.seed_set.labels))
+            known = self.seed_set.labelled
+            parts.append((self.seed_set.x[known], self.seed_set.labels[known]))
         return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
 

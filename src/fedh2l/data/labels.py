@@ -62,7 +62,7 @@ def check_none_missing(names: Mapping[str, np.ndarray]) -> None:
         if missing.size:
             raise FedH2LError(
                 f"{source}: row {missing[0]} has no label, {missing.size} rows in all; label "
-                "them, leave them out, or give --unlabelled"
+                "them, leave them out, or give --partly-labelled, if they are meant to have none"
             )
 
 

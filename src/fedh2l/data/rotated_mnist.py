@@ -29,6 +29,8 @@ class RotatedMnist:
         Private rows per peer, before the seeds are taken out.
     seed_share
         Share of each peer's rows that goes to the seed set.
+    seed_labels
+        How many rows of the seed set keep their label, as many of each peer; by default all.
     data_dir
         Folder of MNIST's four IDX files; without it they are fetched once.
     """
@@ -49,6 +51,7 @@ class RotatedMnist:
     domains: int | None = bounded(None, least=1)
     rows: int = bounded(1000, least=2)
     seed_share: float = bounded(0.05, above=0, most=0.9)
+    seed_labels: int | None = bounded(None, least=1)
     data_dir: Annotated[Path | None, Parameter(env_var="FEDH2L_DATA")] = None
 
     def __post_init__(self) -> None:
@@ -87,7 +90,7 @@ class RotatedMnist:
             trains[name] = _turned(taken(train, private[i]), 15.0 * i)
             parts = (taken(train, chosen[i]), taken(test, tested[i]))
             rest[name] = [_turned(part, 15.0 * i) for part in parts]
-        return federated(trains, rest, self.seed_share, rng)
+        return federated(trains, rest, self.seed_share, rng, labels=self.seed_labels)
 
 
 def _turned(rows: Rows, degrees: float) -> Rows:

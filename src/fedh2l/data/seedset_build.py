@@ -9,6 +9,7 @@ import numpy as np
 from fedh2l.data.labels import MISSING, agreed_classes, check_none_missing, class_names
 from fedh2l.data.own_rows import OwnRows
 from fedh2l.error import FedH2LError
+from fedh2l.seed_rows import UNLABELLED
 from fedh2l.seedset import SeedSet
 
 # Two contributors whose largest values differ by more than this use two units: 0..1 and 0..255.
@@ -20,12 +21,14 @@ def seed_set_of(
     classes: Sequence[str] | None,
     *,
     labelled: bool,
+    gaps: bool,
     per_class: int | None,
     **views: Any,
 ) -> SeedSet:
     """One seed set; `sources` by the name of the contributor, which becomes the rows' owner.
 
-    Without `classes` they are what the labels say, in sorted order.
+    Without `classes` they are what the labels say, in sorted order. A contributor may have no
+    labels at all where another one has; with `gaps` a row here and there may have none, too.
     """
     x = _joined(sources)
     owners = np.repeat(list(sources), [len(rows) for rows in sources.values()])
@@ -33,13 +36,15 @@ def seed_set_of(
 
     # Labels that are withheld are still needed to know the classes, or to count their rows.
     if labelled or not classes or per_class is not None:
-        of_sources = _names(sources, labelled)
+        of_sources = _names(sources)
+        if labelled and not gaps:
+            _check_gaps(of_sources)
         names = np.concatenate(list(of_sources.values()))
         classes = agreed_classes(of_sources, classes)
         if per_class is not None:
             pick = _evenly(names, owners, classes, per_class)
             x, names, owners = x[pick], names[pick], owners[pick]
-        labels = np.array([classes.index(name) for name in names]) if labelled else None
+        labels = _indices(names, classes) if labelled else None
     several = len(sources) > 1
     return SeedSet(x, tuple(classes), labels, owners if several else None, **views)
 
@@ -86,24 +91,35 @@ def _check_scales(sources: Mapping[str, OwnRows]) -> None:
             )
 
 
-def _names(sources: Mapping[str, OwnRows], labelled: bool) -> dict[str, np.ndarray]:
+def _names(sources: Mapping[str, OwnRows]) -> dict[str, np.ndarray]:
+    """The names of the classes by source; nothing but `MISSING` where a source has no labels."""
+    if all(rows.y is None for rows in sources.values()):
+        raise FedH2LError(
+            f"{next(iter(sources))}: no labels (y), or no column of them; give labels, or "
+            "--unlabelled and --classes"
+        )
     names: dict[str, np.ndarray] = {}
     for name, rows in sources.items():
-        if rows.y is None:
-            raise FedH2LError(
-                f"{name}: no labels (y), or no column of them; give labels, or --unlabelled and "
-                "--classes"
-            )
-        names[name] = class_names(rows.y, name, len(rows))
-    if labelled:
-        check_none_missing(names)
+        nothing = np.full(len(rows), MISSING)
+        names[name] = nothing if rows.y is None else class_names(rows.y, name, len(rows))
     return names
+
+
+def _check_gaps(names: Mapping[str, np.ndarray]) -> None:
+    """A missing label among others is thought a mistake; a source without any is not."""
+    check_none_missing({source: n for source, n in names.items() if (n != MISSING).any()})
+
+
+def _indices(names: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    return np.array([UNLABELLED if n == MISSING else classes.index(n) for n in names])
 
 
 def _evenly(
     names: np.ndarray, owners: np.ndarray, classes: Sequence[str], per_class: int
 ) -> np.ndarray:
-    """The first `per_class` rows of each class, taken from the contributors in turn."""
+    """The first `per_class` rows of each class, taken from the contributors in turn, and all that
+    have no label.
+    """
     if per_class < 1:
         raise FedH2LError(f"--per-class is {per_class}; it must be 1 or more")
     picks: list[np.ndarray] = []
@@ -114,4 +130,5 @@ def _evenly(
             own = np.flatnonzero(owners[of_class] == owner)
             turn[own] = np.arange(len(own))
         picks.append(of_class[np.argsort(turn, kind="stable")][:per_class])
+    picks.append(np.flatnonzero(names == MISSING))
     return np.sort(np.concatenate(picks))

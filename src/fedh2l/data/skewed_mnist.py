@@ -31,6 +31,8 @@ class SkewedMnist:
         Concentration of the Dirichlet distribution of labels; small is skewed.
     seed_share
         Share of each peer's rows that goes to the seed set.
+    seed_labels
+        How many rows of the seed set keep their label, as many of each peer; by default all.
     data_dir
         Folder of MNIST's four IDX files; without it they are fetched once.
     """
@@ -46,6 +48,7 @@ class SkewedMnist:
     # Below a thousandth the draw has no number left to draw with.
     alpha: float = bounded(0.1, least=0.001)
     seed_share: float = bounded(0.05, above=0, most=0.9)
+    seed_labels: int | None = bounded(None, least=1)
     data_dir: Annotated[Path | None, Parameter(env_var="FEDH2L_DATA")] = None
 
     def __post_init__(self) -> None:
@@ -85,7 +88,7 @@ class SkewedMnist:
                 _like(taken(train, left), share, VALIDATION, rng),
                 _like(test, share, TEST // 2, rng),
             ]
-        return federated(trains, rest, self.seed_share, rng)
+        return federated(trains, rest, self.seed_share, rng, labels=self.seed_labels)
 
 
 def _like(rows: Rows, share: np.ndarray, count: int, rng: np.random.Generator) -> Rows:

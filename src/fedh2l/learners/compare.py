@@ -32,7 +32,9 @@ def compare(private: Rows, seed_set: SeedSet, *, flat: bool = False) -> list[str
     if not whole:
         doubts += _ranges(x, seed_set.x)
     if seed_set.labels is not None:
-        doubts += _contradictions(private, seed_set.x, seed_set.labels, seed_set.classes)
+        known = seed_set.labelled
+        labels = seed_set.labels[known]
+        doubts += _contradictions(private, seed_set.x[known], labels, seed_set.classes)
     return doubts
 
 

@@ -47,7 +47,8 @@ class SklearnLearner:
         self.x, self.y = checked_rows(data, missing=self.estimator.takes_nan)
         check_classes(self.y, self.classes)
         self.rows = len(self.x)
-        self.taught: tuple[np.ndarray, np.ndarray, float] | None = None  # rows, soft labels, weight
+        # Rows, their soft labels, and the weight of each.
+        self.taught: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         # The fitted estimator, None while one class only is known; and the classes it was shown.
         self.fitted: tuple[Any, np.ndarray] | None = None
 
@@ -80,8 +81,7 @@ class SklearnLearner:
         next asked what it believes.
         """
         if lesson is not None:
-            targets, weight = lesson.merged()
-            self.taught = (lesson.x, targets, weight)
+            self.taught = (lesson.x, *lesson.merged())
             self.fitted = None
 
     def state_dict(self) -> State:
@@ -90,10 +90,11 @@ class SklearnLearner:
         """
         if self.taught is None:
             return {}
-        return {"x": self.taught[0], "targets": self.taught[1], "weight": np.array(self.taught[2])}
+        x, targets, weights = self.taught
+        return {"x": x, "targets": targets, "weights": weights}
 
     def load_state_dict(self, state: State) -> None:
-        self.taught = (state["x"], state["targets"], float(state["weight"])) if state else None
+        self.taught = (state["x"], state["targets"], state["weights"]) if state else None
         self.fitted = None
 
     def compare(self, seed_set: SeedSet) -> list[str]:
@@ -103,11 +104,13 @@ class SklearnLearner:
     def _fit(self) -> tuple[Any, np.ndarray]:
         x, y, share = self.x.reshape(self.rows, -1), self.y, np.full(self.rows, 1.0)
         if self.taught is not None:
-            seeds, targets, weight = self.taught
+            seeds, targets, weights = self.taught
             row, label = np.nonzero(targets > LEAST)
             x = np.concatenate([x, seeds.reshape(len(seeds), -1)[row]])
             y = np.concatenate([y, label])
-            share = np.concatenate([share, targets[row, label] * (weight * self.rows / len(seeds))])
+            per_row = weights[row] * self.rows / len(seeds)
+            shares = targets[row, label] * per_row.astype(targets.dtype)
+            share = np.concatenate([share, shares])
 
         known = np.unique(y)
         if len(known) == 1:

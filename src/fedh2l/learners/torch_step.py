@@ -15,7 +15,9 @@ from fedh2l.learners.torch_model import Placement
 
 
 class SeedBatch(NamedTuple):
-    """Rows of a lesson for one step, as tensors; targets and labels as distributions."""
+    """Rows of a lesson for one step, as tensors; targets and labels as distributions, a row of
+    zeros where there is no label.
+    """
 
     x: Tensor
     targets: Tensor | None
@@ -44,12 +46,14 @@ def seed_batches(lesson: Lesson, place: Placement, rng: np.random.Generator) -> 
 def seed_loss(
     logits: Tensor, targets: Tensor | None, labels: Tensor | None, weight: float, temperature: float
 ) -> Tensor:
-    """CE(labels) + λT²·CE(targets at T), means over the rows: the gradient of CE + λT²·mean_j
-    KL(p_j ‖ q) at T.
+    """CE(labels) + λT²·CE(targets at T), means over the labelled rows and over all rows: the
+    gradient of CE + λT²·mean_j KL(p_j ‖ q) at T.
     """
     loss = logits.new_zeros(())
     if labels is not None:
-        loss = loss + cross_entropy(logits, labels)
+        # A row without a label is a row of zeros, and adds nothing to the sum.
+        labelled = (labels != 0).any(1).sum().clamp(min=1)
+        loss = loss + cross_entropy(logits, labels, reduction="sum") / labelled
     if targets is not None:
         softened = log_softmax(logits / temperature, 1)
         loss = loss - weight * temperature**2 * (targets * softened).sum(1).mean()

@@ -150,4 +150,5 @@ def _about(peer: Peer) -> dict[str, Any]:
         "rows": len(seeds),
         "asked": seeds.asked,
         "classes": list(seeds.classes),
+        "labelled": int(seeds.labelled.sum()),
     }

@@ -42,7 +42,7 @@ def summary_of(
         "seed": experiment.seed,
         "rounds": experiment.rounds,
         "steps": experiment.algorithm.steps,
-        "seed_set": {**seed_set, "labelled": not experiment.unlabelled},
+        "seed_set": dict(seed_set),
         "peers": peers,
         "mean": _means(final),
         "baselines": baselines,

@@ -26,12 +26,13 @@ class Softmax:
 
     def learn(self, lesson: Lesson | None, steps: int) -> None:
         for _ in range(steps):
-            self._towards(self.x, self.y)
+            self._towards(self.x, self.y, np.ones(len(self.x)))
             if lesson is not None:
                 self._towards(lesson.x, *lesson.merged())
 
-    def _towards(self, x: np.ndarray, targets: np.ndarray, weight: float = 1.0) -> None:
-        self.w -= np.float32(0.1 * weight / len(x)) * (x.T @ (self.posteriors(x) - targets))
+    def _towards(self, x: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> None:
+        apart = weights.astype(np.float32)[:, None] * (self.posteriors(x) - targets)
+        self.w -= np.float32(0.1 / len(x)) * (x.T @ apart)
 
     def state_dict(self) -> Mapping[str, np.ndarray]:
         return {"w": self.w}

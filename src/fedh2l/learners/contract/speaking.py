@@ -83,7 +83,7 @@ def look_at_order(probs: np.ndarray, seeds: SeedSet) -> Finding:
     from scipy.optimize import linear_sum_assignment
 
     assert seeds.labels is not None
-    labelled = seeds.labels >= 0
+    labelled = seeds.labelled
     table = np.zeros((len(seeds.classes), len(seeds.classes)))
     np.add.at(table, (probs[labelled].argmax(1), seeds.labels[labelled]), 1)
     columns, classes = linear_sum_assignment(-table)

@@ -1,0 +1,68 @@
+"""A seed set in words: what is in it, and in what two of them differ."""
+
+from typing import Any
+
+import numpy as np
+
+from fedh2l.seedset import SeedSet
+
+
+def about(seeds: SeedSet) -> dict[str, Any]:
+    """Its size, its classes, its labels, its fingerprint."""
+    counts = balance(seeds)
+    return {
+        "rows": len(seeds),
+        "row": str(seeds.x.shape[1:]),
+        "classes": counts or ", ".join(seeds.classes),
+        "labels": _labelling(counts, len(seeds)),
+        "fingerprint": seeds.fingerprint,
+        "digest": seeds.digest,
+    }
+
+
+def _labelling(counts: dict[str, int] | None, rows: int) -> str:
+    """How many rows are labelled, and whether the classes have alike many."""
+    if counts is None:
+        return "no"
+    labelled = sum(counts.values())
+    share = "yes" if labelled == rows else f"of {labelled} rows, {rows - labelled} without"
+    uneven = max(counts.values()) > 3 * min(counts.values())
+    return f"{share}, uneven: look at the classes" if uneven else f"{share}, balanced"
+
+
+def balance(seed_set: SeedSet) -> dict[str, int] | None:
+    """Labelled rows of each class, or None where there are no labels."""
+    if seed_set.labels is None:
+        return None
+    counts = np.bincount(seed_set.labels[seed_set.labelled], minlength=len(seed_set.classes))
+    return {name: int(n) for name, n in zip(seed_set.classes, counts, strict=True)}
+
+
+def differences(a: SeedSet, b: SeedSet) -> list[str]:
+    """In what two seed sets differ, in plain sentences; nothing where they are one."""
+    settings = {
+        "rows": (len(a), len(b)),
+        "shape of a row": (a.x.shape[1:], b.x.shape[1:]),
+        "dtype": (a.x.dtype, b.x.dtype),
+        "classes": (list(a.classes), list(b.classes)),
+        "view": (a.view, b.view),
+        "every": (a.every, b.every),
+        "mixtures": (a.mixtures, b.mixtures),
+    }
+    sentences = [f"{name}: {x} against {y}" for name, (x, y) in settings.items() if x != y]
+    sentences += _unlike_rows("examples", a.x, b.x)
+    sentences += _unlike_rows("labels", a.labels, b.labels)
+    sentences += _unlike_rows("owners", a.owners, b.owners)
+    return sentences or ([] if a.digest == b.digest else ["the digests differ"])
+
+
+def _unlike_rows(name: str, x: np.ndarray | None, y: np.ndarray | None) -> list[str]:
+    """How many rows of one array differ; nothing where the shapes do, which is said already."""
+    if x is None and y is None:
+        return []
+    if x is None or y is None:
+        return [f"{name}: only in the {'second' if x is None else 'first'}"]
+    if x.shape != y.shape:
+        return []
+    rows = np.flatnonzero((x != y).reshape(len(x), -1).any(1))
+    return [f"{name}: {rows.size} rows differ, the first is row {rows[0]}"] if rows.size else []
