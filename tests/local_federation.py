@@ -39,7 +39,7 @@ class LocalFederation:
     def command(self, *arguments: str | Path, code: int = 0) -> str:
         if not self.separate and arguments[0] != "join":  # which sets signal handlers
             return self._called([str(a) for a in arguments], code)
-        done = subprocess.run(
+        process = subprocess.run(
             [*FEDH2L, *map(str, arguments)],
             cwd=self.folder,
             capture_output=True,
@@ -47,8 +47,8 @@ class LocalFederation:
             timeout=60,
             check=False,
         )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        assert process.returncode == code, process.stdout + process.stderr
+        return process.stdout + process.stderr
 
     def _called(self, arguments: list[str], code: int) -> str:
         out = io.StringIO()
@@ -122,11 +122,11 @@ class LocalFederation:
 
 
 def ports(n: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    found = [s.getsockname()[1] for s in held]
-    for s in held:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    numbers = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
         s.close()
-    return found
+    return numbers
 
 
 @pytest.fixture

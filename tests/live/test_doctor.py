@@ -46,10 +46,10 @@ def invite(tmp_path: Path) -> Iterator[Path]:
             deadline=9.0,
         )
         rome, terms = open_identity(tmp_path / "rome"), read_terms(draft)
-        told = answer(
+        reply = answer(
             terms, make_identity(tmp_path / "oslo", "oslo"), f"127.0.0.1:{ports[1]}", relay=False
         )
-        terms = admit(terms, rome, [read_answer(told)])
+        terms = admit(terms, rome, [read_answer(reply)])
         (tmp_path / "invite.json").write_bytes(signed(terms, rome))
         (tmp_path / "rome.pem").write_text(terms.member("rome").certificate)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=terms.authority)
@@ -138,7 +138,7 @@ def test_a_clock_that_is_behind_and_another_authority_are_told_apart(
     with pytest.MonkeyPatch.context() as patch:
         maker = make_authority(invite.parent / authority)
         patch.setattr(authorities, "SKEW", -datetime.timedelta(days=from_now))
-        told = maker.issue(rome.request(["127.0.0.1"]), "rome", ["127.0.0.1"], 30)
-    (invite.parent / "rome.pem").write_text(told)
+        reply = maker.issue(rome.request(["127.0.0.1"]), "rome", ["127.0.0.1"], 30)
+    (invite.parent / "rome.pem").write_text(reply)
     finding = found(invite)["reach rome"]
     assert not finding.ok and what in finding.found and fix in finding.fix

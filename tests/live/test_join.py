@@ -15,7 +15,7 @@ from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
 from fedh2l.learners.own_file import own_learner
-from fedh2l.live.member_folder import MemberFolder, is_running, ledger
+from fedh2l.live.member_folder import MemberFolder, is_running, read_journal
 from fedh2l.live.saved_model import save_model
 from fedh2l.live.trust.identity import Identity, open_identity
 from fedh2l.live.trust.invite import convene
@@ -71,7 +71,7 @@ def convened(keys: Path, port: int) -> bytes:
 
 
 def rounds(folder: Path) -> list[int]:
-    return [line["round"] for line in ledger(folder)]
+    return [line["round"] for line in read_journal(folder)]
 
 
 def test_who_leaves_has_a_model_and_may_come_back(alone: Alone) -> None:
@@ -86,7 +86,7 @@ def test_who_leaves_has_a_model_and_may_come_back(alone: Alone) -> None:
     assert rounds(alone.folder) == [0, 1, 2, 3]
     with MemberFolder(alone.folder) as place:
         assert [n.text.startswith("all 4 rounds are finished") for n in alone.join(place)] == [True]
-    assert [told["round"] for told in audit(alone.folder)] == [0, 1, 2, 3]
+    assert [entry["round"] for entry in audit(alone.folder)] == [0, 1, 2, 3]
 
 
 def test_a_line_written_before_a_kill_comes_again_once(alone: Alone) -> None:
@@ -178,7 +178,7 @@ def test_one_who_claims_to_be_far_ahead_takes_nobody_along(
         open_identity(tmp_path / "keys"),
         [read_answer(answer(terms, o, "", relay=False)) for o in others.values()],
     )
-    exchange = ZenohP2P(terms, open_identity(tmp_path / "keys"), tmp_path / "run", since={})
+    exchange = ZenohP2P(terms, open_identity(tmp_path / "keys"), tmp_path / "run", delivered={})
     for name, t in rounds.items():
         post = OwnPosts(tmp_path / name, terms.federation, others[name]).say(t, b"frame")
         exchange._register.take(name, post.data)  # pyright: ignore[reportPrivateUsage]

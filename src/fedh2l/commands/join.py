@@ -12,7 +12,7 @@ from rich.console import Console
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, tell
 from fedh2l.commands.signals import stop_on_signals
 from fedh2l.data.seedset_file import load_seed_set
-from fedh2l.live.member_folder import MemberFolder, age, is_running, ledger
+from fedh2l.live.member_folder import MemberFolder, is_running, read_journal, seconds_since_round
 from fedh2l.live.trust.terms import open_invite
 from fedh2l.record.atomic import write_file
 
@@ -90,7 +90,7 @@ def status(folder: Path, *, as_json: Json = False) -> None:
     as_json
         Answer in JSON.
     """
-    lines, terms = ledger(folder), open_invite(folder / "invite.json")
+    lines, terms = read_journal(folder), open_invite(folder / "invite.json")
     none: dict[str, Any] = {"round": -1, "heard": {}, "missing": [], "accuracy": None}
     last = lines[-1] if lines else none
     done = last["round"] + 1
@@ -100,7 +100,7 @@ def status(folder: Path, *, as_json: Json = False) -> None:
     answer = {
         "state": state,
         "rounds": f"{done} of {terms.rounds}",
-        "last round finished": f"{age(folder):.0f} s ago",
+        "last round finished": f"{seconds_since_round(folder):.0f} s ago",
         "invite version": terms.version,
         "heard in the last round": list(last["heard"]),
         "missing in the last round": last["missing"],
@@ -129,7 +129,7 @@ def leave(folder: Path, *, as_json: Json = False) -> None:
     as_json
         Answer in JSON.
     """
-    ledger(folder)
+    read_journal(folder)
     running = is_running(folder)
     if running:
         write_file(folder / "leave", b"")

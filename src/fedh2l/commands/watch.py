@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fedh2l.error import FedH2LError
-from fedh2l.live.member_folder import is_running, ledger
+from fedh2l.live.member_folder import is_running, read_journal
 from fedh2l.live.trust.terms import open_invite
 
-OFTEN = 1.0  # seconds between two looks at the ledger
+OFTEN = 1.0  # seconds between two looks at the journal
 
 
 def follow(folder: Path, project: str, *, once: bool = False, port: int | None = None) -> None:
@@ -52,11 +52,11 @@ def follow(folder: Path, project: str, *, once: bool = False, port: int | None =
         )
     try:
         while True:
-            running, lines = is_running(folder), ledger(folder)
+            running, lines = is_running(folder), read_journal(folder)
             for line in lines[seen:]:
                 trackio.log(metrics(line), step=line["round"])
             seen = len(lines)
-            if once or (not running and seen == len(ledger(folder))):
+            if once or (not running and seen == len(read_journal(folder))):
                 break
             time.sleep(OFTEN)
     finally:

@@ -1,1 +1,1 @@
-"""Going live: what an organisation does to federate with others over a real network."""
+"""A live federation: an organisation as a member among others, over a real network."""

@@ -15,11 +15,11 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
-from fedh2l.live.news import News, ledger_line, log_line
+from fedh2l.live.news import News, how_reached, journal_line, log_line
 from fedh2l.live.saved_model import save_model
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.rules import TermsError
-from fedh2l.live.trust.terms import Member, Terms, read_terms
+from fedh2l.live.trust.terms import Terms, read_terms
 from fedh2l.loop import run
 from fedh2l.peer import Peer
 from fedh2l.record.sent import frames_of
@@ -47,9 +47,10 @@ def join(
     Stopping the iteration between two rounds is clean, and so is a kill at any instant: the next
     `join` goes on.
     """
-    terms, data = folder.newest(invite)
+    terms, invite_bytes = folder.newest(invite)
     check_terms(terms, identity, seeds)
-    folder.keep(data)
+    folder.keep(invite_bytes)
+
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
         peer = Peer(identity.name, learner, seeds)
@@ -60,14 +61,16 @@ def join(
 
     for doubt in doubts:
         yield _report(folder, f"warning: {doubt.message}")
+    # A member that is started after the last round only answers the others for a while.
     restarted_at_end = folder.done >= terms.rounds
-    yield _report(folder, _how_reached(terms.member(peer.name), terms))
+    yield _report(folder, how_reached(terms.member(peer.name), terms))
     with ExitStack() as stack:
         # The same sums in the same order, whatever the machine.
         stack.enter_context(threadpool_limits(1))
-        exchange = stack.enter_context(
-            ZenohP2P(terms, identity, folder.path, since=folder.since, invite=data)
+        exchange = ZenohP2P(
+            terms, identity, folder.path, delivered=folder.delivered, invite_bytes=invite_bytes
         )
+        stack.enter_context(exchange)
         others = ", ".join(exchange.others()) or "nobody"
         yield _report(
             folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
@@ -103,18 +106,8 @@ def check_terms(terms: Terms, identity: Identity, seeds: SeedSet) -> None:
         )
 
 
-def _how_reached(me: Member, terms: Terms) -> str:
-    """What a person reads as long as nobody else is there."""
-    if me.address:
-        return f"{me.name}: listening at {me.address}"
-    relays = " or ".join(r.address for r in terms.relays) or "no address"
-    return f"{me.name}: waiting for a relay at {relays}"
-
-
 def _wait_for_first_post(exchange: ZenohP2P) -> None:
-    """Until a post of another member is here: it tells how far the others are, to a newcomer and
-    to a member that was away. Not for long: nobody may be there, or nobody has spoken yet.
-    """
+    """Wait a little for a post of another member, which shows a newcomer how far the others are."""
     start, linked_at = time.monotonic(), None
     while exchange.others() and exchange.rounds_heard()[1] < 0:
         now = time.monotonic()
@@ -144,20 +137,20 @@ def _take_part(
         if newer is None:
             return  # the last round is over
 
-        terms, data = newer
-        folder.keep(data)
+        terms, invite_bytes = newer
+        folder.keep(invite_bytes)
         version = f"version {terms.version} of the invite"
         if peer.name not in {m.name for m in terms.members}:
             yield _report(folder, f"{peer.name} is no member any more since {version}")
             return
-        exchange.update(terms, data)
+        exchange.update(terms, invite_bytes)
         yield _report(folder, f"{version}: with {', '.join(exchange.others()) or 'nobody'}")
 
 
 def _rounds(
     exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Rows | None
 ) -> Iterator[News]:
-    """The rounds that are left, each counted on disk before it is told."""
+    """The rounds that are left, each committed on disk before its news is given."""
     terms = exchange.terms
     start = _first_round(exchange, folder)
     if start != folder.done:
@@ -175,7 +168,7 @@ def _rounds(
         codec=terms.codec,
         barrier=not terms.asynchronous,
     ):
-        line = ledger_line(r, peer, exchange, validation, time.perf_counter() - clock)
+        line = journal_line(r, peer, exchange, validation, time.perf_counter() - clock)
         folder.write_round(line, frames_of(r), {"codec": terms.codec, "seed_set": terms.seed_set})
         folder.commit(peer, r.t + 1, exchange.delivered)
 
@@ -190,15 +183,19 @@ def _first_round(exchange: ZenohP2P, folder: MemberFolder) -> int:
     """The round after the last finished one; or the round of the others, where this member is too
     far behind to hear all that was said.
     """
-    first_heard, newest = exchange.rounds_heard()
-    # A newcomer need not live through rounds that are over; what came before the first post, such
-    # as a warm-up, it does not miss.
-    too_late = folder.fresh and newest > first_heard + 1
-    lost = newest > folder.done + KEY_EVERY
     # Without a barrier each member counts its rounds by itself.
-    if exchange.terms.asynchronous or not (too_late or lost):
+    if exchange.terms.asynchronous:
         return folder.done
-    return min(newest, exchange.terms.rounds - 1)
+
+    first_heard, newest = exchange.rounds_heard()
+    # A newcomer need not live through rounds that are over, but it misses nothing before the first
+    # post, such as a warm-up.
+    is_newcomer = folder.fresh and newest > first_heard + 1
+    # The others keep no posts that are older than a key frame.
+    is_too_far_behind = newest > folder.done + KEY_EVERY
+    if is_newcomer or is_too_far_behind:
+        return min(newest, exchange.terms.rounds - 1)
+    return folder.done
 
 
 def _newer_invite(exchange: ZenohP2P, invite: Path) -> tuple[Terms, bytes] | None:
@@ -206,10 +203,11 @@ def _newer_invite(exchange: ZenohP2P, invite: Path) -> tuple[Terms, bytes] | Non
 
     A file that is not a newer, validly signed invite is ignored.
     """
-    for data in (exchange.newer_invite, invite.read_bytes() if invite.is_file() else None):
+    in_file = invite.read_bytes() if invite.is_file() else None
+    for invite_bytes in (exchange.newer_invite_bytes, in_file):
         try:
-            if data is not None:
-                return read_terms(data, exchange.terms), data
+            if invite_bytes is not None:
+                return read_terms(invite_bytes, exchange.terms), invite_bytes
         except TermsError:
             continue
     return None

@@ -1,5 +1,5 @@
-"""The folder of a member: lock, newest invite, ledger, checkpoint of every round, log; each file
-whole or absent, whenever it is killed.
+"""The folder of a member: lock, newest invite, journal with a checkpoint of every round, log; each
+file whole or absent, at whatever instant the member is killed.
 """
 
 import os
@@ -24,14 +24,15 @@ from fedh2l.record.sent import Sent
 class MemberFolder:
     """Opened by `with`: one process at a time.
 
-    `done` rounds are finished; `since` is the last round of each other that was delivered.
+    `done`: finished rounds; `delivered`: of each other member the last round whose post the loop
+    was given; `fresh`: no round was ever finished here.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.journal = Journal(path)
         self.done, self.finished, self.fresh = 0, False, True
-        self.since: dict[str, int] = {}
+        self.delivered: dict[str, int] = {}
 
     def __enter__(self) -> "MemberFolder":
         self.path.mkdir(parents=True, exist_ok=True)
@@ -51,11 +52,13 @@ class MemberFolder:
 
     def newest(self, invite: Path) -> tuple[Terms, bytes]:
         """The later of the given invite and the one that was last taken up here."""
-        terms, data, kept = open_invite(invite), invite.read_bytes(), self.path / "invite.json"
-        if not kept.exists():
-            return terms, data
+        terms, invite_bytes = open_invite(invite), invite.read_bytes()
+        own_copy = self.path / "invite.json"
+        if not own_copy.exists():
+            return terms, invite_bytes
+
         try:
-            before = open_invite(kept)
+            before = open_invite(own_copy)
         except TermsError as error:
             raise TermsError(
                 f"{error}; restore it from a copy, or delete it: {invite} is taken in its place"
@@ -66,51 +69,52 @@ class MemberFolder:
                 f"{terms.federation}; give another --out"
             )
         if terms.version <= before.version:
-            return before, kept.read_bytes()
-        return read_terms(data, before), data
+            return before, own_copy.read_bytes()
+        return read_terms(invite_bytes, before), invite_bytes
 
-    def keep(self, invite: bytes) -> None:
-        write_file(self.path / "invite.json", invite)
+    def keep(self, invite_bytes: bytes) -> None:
+        write_file(self.path / "invite.json", invite_bytes)
 
     def restore(self, peer: Peer) -> None:
-        """The peer as it was after its last finished round; at the very first start its state is
-        saved before anything is said.
+        """Give the peer the state that it had after its last finished round; at the very first
+        start its state is saved before it says anything.
         """
-        ledger_file = self.path / LINES
-        if latest(self.path) is None and ledger_file.exists() and ledger_file.stat().st_size:
-            # A commit comes before the first line, so latest.json was lost.
+        lines = self.path / LINES
+        # The first commit comes before the first line: where lines are, latest.json was lost.
+        if latest(self.path) is None and lines.exists() and lines.stat().st_size:
             raise FedH2LError(
                 f"{self.path / 'checkpoints' / 'latest.json'}: lost, though rounds were finished; "
                 "restore it from a copy, or start anew with another --out"
             )
-        saved = self.journal.open()
-        if saved is None:
+
+        commit = self.journal.open()
+        if commit is None:
             self.commit(peer, 0, {})
             return
-        if saved.get("peer") != peer.name:
+        if commit.get("peer") != peer.name:
             raise FedH2LError(
-                f"{self.path}: the folder of {saved.get('peer')}, not of {peer.name}; give "
+                f"{self.path}: the folder of {commit.get('peer')}, not of {peer.name}; give "
                 "another --out"
             )
-        self.done, self.since = saved["rounds"], saved["since"]
-        self.finished, self.fresh = saved["finished"], False
+        self.done, self.delivered = commit["rounds"], commit["since"]
+        self.finished, self.fresh = commit["finished"], False
         load_peers(self.path / "checkpoints", self.done, [peer])
 
     def commit(
-        self, peer: Peer, done: int, since: dict[str, int], *, finished: bool = False
+        self, peer: Peer, rounds: int, delivered: dict[str, int], *, finished: bool = False
     ) -> None:
-        """From now on `done` rounds are finished; nothing of the next one was said yet."""
-        self.journal.save_peers(done, [peer])
-        self.journal.commit(done, {"peer": peer.name, "since": since, "finished": finished})
-        self.done, self.since, self.finished = done, since, finished
+        """Count so many rounds as finished, before anything of the next one is said."""
+        self.journal.save_peers(rounds, [peer])
+        self.journal.commit(rounds, {"peer": peer.name, "since": delivered, "finished": finished})
+        self.done, self.delivered, self.finished = rounds, delivered, finished
 
     def write_round(
-        self, line: dict[str, Any], sent: Sequence[Sent], about: dict[str, Any]
+        self, line: dict[str, Any], frames: Sequence[Sent], about: dict[str, Any]
     ) -> None:
-        """A line of the journal, and for `fedh2l audit` what was sent; they count once `commit` has
-        named the round.
+        """Write a line of the journal, and for `fedh2l audit` the frames that were sent; they count
+        once `commit` has named the round.
         """
-        self.journal.append(line, sent, about)
+        self.journal.append(line, frames, about)
 
     def log(self, text: str) -> None:
         with (self.path / "log.txt").open("a") as file:
@@ -127,19 +131,22 @@ def is_running(path: Path) -> bool:
     return is_locked(path)
 
 
-def ledger(path: Path) -> list[dict[str, Any]]:
-    """The finished rounds of a member, in order."""
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """The lines of a member's finished rounds, in order."""
     if latest(path) is None:
         raise FedH2LError(f"{path}: no member's folder; it is the --out of fedh2l join")
     return committed_lines(path)
 
 
-def age(path: Path) -> float:
+def seconds_since_round(path: Path) -> float:
     """Seconds since the last finished round."""
     return time.time() - (path / "checkpoints" / "latest.json").stat().st_mtime
 
 
 def memory() -> int | None:
-    """Bytes of memory that this process holds, where the system tells (Linux)."""
-    told = Path("/proc/self/statm")
-    return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if told.exists() else None
+    """Bytes of memory that this process holds; None where the system has no /proc (Linux has)."""
+    statistics = Path("/proc/self/statm")
+    if not statistics.exists():
+        return None
+    pages = int(statistics.read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""What a member tells about its rounds: a line of the ledger, a line of the log, news for a
+"""The news of a member about its rounds: a line of its journal, a line of its log, an entry for the
 screen.
 """
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from fedh2l.live.member_folder import memory
 from fedh2l.live.network.exchange import ZenohP2P
+from fedh2l.live.trust.terms import Member, Terms
 from fedh2l.loop import Round
 from fedh2l.metrics import accuracy
 from fedh2l.peer import Peer
@@ -16,14 +17,14 @@ from fedh2l.rows import Rows
 
 @dataclass(frozen=True)
 class News:
-    """What the screen shows: a finished round, or something that a person should know."""
+    """An entry for the screen: a finished round, or something that a person should know."""
 
     line: dict[str, Any] | None = None
     text: str = ""
     present: frozenset[str] = frozenset()
 
 
-def ledger_line(
+def journal_line(
     r: Round, peer: Peer, exchange: ZenohP2P, validation: Rows | None, seconds: float
 ) -> dict[str, Any]:
     """A finished round as it stands in rounds.jsonl."""
@@ -58,3 +59,11 @@ def log_line(line: dict[str, Any]) -> str:
     if line["memory_bytes"]:
         parts.append(f"{size(line['memory_bytes'])} of memory")
     return "; ".join(parts)
+
+
+def how_reached(me: Member, terms: Terms) -> str:
+    """How others reach this member: what a person reads until somebody is there."""
+    if me.address:
+        return f"{me.name}: listening at {me.address}"
+    relays = " or ".join(r.address for r in terms.relays) or "no address"
+    return f"{me.name}: waiting for a relay at {relays}"

@@ -1,4 +1,4 @@
-"""The trained model, as it is left in the member's folder."""
+"""The trained model, as it lies in the member's folder at the end."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from fedh2l.seedset import SeedSet
 
 
 def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
-    """The trained model: safetensors for torch, skops for scikit-learn, and the learner's whole
-    state for anything else.
+    """Write the trained model: safetensors for torch, skops for scikit-learn, and the learner's
+    whole state for anything else. Returns the file.
     """
     estimator = _fitted_estimator(learner, seeds)
     if estimator is not None:
@@ -33,7 +33,7 @@ def save_model(learner: Learner, seeds: SeedSet, folder: Path) -> Path:
 
 
 def _fitted_estimator(learner: Any, seeds: SeedSet) -> Any:
-    """Of a scikit-learn learner that knows more than one class; None of any other."""
+    """The fitted estimator of a scikit-learn learner; None for any other learner."""
     if not hasattr(learner, "estimator"):
         return None
     learner.posteriors(seeds.x[:1])  # it is refitted when it is asked

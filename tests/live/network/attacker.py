@@ -46,10 +46,10 @@ def session(
     rules: dict[str, Any],
     change: Callable[[dict[str, Any]], None] | None = None,
 ) -> Generator[Any]:
-    told = configuration(mode, listen, others, own, rules)
+    config = configuration(mode, listen, others, own, rules)
     if change:
-        change(told)
-    with zenoh.open(zenoh.Config.from_json5(json.dumps(told))) as opened:
+        change(config)
+    with zenoh.open(zenoh.Config.from_json5(json.dumps(config))) as opened:
         yield opened
 
 

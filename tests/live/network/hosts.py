@@ -28,11 +28,11 @@ def needs_hosts() -> None:
     """Skips where this user may not make network namespaces."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("hosts with their own addresses need root and `ip` (iproute2)")
-    tried = subprocess.run(
+    trial = subprocess.run(
         ["ip", "netns", "add", "fedh2l-try"], check=False, capture_output=True, text=True
     )
-    if tried.returncode:
-        pytest.skip(f"no network namespaces here: {tried.stderr.strip()}")
+    if trial.returncode:
+        pytest.skip(f"no network namespaces here: {trial.stderr.strip()}")
     ip("netns", "del", "fedh2l-try")
 
 
@@ -46,15 +46,15 @@ def hosts(networks: dict[str, dict[str, str]]) -> Generator[dict[str, str]]:
     needs_hosts()
     tag = f"f{os.getpid() % 100_000}"
     names = {host: f"{tag}-{host}" for addresses in networks.values() for host in addresses}
-    made: list[str] = []
+    namespaces: list[str] = []
     try:
         for network in networks:
-            made.append(f"{tag}-net-{network}")
-            ip("netns", "add", made[-1])
-            ip("-n", made[-1], "link", "add", "bridge", "type", "bridge")
-            ip("-n", made[-1], "link", "set", "bridge", "up")
+            namespaces.append(f"{tag}-net-{network}")
+            ip("netns", "add", namespaces[-1])
+            ip("-n", namespaces[-1], "link", "add", "bridge", "type", "bridge")
+            ip("-n", namespaces[-1], "link", "set", "bridge", "up")
         for host in names.values():
-            made.append(host)
+            namespaces.append(host)
             ip("netns", "add", host)
             ip("-n", host, "link", "set", "lo", "up")
         for network, addresses in networks.items():
@@ -62,7 +62,7 @@ def hosts(networks: dict[str, dict[str, str]]) -> Generator[dict[str, str]]:
                 connect(f"{tag}-net-{network}", network, names[host], host, address)
         yield names | {network: f"{tag}-net-{network}" for network in networks}
     finally:
-        for name in made:
+        for name in namespaces:
             with suppress(subprocess.CalledProcessError):
                 ip("netns", "del", name)
 

@@ -28,19 +28,21 @@ def main(folder: Path, name: str, rounds: int, options: dict[str, Any]) -> None:
     if rounds < 0:
         for names in relay(terms, open_identity(folder / name), folder / name / "run"):
             print(json.dumps(sorted(names)), flush=True)
-    with ZenohP2P(terms, open_identity(folder / name), folder / name / "run", since={}) as exchange:
+    with ZenohP2P(
+        terms, open_identity(folder / name), folder / name / "run", delivered={}
+    ) as exchange:
         for t in range(rounds):
             start = time.monotonic()
-            heard = exchange(t, {name: f"{name}{t} ".encode().ljust(size, b".")})[name]
-            told: dict[str, Any] = {
+            inbox = exchange(t, {name: f"{name}{t} ".encode().ljust(size, b".")})[name]
+            line: dict[str, Any] = {
                 "t": t,
                 "seconds": time.monotonic() - start,
                 "events": exchange.events(),
             }
-            told["heard"] = {
-                n: [p.split()[0].decode() for p in posts] for n, posts in heard.items()
+            line["heard"] = {
+                n: [p.split()[0].decode() for p in posts] for n, posts in inbox.items()
             }
-            print(json.dumps(told | {"wire": exchange.wire_bytes, "rss": rss()}), flush=True)
+            print(json.dumps(line | {"wire": exchange.wire_bytes, "rss": rss()}), flush=True)
             time.sleep(pause)
         sys.stdin.readline()  # others may still want to hear
 

@@ -22,11 +22,11 @@ from members import identity_of, local_terms
 pytestmark = pytest.mark.slow
 
 
-def no_client_certificates(told: dict[str, Any]) -> None:
-    told["transport"]["link"]["tls"]["enable_mtls"] = False
+def no_client_certificates(config: dict[str, Any]) -> None:
+    config["transport"]["link"]["tls"]["enable_mtls"] = False
 
 
-def linked(
+def gets_link(
     folder: Path,
     terms: Terms,
     attacker: dict[str, Any],
@@ -48,18 +48,18 @@ def test_who_has_no_certificate_of_this_authority_that_holds_gets_no_link(
 ) -> None:
     """The control asks nobody for a certificate."""
     terms = local_terms(tmp_path, "ab")
-    assert linked(tmp_path, terms, files(tmp_path, terms, "b")), "the link itself does not work"
+    assert gets_link(tmp_path, terms, files(tmp_path, terms, "b")), "the link itself does not work"
     attacker = files(tmp_path, terms, "b", certificate=certificate(tmp_path, whose))
     if whose == "none":
         attacker = {"root_ca_certificate": attacker["root_ca_certificate"]}
-    assert linked(tmp_path, terms, attacker, None if protected else no_client_certificates) == (
+    assert gets_link(tmp_path, terms, attacker, None if protected else no_client_certificates) == (
         not protected
     )
 
 
 def test_a_certificate_holds_until_its_last_day(tmp_path: Path) -> None:
     terms = local_terms(tmp_path, "ab")
-    assert linked(
+    assert gets_link(
         tmp_path,
         terms,
         files(tmp_path, terms, "b", certificate=certificate(tmp_path, "good for a day")),
@@ -79,8 +79,8 @@ def certificate(folder: Path, whose: str) -> str:
 
 @both
 def test_a_giant_message_is_dropped_and_the_link_goes_on(tmp_path: Path, protected: bool) -> None:
-    def no_cap(told: dict[str, Any]) -> None:
-        told["transport"]["link"]["rx"]["max_message_size"] = 1 << 30
+    def no_cap(config: dict[str, Any]) -> None:
+        config["transport"]["link"]["rx"]["max_message_size"] = 1 << 30
 
     terms = local_terms(tmp_path, "ab")
     a, change = terms.member("a"), None if protected else no_cap

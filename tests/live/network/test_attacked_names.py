@@ -22,17 +22,17 @@ def test_nobody_announces_in_the_name_of_another_or_of_all(
     tmp_path: Path, protected: bool, key: str
 ) -> None:
     with victim_and_attacker(tmp_path, protected=protected) as (terms, victim, attacker):
-        got: list[Any] = []
-        victim.declare_subscriber(f"{root(terms)}/c/news", got.append)
-        own: list[Any] = []
-        victim.declare_subscriber(f"{root(terms)}/b/news", own.append)
+        samples: list[Any] = []
+        victim.declare_subscriber(f"{root(terms)}/c/news", samples.append)
+        own_samples: list[Any] = []
+        victim.declare_subscriber(f"{root(terms)}/b/news", own_samples.append)
         time.sleep(0.5)
-        assert soon(lambda: attacker.put(f"{root(terms)}/b/news", b"own") or bool(own)), (
+        assert soon(lambda: attacker.put(f"{root(terms)}/b/news", b"own") or bool(own_samples)), (
             "the channel itself does not work"
         )
-        assert soon(lambda: attacker.put(f"{root(terms)}/{key}", b"forged") or bool(got), 1.5) == (
-            not protected
-        )
+        assert soon(
+            lambda: attacker.put(f"{root(terms)}/{key}", b"forged") or bool(samples), 1.5
+        ) == (not protected)
 
 
 @both

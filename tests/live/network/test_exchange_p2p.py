@@ -21,8 +21,8 @@ from fedh2l.live.trust.terms import Terms, signed
 from members import CONVENER, free_port, identity_of, invite, local_terms, make_terms
 
 
-def member(folder: Path, terms: Terms, name: str, **since: int) -> ZenohP2P:
-    return ZenohP2P(terms, identity_of(folder, name), folder / name / "run", since=since)
+def member(folder: Path, terms: Terms, name: str, **delivered: int) -> ZenohP2P:
+    return ZenohP2P(terms, identity_of(folder, name), folder / name / "run", delivered=delivered)
 
 
 def together(*work: Callable[[], object]) -> list[object]:
@@ -45,8 +45,8 @@ def test_three_members_hear_all_of_each_other_in_every_round(tmp_path: Path) -> 
     terms = local_terms(tmp_path, "abc")
     with ExitStack() as stack:
         a, b, c = (stack.enter_context(member(tmp_path, terms, n)) for n in "abc")
-        told = together(*(lambda m=m: rounds(m, 0, 10) for m in (a, b, c)))
-        assert told == [expected(n, "abc", 0, 10) for n in "abc"]
+        inboxes = together(*(lambda m=m: rounds(m, 0, 10) for m in (a, b, c)))
+        assert inboxes == [expected(n, "abc", 0, 10) for n in "abc"]
         assert a.present() == {"b", "c"}
         assert {(e.kind, e.peer) for e in a.events()} == {("joined", "b"), ("joined", "c")}
         assert all(t.sent > 1000 and t.received > 1000 for t in a.wire_bytes.values())
@@ -56,13 +56,13 @@ def test_a_small_post_comes_with_its_announcement_and_nobody_asks_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terms = local_terms(tmp_path, "abc")
-    asked = what_is_asked(monkeypatch)
+    questions = record_questions(monkeypatch)
     with ExitStack() as stack:
         members = [stack.enter_context(member(tmp_path, terms, n)) for n in "abc"]
         together(*(lambda m=m: rounds(m, 0, 1) for m in members))  # links come up
-        asked.clear()
+        questions.clear()
         together(*(lambda m=m: rounds(m, 1, 6) for m in members))
-        assert asked == []
+        assert questions == []
 
 
 def test_who_has_spoken_before_is_not_asked_at_once_however_long_ago_that_was(
@@ -70,26 +70,26 @@ def test_who_has_spoken_before_is_not_asked_at_once_however_long_ago_that_was(
 ) -> None:
     monkeypatch.setattr(ask, "QUIET", 1.0)
     terms = local_terms(tmp_path, "ab")
-    asked = what_is_asked(monkeypatch)
+    questions = record_questions(monkeypatch)
     with member(tmp_path, terms, "a") as a, member(tmp_path, terms, "b") as b:
         together(lambda: rounds(a, 0, 1), lambda: rounds(b, 0, 1))
         time.sleep(1.2)  # learning takes so long
-        asked.clear()
+        questions.clear()
         together(lambda: rounds(a, 1, 2), lambda: (time.sleep(0.3), rounds(b, 1, 2)))
-        assert asked == []
+        assert questions == []
 
 
-def what_is_asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def record_questions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The questions for posts, as they are asked."""
-    asked: list[str] = []
+    questions: list[str] = []
     ask = Mailbox.ask
 
     def noted(self: Mailbox, key: str, *rest: Any) -> None:
-        asked.extend([key] if "/post" in key or "/mirror/" in key else [])
+        questions.extend([key] if "/post" in key or "/mirror/" in key else [])
         ask(self, key, *rest)
 
     monkeypatch.setattr(Mailbox, "ask", noted)
-    return asked
+    return questions
 
 
 def test_a_killed_member_says_the_same_again_and_hears_what_it_missed(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_an_asynchronous_member_waits_for_nobody(tmp_path: Path) -> None:
 
 def test_a_second_process_under_a_name_is_refused_and_told(tmp_path: Path) -> None:
     terms = local_terms(tmp_path, "abc")
-    moved = replace(
+    terms_elsewhere = replace(
         terms,
         members=tuple(
             replace(m, address=f"127.0.0.1:{free_port()}") if m.name == "a" else m
@@ -149,7 +149,9 @@ def test_a_second_process_under_a_name_is_refused_and_told(tmp_path: Path) -> No
             lambda: (setattr(a, "terms", replace(terms, quorum=2)), rounds(a, 0, 1)),
             lambda: member_says(b, 0, terms),
         )
-        second = ZenohP2P(moved, identity_of(tmp_path, "a"), tmp_path / "elsewhere", since={})
+        second = ZenohP2P(
+            terms_elsewhere, identity_of(tmp_path, "a"), tmp_path / "elsewhere", delivered={}
+        )
         with (
             pytest.raises(FedH2LError, match="a: a member of this name is running already"),
             second,
@@ -168,16 +170,16 @@ def test_a_member_that_is_added_is_taken_up_between_rounds(tmp_path: Path) -> No
             lambda: (setattr(a, "terms", replace(later, quorum=2)), rounds(a, 1, 2)),
             lambda: rounds(b, 1, 2),
         )
-        while b.newer_invite is None:
+        while b.newer_invite_bytes is None:
             b(1, {})
-        assert b.newer_invite == file
+        assert b.newer_invite_bytes == file
         b.update(later, file)
         a.terms = later
         with ZenohP2P(
-            later, identity_of(tmp_path, "c"), tmp_path / "c" / "run", since={"a": 1, "b": 1}
+            later, identity_of(tmp_path, "c"), tmp_path / "c" / "run", delivered={"a": 1, "b": 1}
         ) as c:
-            told = together(*(lambda m=m: rounds(m, 2, 4) for m in (a, b, c)))
-            assert told == [expected(n, "abc", 2, 4) for n in "abc"]
+            inboxes = together(*(lambda m=m: rounds(m, 2, 4) for m in (a, b, c)))
+            assert inboxes == [expected(n, "abc", 2, 4) for n in "abc"]
 
 
 def test_members_behind_nat_need_a_relay(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_who_waits_for_its_relay_is_stopped_by_ctrl_c_and_let_in_when_the_relay_
 ) -> None:
     terms = make_terms(tmp_path, {"a": ""}, {"r": f"127.0.0.1:{free_port()}"})
     (tmp_path / "invite.json").write_bytes(signed(terms, identity_of(tmp_path, CONVENER)))
-    waiting = [
+    command = [
         sys.executable,
         str(Path(__file__).parent / "member.py"),
         str(tmp_path),
@@ -199,7 +201,7 @@ def test_who_waits_for_its_relay_is_stopped_by_ctrl_c_and_let_in_when_the_relay_
         "1",
         "{}",
     ]
-    with subprocess.Popen(waiting, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         while not (tmp_path / "a" / "run" / "link" / "link.pem").exists():
             time.sleep(0.1)
         time.sleep(1.0)

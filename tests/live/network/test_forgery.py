@@ -23,7 +23,7 @@ from members import free_port, identity_of, local_terms, make_terms
 pytestmark = pytest.mark.slow
 
 
-def believed(monkeypatch: pytest.MonkeyPatch, *, protected: bool) -> None:
+def believe(monkeypatch: pytest.MonkeyPatch, *, protected: bool) -> None:
     """The control believes every signature: what a relay could do if posts were not signed."""
     if not protected:
         monkeypatch.setattr(posts, "verify", lambda *_: True)
@@ -36,20 +36,20 @@ def test_a_relay_or_a_mirror_forges_nothing(
     """Behind a relay access control proves the relay only: what it hands on is another's post or
     nothing.
     """
-    believed(monkeypatch, protected=protected)
+    believe(monkeypatch, protected=protected)
     author, liar = make_identity(tmp_path / "a", "a"), make_identity(tmp_path / "liar", "liar")
-    held = Register("00" * 8, {"a": author.public, "liar": liar.public})
+    register = Register("00" * 8, {"a": author.public, "liar": liar.public})
     forged = seal(liar.sign, "00" * 8, "a", 1, 1, 0, b"forged").data
     true = seal(author.sign, "00" * 8, "a", 1, 2, 0, b"true")
     # Said in another round than it was.
     altered = true.data[:28] + (7).to_bytes(4, "little") + true.data[32:]
-    taken = 0
+    accepted = 0
     for data in (forged, altered):
         try:
-            taken += held.take("a", data) is not None
+            accepted += register.take("a", data) is not None
         except PostError:
-            taken += 0
-    assert taken == (0 if protected else 2)
+            accepted += 0
+    assert accepted == (0 if protected else 2)
 
 
 @both
@@ -60,7 +60,7 @@ def test_a_relay_that_lies_in_the_middle_is_seen_and_harms_nothing(
 
     The control believes signatures blindly.
     """
-    believed(monkeypatch, protected=protected)
+    believe(monkeypatch, protected=protected)
     terms = replace(
         make_terms(tmp_path, {"a": "", "b": ""}, {"r": f"127.0.0.1:{free_port()}"}),
         quorum=2,
@@ -73,9 +73,9 @@ def test_a_relay_that_lies_in_the_middle_is_seen_and_harms_nothing(
         relay.declare_queryable(
             f"{root(terms)}/b/post", lambda query: query.reply(query.key_expr, forged)
         )
-        with ZenohP2P(terms, identity_of(tmp_path, "a"), tmp_path / "a" / "run", since={}) as a:
-            heard = a(0, {"a": b"a0"})["a"]["b"]
-            assert heard == (() if protected else (b"forged",))
+        with ZenohP2P(terms, identity_of(tmp_path, "a"), tmp_path / "a" / "run", delivered={}) as a:
+            payloads = a(0, {"a": b"a0"})["a"]["b"]
+            assert payloads == (() if protected else (b"forged",))
             assert (("refused", "b") in {(e.kind, e.peer) for e in a.events()}) == protected
     assert not [t for t in threading.enumerate() if t.name.startswith("fedh2l-")]
 
@@ -85,13 +85,13 @@ def test_a_mirror_that_lies_is_passed_over_for_the_next(
     tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """c is gone; b answers for it with a forgery, d with what c said."""
-    believed(monkeypatch, protected=protected)
+    believe(monkeypatch, protected=protected)
     terms = replace(local_terms(tmp_path, "abcd"), quorum=3, grace=6.0, deadline=12.0)
     forged = seal(identity_of(tmp_path, "b").sign, terms.federation, "c", 1, 1, 0, b"forged")
     true = seal(identity_of(tmp_path, "c").sign, terms.federation, "c", 1, 2, 0, b"true")
     addresses = [terms.member(n).address for n in "ad"]
     with (
-        ZenohP2P(terms, identity_of(tmp_path, "d"), tmp_path / "d" / "run", since={}) as d,
+        ZenohP2P(terms, identity_of(tmp_path, "d"), tmp_path / "d" / "run", delivered={}) as d,
         session(
             "peer", terms.member("b").address, addresses, files(tmp_path, terms, "b"), access(terms)
         ) as b,
@@ -101,12 +101,12 @@ def test_a_mirror_that_lies_is_passed_over_for_the_next(
             lambda query: query.reply(query.key_expr, bundle([forged], 1000)),
         )
         token = b.liveliness().declare_token(f"{root(terms)}/b/alive/x")
-        with ZenohP2P(terms, identity_of(tmp_path, "a"), tmp_path / "a" / "run", since={}) as a:
+        with ZenohP2P(terms, identity_of(tmp_path, "a"), tmp_path / "a" / "run", delivered={}) as a:
             assert soon(lambda: a.present() == {"b", "d"}, 5.0)
             if protected:
                 d._register.take("c", true.data)  # pyright: ignore[reportPrivateUsage]
-            heard = a(0, {"a": b"a0"})["a"]["c"]
-            assert heard == ((b"true",) if protected else (b"forged",))
-            refused = [e.reason for e in a.events() if e.kind == "refused"]
-            assert any("from the mirror of b" in reason for reason in refused) or not protected
+            payloads = a(0, {"a": b"a0"})["a"]["c"]
+            assert payloads == ((b"true",) if protected else (b"forged",))
+            reasons = [e.reason for e in a.events() if e.kind == "refused"]
+            assert any("from the mirror of b" in reason for reason in reasons) or not protected
         assert token

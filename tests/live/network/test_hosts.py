@@ -24,9 +24,9 @@ def test_two_members_behind_nat_federate_through_a_relay(tmp_path: Path) -> None
         with pytest.raises(subprocess.CalledProcessError):
             ip("-n", where["a"], "route", "get", "10.78.2.1")
         with running(tmp_path, {"r": -1, "a": 5, "b": 5}, where) as members:
-            told = {m: members[m].rounds(5) for m in "ab"}
-    assert [r["heard"] for r in told["a"]] == [{"b": [f"b{t}"]} for t in range(5)]
-    assert [r["heard"] for r in told["b"]] == [{"a": [f"a{t}"]} for t in range(5)]
+            lines = {m: members[m].rounds(5) for m in "ab"}
+    assert [r["heard"] for r in lines["a"]] == [{"b": [f"b{t}"]} for t in range(5)]
+    assert [r["heard"] for r in lines["b"]] == [{"a": [f"a{t}"]} for t in range(5)]
 
 
 def test_members_with_and_without_an_address_federate(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_members_with_and_without_an_address_federate(tmp_path: Path) -> None:
     )
     send_out(tmp_path, terms)
     with running(tmp_path, {"r": -1, "a": 5, "b": 5, "c": 5}) as members:
-        told = {m: members[m].rounds(5) for m in "abc"}
+        lines = {m: members[m].rounds(5) for m in "abc"}
     for m in "abc":
-        assert [r["heard"] for r in told[m]] == [
+        assert [r["heard"] for r in lines[m]] == [
             {o: [f"{o}{t}"] for o in "abc" if o != m} for t in range(5)
         ]

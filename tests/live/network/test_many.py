@@ -43,32 +43,35 @@ def test_fifty_members_close_a_round_within_three_seconds(tmp_path: Path) -> Non
     ):
         for name, process in members.items():
             assert process.wait(600) == 0, (tmp_path / f"{name}.txt").read_text()
-    ledgers = [
+    journals = [
         [json.loads(line) for line in (tmp_path / name / "rounds.jsonl").read_text().splitlines()]
         for name in MEMBERS
     ]
     others = len(MEMBERS) - 1
-    assert {len(lines) for lines in ledgers} == {ROUNDS} and all(
-        len(x["heard"]) == others for lines in ledgers for x in lines
+    assert {len(lines) for lines in journals} == {ROUNDS} and all(
+        len(x["heard"]) == others for lines in journals for x in lines
     )
-    seconds = [max(lines[t]["seconds"] for lines in ledgers) for t in range(ROUNDS)]
+    seconds = [max(lines[t]["seconds"] for lines in journals) for t in range(ROUNDS)]
     copies = len(MEMBERS) * others  # of posts in a round
     # So far.
-    sent = [
-        sum(b for lines in ledgers for b, _ in lines[t]["wire"].values()) / copies
+    sent_by_round = [
+        sum(b for lines in journals for b, _ in lines[t]["wire"].values()) / copies
         for t in (STARTED - 1, ROUNDS - 1)
     ]
-    payload = sum(x["payload_bytes"] for lines in ledgers for x in lines) / len(MEMBERS) / ROUNDS
-    starting, wire = sent[0] / STARTED, (sent[1] - sent[0]) / (ROUNDS - STARTED)
-    memory = max(lines[-1]["memory_bytes"] for lines in ledgers)
-    told = {
+    payload = sum(x["payload_bytes"] for lines in journals for x in lines) / len(MEMBERS) / ROUNDS
+    starting, wire = (
+        sent_by_round[0] / STARTED,
+        (sent_by_round[1] - sent_by_round[0]) / (ROUNDS - STARTED),
+    )
+    memory = max(lines[-1]["memory_bytes"] for lines in journals)
+    figures = {
         "payload a post": payload,
         "wire a post": wire,
         "at the start": starting,
-        "altogether": sent[1] / ROUNDS,
+        "altogether": sent_by_round[1] / ROUNDS,
         "memory": memory,
     }
-    print(json.dumps({"seconds": seconds} | told))
+    print(json.dumps({"seconds": seconds} | figures))
     assert max(seconds[STARTED:]) <= 3.0
     assert payload + ENVELOPE < wire < payload + 2 * ENVELOPE
     assert starting < 2 * wire, "told and asked for at the same time, but not all of them"

@@ -58,8 +58,8 @@ def test_a_second_process_with_the_keys_of_one_that_runs_is_refused_by_the_comma
     federation: LocalFederation,
 ) -> None:
     behind_nat(federation, rounds=10_000)  # more than can end meanwhile
-    told = federation.command(
+    output = federation.command(
         *federation.joining("kiev", model="oslo", out="a second folder"), code=2
     )
-    assert "kiev: a member of this name is running already; stop that one first" in told
+    assert "kiev: a member of this name is running already; stop that one first" in output
     assert all(process.poll() is None for process in federation.running.values())

@@ -35,8 +35,8 @@ def federation(folder: Path) -> Terms:
     return replace(local_terms(folder, "abc"), quorum=2, deadline=8.0)
 
 
-def member(folder: Path, terms: Terms, name: str, **since: int) -> ZenohP2P:
-    return ZenohP2P(terms, identity_of(folder, name), folder / name / "run", since=since)
+def member(folder: Path, terms: Terms, name: str, **delivered: int) -> ZenohP2P:
+    return ZenohP2P(terms, identity_of(folder, name), folder / name / "run", delivered=delivered)
 
 
 def rounds(members: list[ZenohP2P], start: int, end: int) -> list[list[Sequence[bytes]]]:
@@ -91,15 +91,15 @@ def test_a_round_of_long_ago_takes_nobody_back(
             assert refused(a, "replayed, or late (from the mirror of b)") == protected
 
 
-def in_any_order(held: Register, author: str, data: bytes) -> Post | None:
+def in_any_order(register: Register, author: str, data: bytes) -> Post | None:
     """`Register.take`, without its check of the order."""
     try:
-        return TAKE(held, author, data)
+        return TAKE(register, author, data)
     except PostError as error:
         if "replayed, or late" not in str(error):
             raise
-        post = open_post(data, held.federation, author, held.keys[author], held.limit)
-        held.posts[author][post.round] = post
+        post = open_post(data, register.federation, author, register.keys[author], register.limit)
+        register.posts[author][post.round] = post
         return post
 
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 def member(folder: Path, terms: Terms, name: str, run: str = "run") -> ZenohP2P:
-    return ZenohP2P(terms, identity_of(folder, name), folder / name / run, since={})
+    return ZenohP2P(terms, identity_of(folder, name), folder / name / run, delivered={})
 
 
 def elsewhere(terms: Terms) -> Terms:

@@ -26,7 +26,7 @@ def rome(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 def test_a_post_is_read_as_it_was_sealed(rome: Identity) -> None:
     post = seal(rome.sign, FEDERATION, "rome", 5, 6, 7, b"frame")
     assert open_post(post.data, FEDERATION, "rome", rome.public, 5) == post
-    assert (post.age, post.round, len(post.data)) == ((5, 6), 7, ENVELOPE + 5)
+    assert (post.order, post.round, len(post.data)) == ((5, 6), 7, ENVELOPE + 5)
 
 
 @given(st.data())

@@ -28,40 +28,40 @@ def register(rome: Identity) -> Register:
 
 
 def test_the_last_posts_are_kept_oldest_first(rome: Identity) -> None:
-    held = register(rome)
+    rome_posts = register(rome)
     for t in range(KEPT + 5):
-        assert held.take("rome", post(rome, t)) is not None
-    assert [p.round for p in held.since("rome", -1)] == list(range(5, KEPT + 5))
-    assert [p.round for p in held.since("rome", KEPT + 2)] == [KEPT + 3, KEPT + 4]
-    assert held.spoken("rome", KEPT + 4)
-    assert not held.spoken("rome", KEPT + 5)
-    assert not held.spoken("paris", 0)
+        assert rome_posts.take("rome", post(rome, t)) is not None
+    assert [p.round for p in rome_posts.posts_after("rome", -1)] == list(range(5, KEPT + 5))
+    assert [p.round for p in rome_posts.posts_after("rome", KEPT + 2)] == [KEPT + 3, KEPT + 4]
+    assert rome_posts.has_spoken("rome", KEPT + 4)
+    assert not rome_posts.has_spoken("rome", KEPT + 5)
+    assert not rome_posts.has_spoken("paris", 0)
 
 
 def test_an_old_round_is_not_taken_again(rome: Identity) -> None:
-    held = register(rome)
+    rome_posts = register(rome)
     old = [post(rome, t) for t in range(KEPT + 2)]
     for data in old:
-        held.take("rome", data)
+        rome_posts.take("rome", data)
     with pytest.raises(PostError, match="older than"):
-        held.take("rome", old[0])
+        rome_posts.take("rome", old[0])
     with pytest.raises(PostError, match="older than"):
-        held.take("rome", post(rome, KEPT + 9, epoch=0))  # a later round in an earlier epoch
-    assert held.take("rome", old[-1]) is None
+        rome_posts.take("rome", post(rome, KEPT + 9, epoch=0))  # a later round in an earlier epoch
+    assert rome_posts.take("rome", old[-1]) is None
 
 
 def test_a_restarted_author_says_the_same_again_and_nothing_else(rome: Identity) -> None:
-    held = register(rome)
-    held.take("rome", post(rome, 3, b"said"))
-    assert held.take("rome", post(rome, 3, b"said", epoch=2)) is None
+    rome_posts = register(rome)
+    rome_posts.take("rome", post(rome, 3, b"said"))
+    assert rome_posts.take("rome", post(rome, 3, b"said", epoch=2)) is None
     with pytest.raises(Equivocation, match="two different things in round 3"):
-        held.take("rome", post(rome, 3, b"other", epoch=3))
-    newest = held.newest("rome")
+        rome_posts.take("rome", post(rome, 3, b"other", epoch=3))
+    newest = rome_posts.newest("rome")
     assert newest is not None
     assert (newest.payload, newest.epoch) == (b"said", 2)
     with pytest.raises(PostError, match="older than"):
-        held.take("rome", post(rome, 4, epoch=1))
-    assert held.take("rome", post(rome, 4, epoch=2)) is not None
+        rome_posts.take("rome", post(rome, 4, epoch=1))
+    assert rome_posts.take("rome", post(rome, 4, epoch=2)) is not None
 
 
 def test_a_stranger_has_no_place_in_it(rome: Identity) -> None:
@@ -80,34 +80,34 @@ def test_a_stranger_has_no_place_in_it(rome: Identity) -> None:
     )
 )
 def test_whatever_comes_the_order_holds_and_a_round_once_said_stays(
-    rome: Identity, told: list[tuple[int, int, int, bytes]]
+    rome: Identity, words: list[tuple[int, int, int, bytes]]
 ) -> None:
-    held, said = register(rome), dict[int, bytes]()
+    rome_posts, first_payloads = register(rome), dict[int, bytes]()
     newest = (-1, -1)
-    for t, epoch, seq, payload in told:
+    for t, epoch, seq, payload in words:
         try:
-            held.take("rome", post(rome, t, payload, epoch, seq))
+            rome_posts.take("rome", post(rome, t, payload, epoch, seq))
         except PostError:
             continue
         finally:
-            posts = list(held.since("rome", -1))
+            posts = list(rome_posts.posts_after("rome", -1))
             assert [p.round for p in posts] == sorted({p.round for p in posts})
-            assert [p.age for p in posts] == sorted({p.age for p in posts})
+            assert [p.order for p in posts] == sorted({p.order for p in posts})
             for p in posts:
-                assert said.setdefault(p.round, p.payload) == p.payload
+                assert first_payloads.setdefault(p.round, p.payload) == p.payload
             if posts:
-                assert posts[-1].age >= newest
-                newest = posts[-1].age
+                assert posts[-1].order >= newest
+                newest = posts[-1].order
 
 
 def test_a_bundle_holds_the_first_posts_that_fit(rome: Identity) -> None:
-    held = register(rome)
+    rome_posts = register(rome)
     for t in range(4):
-        held.take("rome", post(rome, t, bytes(100)))
+        rome_posts.take("rome", post(rome, t, bytes(100)))
     size = 4 + len(post(rome, 0, bytes(100)))
     assert (
-        list(unbundle(bundle(held.since("rome", -1), 2 * size + 5)))
-        == [p.data for p in held.since("rome", -1)][:2]
+        list(unbundle(bundle(rome_posts.posts_after("rome", -1), 2 * size + 5)))
+        == [p.data for p in rome_posts.posts_after("rome", -1)][:2]
     )
 
 

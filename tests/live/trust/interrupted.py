@@ -26,14 +26,14 @@ ROOM = (0, 1, 100, 150, 200, 240, 400, 600, 2000)
 
 def kill_before(point: int) -> Callable[[], None]:
     """What kills this process before it touches the disk for the time `point`."""
-    seen = count()
+    calls = count()
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         mode, flags = arguments[1:3] if event == "open" else ("", 0)
         writes = any(c in str(mode) for c in "wax+") or (
             isinstance(flags, int) and bool(flags & os.O_CREAT)
         )
-        if (event in TOUCHING or writes) and next(seen) == point:
+        if (event in TOUCHING or writes) and next(calls) == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return lambda: sys.addaudithook(hook)
@@ -65,8 +65,8 @@ def called(prepare: Callable[[], None] = lambda: None) -> tuple[int, str]:
             out.flush()
             os._exit(status)
     os.close(writing)
-    with os.fdopen(reading) as said:
-        output = said.read()
+    with os.fdopen(reading) as pipe:
+        output = pipe.read()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output
 
 

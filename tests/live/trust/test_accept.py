@@ -40,12 +40,12 @@ def test_who_does_not_say_yes_to_the_fingerprint_has_accepted_nothing(
     monkeypatch: pytest.MonkeyPatch,
     reply: str | BaseException,
 ) -> None:
-    asked = _asked(monkeypatch, reply)
+    questions = _asked(monkeypatch, reply)
     (tmp_path / "invite.json").write_bytes(invite)
     save_seed_set(SEEDS, tmp_path / "seeds")
     with chdir(tmp_path), pytest.raises(FedH2LError, match="nothing was written"):
         accept(Path("invite.json"), name="oslo", seed_set=Path("seeds"))
-    assert read_terms(invite).fingerprint in asked[0]
+    assert read_terms(invite).fingerprint in questions[0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["invite.json", "seeds"]
     _asked(monkeypatch, "Yes ")
     with chdir(tmp_path):
@@ -55,14 +55,14 @@ def test_who_does_not_say_yes_to_the_fingerprint_has_accepted_nothing(
 
 def _asked(monkeypatch: pytest.MonkeyPatch, reply: str | BaseException) -> list[str]:
     """What is asked of a person at a terminal, who replies so."""
-    asked: list[str] = []
+    questions: list[str] = []
 
     def replied(question: str) -> str:
-        asked.append(question)
+        questions.append(question)
         if isinstance(reply, BaseException):
             raise reply
         return reply
 
     monkeypatch.setattr("builtins.input", replied)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    return asked
+    return questions

@@ -33,9 +33,9 @@ def test_a_command_that_was_interrupted_is_called_again(
     (place / "given.json").write_bytes(data)
     script = Path(__file__).parent / "interrupted.py"
     line = [sys.executable, str(script), str(place), *command, "--seed-set", "seeds"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    trial = json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    trial = json.loads(process.stdout.splitlines()[-1])
     assert trial["failures"] == []
     assert trial["killed"] >= points and trial["full"] >= 4
 

@@ -89,10 +89,10 @@ def test_an_old_version_and_another_conveners_are_refused(
 def test_terms_with_any_entry_changed_are_not_believed(
     rome: tuple[bytes, Identity], key: str
 ) -> None:
-    told = json.loads(rome[0])
+    entries = json.loads(rome[0])
     other: dict[str, Any] = {
         "members": [],
-        "relays": [told["terms"]["members"][0]],
+        "relays": [entries["terms"]["members"][0]],
         "asynchronous": True,
         "classes": ["b", "a", "c"],
         "codec": "uint8",
@@ -100,12 +100,12 @@ def test_terms_with_any_entry_changed_are_not_believed(
         "parameters": {"weight": 5.0},
         "authority": "x",
     }
-    value = told["terms"][key]
-    told["terms"][key] = other.get(
+    value = entries["terms"][key]
+    entries["terms"][key] = other.get(
         key, value + 1 if isinstance(value, int | float) else "0" * len(value)
     )
     with pytest.raises(TermsError):
-        read_terms(json.dumps(told).encode())
+        read_terms(json.dumps(entries).encode())
 
 
 BAD: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
@@ -126,12 +126,12 @@ BAD: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
 def test_terms_that_no_honest_convener_writes_are_refused_though_signed(
     rome: tuple[bytes, Identity], change: Callable[[dict[str, Any]], Any]
 ) -> None:
-    told = json.loads(rome[0])["terms"]
-    change(told)
-    text = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+    entries = json.loads(rome[0])["terms"]
+    change(entries)
+    text = json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
     signature = rome[1].sign(b"fedh2l terms\n" + text).hex()
     with pytest.raises(TermsError):
-        read_terms(json.dumps({"terms": told, "signature": signature}).encode())
+        read_terms(json.dumps({"terms": entries, "signature": signature}).encode())
 
 
 def test_an_answer_for_another_key_or_federation_is_refused(
@@ -147,10 +147,10 @@ def test_an_answer_for_another_key_or_federation_is_refused(
             rome[1],
             [read_answer(answer(replace(terms, federation="0" * 16), impostor, "", relay=False))],
         )
-    told = json.loads(answer(terms, impostor, "", relay=False))
-    told["answer"]["key"] = terms.member("oslo").key
+    entries = json.loads(answer(terms, impostor, "", relay=False))
+    entries["answer"]["key"] = terms.member("oslo").key
     with pytest.raises(TermsError, match="not signed by the key in it"):
-        read_answer(json.dumps(told).encode())
+        read_answer(json.dumps(entries).encode())
 
 
 def test_a_relay_signs_nothing_and_needs_an_address(

@@ -1,4 +1,4 @@
-"""Everything that can be found out before joining; nothing is sent but handshakes."""
+"""All findings before joining; nothing is sent but handshakes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from fedh2l.live.trust.terms import Member, open_invite
 
 
 def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Iterator[Finding]:
-    """Everything that can be found out, in the order in which it should be mended."""
+    """All findings, in the order in which they should be mended."""
     try:
         terms = open_invite(invite)
     except (FedH2LError, OSError) as error:
@@ -25,6 +25,7 @@ def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Ite
         True,
         f"version {terms.version}, fingerprint {terms.fingerprint}, {len(terms.members)} members",
     )
+
     try:
         me = open_identity(identity)
         member = terms.member(me.name)
@@ -42,6 +43,7 @@ def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Ite
     for other in (*terms.members, *terms.relays):
         if other.name != me.name:
             yield reach(terms, member, other, me)
+
     try:
         seed_set = load_seed_set(seeds)
     except (FedH2LError, OSError) as error:

@@ -18,7 +18,7 @@ from fedh2l.live.trust.terms import Member, Terms
 
 PATIENCE = 5.0  # seconds for a connection
 UNTIMELY = (9, 10)  # OpenSSL's numbers for a certificate that is not valid yet, or no longer
-SOON = 14  # days before its end at which a certificate is worth a word
+SOON = 14  # days before a certificate's end from which on the finding says how to renew it
 ANOTHER = (
     "its certificate is of another federation or address, or a proxy opens your TLS: compare the "
     "invites"
@@ -30,22 +30,23 @@ def look_at_certificate(terms: Terms, member: Member, me: Identity) -> Iterator[
         x509.load_pem_x509_certificate(pem.encode())
         for pem in (member.certificate, terms.authority)
     )
-    again = f"run fedh2l accept with --name {me.name} again and send the answer to the convener"
+    fix = f"run fedh2l accept with --name {me.name} again and send the answer to the convener"
     try:
         certificate.verify_directly_issued_by(authority)
         link_key = read_key(me.link_key, ec.EllipticCurvePrivateKey)
-        mine = link_key.public_key() == certificate.public_key()
+        is_mine = link_key.public_key() == certificate.public_key()
     except (InvalidSignature, ValueError, TypeError, OSError) as error:
-        yield Finding("certificate", False, f"not of this federation's authority ({error})", again)
+        yield Finding("certificate", False, f"not of this federation's authority ({error})", fix)
         return
-    if not mine:
-        yield Finding("certificate", False, "for another link key than the one here", again)
+    if not is_mine:
+        yield Finding("certificate", False, "for another link key than the one here", fix)
+
     now, end, start = _now(), certificate.not_valid_after_utc, certificate.not_valid_before_utc
     if now >= end:
-        yield Finding("certificate", False, f"ended on {end:%Y-%m-%d}", again)
+        yield Finding("certificate", False, f"ended on {end:%Y-%m-%d}", fix)
     else:
         days = (end - now).days
-        yield Finding("certificate", mine, f"{days} days left", again if days < SOON else "")
+        yield Finding("certificate", is_mine, f"{days} days left", fix if days < SOON else "")
     if now < start:
         yield Finding(
             "clock",
@@ -70,16 +71,13 @@ def look_at_port(member: Member) -> Finding:
         try:
             s.bind(("", port))
         except OSError as error:
-            busy = error.errno == errno.EADDRINUSE
-            return Finding(
-                "port",
-                False,
-                f"{port}: {error.strerror}",
-                "is fedh2l join running already? else stop what uses the port (ss -ltnp), or "
-                "accept with another --address"
-                if busy
-                else "choose a port above 1023 in --address",
-            )
+            fix = "choose a port above 1023 in --address"
+            if error.errno == errno.EADDRINUSE:
+                fix = (
+                    "is fedh2l join running already? else stop what uses the port (ss -ltnp), or "
+                    "accept with another --address"
+                )
+            return Finding("port", False, f"{port}: {error.strerror}", fix)
     return Finding(
         "port", True, f"{port} is free; let the others' TCP connections to it through your firewall"
     )
@@ -109,7 +107,7 @@ def reach(terms: Terms, mine: Member, other: Member, me: Identity) -> Finding:
 
 
 def _subject_at(address: str, terms: Terms, mine: Member, me: Identity) -> str:
-    """The name in the certificate of whoever answers there."""
+    """The name in the certificate of the process that answers at this address."""
     with TemporaryDirectory() as place:
         chain = Path(place) / "link.pem"
         chain.write_text(mine.certificate)
@@ -127,7 +125,7 @@ def _subject_at(address: str, terms: Terms, mine: Member, me: Identity) -> str:
 
 
 def _trouble(error: OSError, other: Member) -> tuple[str, str]:
-    """What was found instead of the other member, and what to do about it."""
+    """The state of the way to the other member, and what to do about it."""
     host, _, port = other.address.rpartition(":")
     match error:
         case socket.gaierror():
@@ -143,10 +141,10 @@ def _trouble(error: OSError, other: Member) -> tuple[str, str]:
             )
             return f"{other.address}: no answer in {PATIENCE:.0f} s", dropped
         case ssl.SSLCertVerificationError():
-            found = f"{other.address}: {error.verify_message}"
+            trouble = f"{other.address}: {error.verify_message}"
             if error.verify_code in UNTIMELY:
-                return found, f"compare the clocks; here it is {_now():%Y-%m-%d %H:%M} UTC"
-            return found, ANOTHER
+                return trouble, f"compare the clocks; here it is {_now():%Y-%m-%d %H:%M} UTC"
+            return trouble, ANOTHER
         case ssl.SSLError():
             return f"{other.address}: {error.reason or error}", ANOTHER
         case _:

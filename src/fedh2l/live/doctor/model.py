@@ -20,20 +20,14 @@ from fedh2l.wire.frame import Session, encode
 
 
 def look_at_seed_set(terms: Terms, seeds: SeedSet) -> Iterator[Finding]:
-    same = seeds.digest == terms.seed_set
-    yield Finding(
-        "seed set",
-        same,
-        seeds.fingerprint,
-        "" if same else "not the file of the terms; ask the convener for it",
-    )
-    order = seeds.classes == terms.classes
-    yield Finding(
-        "classes",
-        order,
-        ", ".join(seeds.classes[:12]),
-        "" if order else f"the terms say {', '.join(terms.classes[:12])}",
-    )
+    """Whether rows and classes are those of the terms."""
+    is_agreed = seeds.digest == terms.seed_set
+    fix = "" if is_agreed else "not the file of the terms; ask the convener for it"
+    yield Finding("seed set", is_agreed, seeds.fingerprint, fix)
+
+    in_order = seeds.classes == terms.classes
+    fix = "" if in_order else f"the terms say {', '.join(terms.classes[:12])}"
+    yield Finding("classes", in_order, ", ".join(seeds.classes[:12]), fix)
 
 
 def look_at_model(terms: Terms, name: str, seeds: SeedSet, model: str) -> Iterator[Finding]:
@@ -56,7 +50,7 @@ def _dry_round(terms: Terms, name: str, seeds: SeedSet, model: str) -> Iterator[
 
 
 def _first_message(terms: Terms, peer: Peer) -> Message:
-    """What the peer says in the first round in which its method says anything."""
+    """The peer's message of the first round in which its method says anything."""
     method = terms.method
     for t in range(terms.rounds):
         message = method.speak(peer, t)

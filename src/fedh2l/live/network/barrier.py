@@ -1,11 +1,13 @@
-"""When a round closes: decided by who has spoken, without a socket or a clock."""
+"""When a round closes: a function of the number of members that have spoken, without a socket or a
+clock.
+"""
 
 from dataclasses import dataclass, field
 
 from fedh2l.live.trust.terms import Terms
 
 # Seconds from the first announcement to the second while a round is open; then twice as long each
-# time. Each goes to all, so a member of more than so many says it more seldom.
+# time. Each announcement goes to all, so among more members than FEW it is made more seldom.
 ANNOUNCE, FEW = 1.0, 20
 
 
@@ -27,11 +29,13 @@ class Barrier:
         self.pause = ANNOUNCE * max(1.0, len(self.terms.members) / FEW)
         self.announce_at = self.start + self.pause
 
-    def closes_at(self, spoken: int, now: float) -> float:
-        """The time at which the round closes if nobody else speaks; `spoken`: how many have."""
-        if spoken == len(self.terms.members):
+    def closes_at(self, speakers: int, now: float) -> float:
+        """The time at which the round closes if nobody else speaks; `speakers`: how many members
+        have spoken.
+        """
+        if speakers == len(self.terms.members):
             return now
-        if self.quorum_at is None and spoken >= self.terms.quorum:
+        if self.quorum_at is None and speakers >= self.terms.quorum:
             self.quorum_at = now
 
         latest = self.start + self.deadline
@@ -40,7 +44,7 @@ class Barrier:
         return min(self.quorum_at + self.terms.grace, latest)
 
     def may_announce(self, now: float) -> bool:
-        """Whether it is time to announce again; if so, the next time is twice as far away."""
+        """Whether it is time to announce again; if so, the pause after it is twice as long."""
         if now < self.announce_at:
             return False
         self.pause *= 2

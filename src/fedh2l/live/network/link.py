@@ -1,4 +1,4 @@
-"""How a member's session is set up: mutual TLS with the convener's authority, and access control
+"""A member's session on the network: mutual TLS with the convener's authority, and access control
 that allows only what the terms say.
 """
 
@@ -15,23 +15,23 @@ from fedh2l.live.trust.terms import Member, Terms
 from fedh2l.record.atomic import write_file
 
 LARGEST_MESSAGE = 8 << 20  # bytes; a larger one is dropped before it is put together
-LEASE = 3000  # milliseconds after which a link that says nothing is given up
-# Milliseconds for which one without an address tries its relays before it tries again.
+LEASE = 3000  # milliseconds after which a silent link is given up
+# Milliseconds for which a member without an address tries its relays before it begins anew.
 ATTEMPT = 2000
-# Closing a dead link blocks one for 10 s (SO_LINGER); others must go on.
+# Closing a dead link blocks one thread for 10 s (SO_LINGER); the others must go on.
 THREADS = "(rx: (worker_threads: 8), tx: (worker_threads: 4))"
 OWN = ["put", "delete", "reply", "liveliness_token", "declare_queryable"]
 READ = ["declare_subscriber", "query", "declare_liveliness_subscriber", "liveliness_query"]
 
 
 def root(terms: Terms) -> str:
-    """Above all keys of this federation; below it, each member writes under its own name only."""
+    """The prefix of this federation's keys; below it, a member writes under its own name only."""
     return f"fedh2l/{terms.federation}"
 
 
 def open_link(terms: Terms, identity: Identity, folder: Path) -> zenoh.Session:
-    """The session of a member: one with an address listens and connects to all others, one without
-    is a client of the relays.
+    """The session of a member. A member with an address listens, and connects to all others; a
+    member without one is a client of the relays.
     """
     me = terms.member(identity.name)
     others = [m.address for m in (*terms.members, *terms.relays) if m.address and m.name != me.name]
@@ -50,7 +50,7 @@ def open_link(terms: Terms, identity: Identity, folder: Path) -> zenoh.Session:
 def open_relay(
     terms: Terms, name: str, listen: str, identity: Identity, folder: Path
 ) -> zenoh.Session:
-    """The session of a relay: it carries what others say and can say nothing in their names."""
+    """The session of a relay: it carries the members' posts and can say nothing in their names."""
     for relay in terms.relays:
         if relay.name == name:
             others = [r.address for r in terms.relays if r.name < name]
@@ -71,7 +71,7 @@ def _open(
     folder: Path,
 ) -> zenoh.Session:
     os.environ.setdefault("ZENOH_RUNTIME", THREADS)
-    zenoh.init_log_from_env_or("off")  # it writes to the user's screen
+    zenoh.init_log_from_env_or("off")  # Zenoh's log goes to the user's screen
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "authority.pem", terms.authority.encode())
     write_file(folder / "link.pem", me.certificate.encode())
@@ -88,8 +88,9 @@ def _open(
         try:
             return zenoh.open(zenoh.Config.from_json5(json.dumps(config)))
         except zenoh.ZError as error:
+            # No relay is up yet: try again. Ctrl-C ends it between two attempts.
             if mode == "client" and "Unable to connect" in str(error):
-                continue  # no relay is up yet. Between two attempts Ctrl-C is heard
+                continue
             at = listen or "its relays"
             raise FedH2LError(
                 f"{me.name}: cannot open its links at {at} ({_plain(error)}); run fedh2l doctor"
@@ -99,7 +100,7 @@ def _open(
 def configuration(
     mode: str, listen: str, others: list[str], files: dict[str, str], allowed: dict[str, Any]
 ) -> dict[str, Any]:
-    """Zenoh's configuration; tests alone call it with files or rules that are not the terms'."""
+    """Zenoh's configuration. Only tests give it other files or rules than those of the terms."""
     patience = ATTEMPT if mode == "client" else -1
     retry = {"period_init_ms": 500, "period_max_ms": 2000, "period_increase_factor": 1.5}
     return {
@@ -134,18 +135,22 @@ def configuration(
 
 
 def access(terms: Terms) -> dict[str, Any]:
-    """Nothing is allowed but: each member writes under its name and reads all; a relay hands on:
-    behind it signatures count.
+    """Zenoh's access control: a member writes under its own name and reads everything, a relay
+    hands everything on, and nothing else is allowed.
+
+    Behind a relay there is no name to check: there only the signatures of the posts count.
     """
     all_keys = [f"{root(terms)}/**"]
     rules = [_rule("read", "ingress", READ, all_keys), _rule("out", "egress", OWN + READ, all_keys)]
-    rules += [_rule("carry", "ingress", OWN, all_keys)] if terms.relays else []
-    subjects, policies = [], []
+    if terms.relays:
+        rules.append(_rule("carry", "ingress", OWN, all_keys))
     for m in terms.members:
         rules.append(_rule(f"own-{m.name}", "ingress", OWN, [f"{root(terms)}/{m.name}/**"]))
-    for m, own in [(m, f"own-{m.name}") for m in terms.members] + [
-        (r, "carry") for r in terms.relays
-    ]:
+
+    own_rules = [(m, f"own-{m.name}") for m in terms.members]
+    own_rules += [(r, "carry") for r in terms.relays]
+    subjects, policies = [], []
+    for m, own in own_rules:
         subjects.append({"id": m.name, "cert_common_names": [m.name]})
         policies.append({"id": m.name, "rules": [own, "read", "out"], "subjects": [m.name]})
     return {

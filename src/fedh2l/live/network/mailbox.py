@@ -1,6 +1,5 @@
-"""One thread that works off what the network brings: its callbacks only put things into a queue.
-
-And what a person should know of it.
+"""The mailbox: one thread that works off a queue, into which the network's callbacks put letters;
+and the events that a person should know of.
 """
 
 import threading
@@ -12,7 +11,8 @@ from typing import NamedTuple
 import zenoh
 
 TICK, TIMEOUT = 0.5, 10.0  # seconds
-# Key below the root, payload, whether it is one (else: the end, or taken back).
+# Takes the key below the root, the payload, and whether there is one (no: it is the end of the
+# answers, or a token was taken back).
 Letter = Callable[[str, bytes, bool], None]
 
 
@@ -47,31 +47,34 @@ class Mailbox:
             try:
                 if (item := self._queue.get(timeout=TICK)) is None:
                     return
-                what, arguments = item
-                what(*arguments)
+                call, arguments = item
+                call(*arguments)
             except Empty:
                 pass
             for tick in ticks:
                 tick()
 
-    def put(self, what: Callable[..., None], *arguments: object) -> None:
-        self._queue.put((what, arguments))
+    def put(self, call: Callable[..., None], *arguments: object) -> None:
+        """Let the mailbox's thread call this with these arguments."""
+        self._queue.put((call, arguments))
 
-    def putting(self, what: Letter) -> "zenoh.handlers.Callback[zenoh.Sample]":
-        """A callback of the network that reads nothing itself."""
-        return zenoh.handlers.Callback(lambda sample: self._put(what, sample), indirect=False)
+    def putting(self, letter: Letter) -> "zenoh.handlers.Callback[zenoh.Sample]":
+        """A callback of the network that only puts each sample into the queue."""
+        return zenoh.handlers.Callback(lambda sample: self._put(letter, sample), indirect=False)
 
     def ask(self, key: str, then: Letter, parameters: str = "", timeout: float = TIMEOUT) -> None:
-        """`then(key, payload, True)` for every answer, and `then(key, b'', False)` at the end."""
+        """Ask a question: `then(key, payload, True)` is called for every answer, and
+        `then(key, b'', False)` at the end.
+        """
 
-        def answered(reply: zenoh.Reply) -> None:
+        def put_answer(reply: zenoh.Reply) -> None:
             if reply.ok:
                 self._put(then, reply.ok)
 
         self.session.get(
             f"{self.root}/{key}{parameters}",
             zenoh.handlers.Callback(
-                answered, lambda: self.put(then, key, b"", False), indirect=False
+                put_answer, lambda: self.put(then, key, b"", False), indirect=False
             ),
             timeout=timeout,
             consolidation=zenoh.ConsolidationMode.NONE,
@@ -79,15 +82,17 @@ class Mailbox:
             congestion_control=zenoh.CongestionControl.BLOCK,  # holds for the answer, too
         )
 
-    def _put(self, what: Letter, sample: zenoh.Sample) -> None:
+    def _put(self, letter: Letter, sample: zenoh.Sample) -> None:
         key = str(sample.key_expr).removeprefix(f"{self.root}/")
-        self.put(what, key, sample.payload.to_bytes(), sample.kind == zenoh.SampleKind.PUT)
+        self.put(letter, key, sample.payload.to_bytes(), sample.kind == zenoh.SampleKind.PUT)
 
     def tell(self, event: Event) -> None:
+        """Keep an event for a person; one that repeats the last is dropped."""
         if not self._events or self._events[-1] != event:
             self._events.append(event)
 
     def drain(self) -> list[Event]:
+        """The events after the last call, oldest first."""
         events = []
         while self._events:
             events.append(self._events.popleft())

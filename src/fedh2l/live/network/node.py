@@ -1,4 +1,4 @@
-"""One member on the network: what the parts of its exchange share, by name."""
+"""One member on the network: the objects that the parts of its exchange share, by name."""
 
 import threading
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from fedh2l.live.trust.terms import Terms
 
 
 class Traffic(NamedTuple):
-    """Bytes that a member gave to the network and got from it, for one other member: payloads,
+    """Bytes that this member gave to the network for one other member, and got from it: payloads,
     envelopes, announcements.
     """
 
@@ -24,7 +24,7 @@ class Node:
 
     me: str
     terms: Terms
-    invite: bytes  # the file of the terms, for members that have an older version
+    invite_bytes: bytes  # the signed terms, for members that have an older version
     mail: Mailbox
     register: Register
     changed: threading.Condition  # guards the register; notified when something new is in it

@@ -1,6 +1,6 @@
-"""Who is connected, and whether somebody else has my name.
+"""Which members are connected, and whether another process has my name.
 
-Nothing but the order in which members are asked depends on the former.
+Only the order in which members are asked depends on the former.
 """
 
 import time
@@ -13,20 +13,20 @@ from fedh2l.live.network.link import LEASE
 from fedh2l.live.network.mailbox import Event
 from fedh2l.live.network.node import Node
 
-CHECK = 60.0  # seconds from one question whether somebody else has my name to the next
-FORGOTTEN = 2 * LEASE / 1000  # seconds after which a killed process is seen by nobody
+CHECK = 60.0  # seconds from one question whether another process has my name to the next
+FORGOTTEN = 2 * LEASE / 1000  # seconds after which nobody sees a killed process any more
 MOST_INSTANCES, LONGEST_INSTANCE = 8, 64  # of one member; characters
-FIRST_LINK = 1.0  # seconds in which somebody to ask should be connected
+FIRST_LINK = 1.0  # seconds in which a member that can be asked should be connected
 
 
 class Presence:
-    """Every process of a member holds a token, `NAME/alive/INSTANCE`; instances sort by the time at
-    which they began.
+    """Every process of a member declares a token, `NAME/alive/INSTANCE`; instances sort by the time
+    at which they began.
     """
 
     def __init__(self, node: Node, instance: str) -> None:
         self.node, self.instance = node, instance
-        self.twin = False  # somebody else had this name before
+        self.twin = False  # whether another process had this name before me
         self._instances: dict[str, set[str]] = {m.name: set() for m in node.terms.members}
         self._check_at = time.monotonic() + FORGOTTEN
         self._suspected = False  # the last answers spoke of an earlier process, too
@@ -40,26 +40,26 @@ class Presence:
 
     def _note_token(self, key: str, _: bytes, is_declared: bool) -> None:
         name, instance = key.split("/alive/", 1)
-        known = self._instances.get(name)
-        # A token is not signed: what a stranger can make me hold is bounded.
-        if known is None or len(instance) > LONGEST_INSTANCE:
+        instances = self._instances.get(name)
+        # A token is not signed: a stranger can make me store a bounded number only.
+        if instances is None or len(instance) > LONGEST_INSTANCE:
             return
-        if is_declared and len(known) > MOST_INSTANCES:
+        if is_declared and len(instances) > MOST_INSTANCES:
             return
-        was_present = bool(known)
+        was_present = bool(instances)
         if is_declared:
-            known.add(instance)
+            instances.add(instance)
         else:
-            known.discard(instance)
+            instances.discard(instance)
 
-        if name != self.node.me and was_present != bool(known):
-            event = ("joined", name, "connected")
-            gone = ("left", name, "not connected any more")
-            self.node.mail.tell(Event(*(event if is_declared else gone)))
+        if name != self.node.me and was_present != bool(instances):
+            arrival = Event("joined", name, "connected")
+            departure = Event("left", name, "not connected any more")
+            self.node.mail.tell(arrival if is_declared else departure)
 
     def refuse_a_second(self) -> None:
-        """Raise FedH2LError if another process under my name is running, say at least half of the
-        members that answer. Not from the mailbox's thread.
+        """Raise FedH2LError if another process under my name is running, by the answers of at least
+        half of the members that answer. Not to be called from the mailbox's thread.
         """
         start = time.monotonic()
         others = self.node.terms.others(self.node.me)
@@ -75,8 +75,8 @@ class Presence:
             time.sleep(0.3)
 
     def _is_seen_by_others(self) -> bool:
-        """Whether another process had my name before me, say at least half of those who are asked
-        now.
+        """Whether another process had my name before me, by the answers of at least half of the
+        members that answer now.
         """
         mail = self.node.mail
         answers: dict[str, set[str]] = {}
@@ -88,8 +88,8 @@ class Presence:
         return self._half_know(answers, self._is_earlier)
 
     def check(self) -> None:
-        """The same question, asked from time to time while the run goes on; believed when it is
-        answered so twice.
+        """Ask the same question from time to time while the run goes on; the answers are believed
+        when they are the same twice.
         """
         if time.monotonic() > self._check_at:
             self._check_at, self._answers = time.monotonic() + CHECK, {}
@@ -99,7 +99,7 @@ class Presence:
         if is_answer:
             self._answers[key.partition("/")[0]] = _words(data)
             return
-        # All have answered.
+        # It is the end: all members have answered.
         is_second = self._half_know(self._answers, self._is_earlier)
         self.twin = is_second and self._suspected
         self._suspected = is_second
@@ -116,7 +116,7 @@ class Presence:
         return instance < self.instance
 
     def _half_know(self, answers: Mapping[str, set[str]], which: Callable[[str], bool]) -> bool:
-        """Whether at least half of those who answered know such an instance."""
+        """Whether at least half of the members that answered know such an instance."""
         witnesses = sum(any(map(which, instances)) for instances in answers.values())
         return 0 < len(answers) <= 2 * witnesses
 

@@ -1,7 +1,7 @@
-"""What a member hears: announcements, and the posts behind them, pulled from their author or from a
-mirror.
+"""The hearing of a member: announcements, and the posts behind them, pulled from their author or
+from a mirror.
 
-Who is present only decides whom to ask first; a post counts by its signature.
+Presence only decides which member is asked first; a post counts by its signature.
 """
 
 import struct
@@ -22,23 +22,23 @@ from fedh2l.live.trust.terms import read_terms
 
 # Round of the newest post, version of the invite; a small post follows it the first time.
 NEWS = struct.Struct("<II")
-PUSHED = 8192  # bytes of a payload that is small enough to be told at once
+PUSHED = 8192  # bytes of a payload that is small enough to go with the announcement
 OFTEN = 0.25  # seconds between two looks at all authors
 
 
 class Puller:
     """Pulls posts into the node's register, in the mailbox's thread.
 
-    `delivered`: rounds of each author up to which nothing is wanted.
+    `delivered`: the round of each author up to which no post is wanted.
     """
 
     def __init__(self, node: Node, presence: Presence, delivered: Mapping[str, int]) -> None:
         self.node, self.presence, self.delivered = node, presence, delivered
-        self.newer_invite: bytes | None = None
+        self.newer_invite_bytes: bytes | None = None
         self.removed = False  # whether the newer invite is without this member
-        self.received = defaultdict[str, int](int)  # bytes, by the member from which they came
+        self.received_bytes = defaultdict[str, int](int)  # by the member from which they came
         self._progress = {name: AuthorProgress(name) for name in node.terms.others(node.me)}
-        self._wanted = OpenRound()
+        self._round = OpenRound()
         self._invite_asked_at, self._look_at = 0.0, 0.0
         node.mail.session.declare_subscriber(
             f"{node.mail.root}/*/news",
@@ -47,7 +47,7 @@ class Puller:
         )
 
     def wait_for(self, t: int) -> None:
-        """Round t is open: authors that say nothing are asked. −1: no round is."""
+        """Tell that round t is open, so that silent authors are asked; −1: no round is open."""
         self.node.mail.put(self._open_round, t)
 
     def tick(self) -> None:
@@ -58,7 +58,7 @@ class Puller:
                 self._ask_if_due(author)
 
     def _open_round(self, t: int) -> None:
-        self._wanted = OpenRound(t, time.monotonic())
+        self._round = OpenRound(t, time.monotonic())
         for author, progress in self._progress.items():
             progress.pause = ASK_AGAIN
             self._ask_if_due(author)
@@ -69,10 +69,11 @@ class Puller:
         if author not in self._progress or not fits:
             return
         t, version = NEWS.unpack_from(data)
-        self.received[author] += NEWS.size
+        self.received_bytes[author] += NEWS.size
 
-        # A post that does not follow on what is here is dropped: it is pulled with those before it.
-        if len(data) > NEWS.size and t == self._held(author) + 1:
+        # A post that does not follow on the last one here is dropped: it is pulled with those
+        # before it.
+        if len(data) > NEWS.size and t == self._last_here(author) + 1:
             self._accept_posts(author, author, (data[NEWS.size :],))
         self._progress[author].announce(t, time.monotonic())
         self._ask_for_invite(author, version)
@@ -94,20 +95,22 @@ class Puller:
             self.node.mail.tell(Event("refused", member, str(error)))
             return
 
-        if self.newer_invite is None or terms.version > read_terms(self.newer_invite).version:
+        earlier = self.newer_invite_bytes
+        if earlier is None or terms.version > read_terms(earlier).version:
             with self.node.changed:
-                self.newer_invite = data
+                self.newer_invite_bytes = data
                 self.removed = self.node.me not in {m.name for m in terms.members}
                 self.node.changed.notify_all()
-            signed = f"version {terms.version} of the invite, signed by the convener"
-            self.node.mail.tell(Event("terms", member, signed))
+            news = f"version {terms.version} of the invite, signed by the convener"
+            self.node.mail.tell(Event("terms", member, news))
 
     def _ask_if_due(self, author: str) -> None:
-        """Ask for what the author said and is not here yet, if it is time to."""
-        progress, held, now = self._progress[author], self._held(author), time.monotonic()
-        progress.look(held, self._wanted, now)
+        """Ask for the author's posts that are not here yet, if it is time to."""
+        progress, now = self._progress[author], time.monotonic()
+        last_here = self._last_here(author)
+        progress.note_missing(last_here, self._round, now)
         present = [name for name in self._progress if self.presence.instances(name)]
-        whom = whom_to_ask(progress, held, present, now)
+        whom = whom_to_ask(progress, last_here, present, now)
         if whom is None:
             return
 
@@ -120,9 +123,9 @@ class Puller:
 
         progress.count_question(whom, now)
         key = f"{author}/post" if whom == author else f"{whom}/mirror/{author}"
-        self.node.mail.ask(key, accept, f"?since={held};me={self.node.me}")
+        self.node.mail.ask(key, accept, f"?since={last_here};me={self.node.me}")
 
-    def _held(self, author: str) -> int:
+    def _last_here(self, author: str) -> int:
         """The last round of this author that is here, or was delivered before."""
         with self.node.changed:
             newest = self.node.register.newest(author)
@@ -137,15 +140,15 @@ class Puller:
         self._accept_posts(author, source, posts)
 
     def _accept_posts(self, author: str, source: str, posts: Sequence[bytes]) -> None:
-        """Posts of one author, oldest first, as `source` has them; after the first that is not
-        believed the rest is not looked at.
+        """Take posts of one author, oldest first, as `source` sent them, up to the first that is
+        not believed.
         """
-        self.received[source] += sum(map(len, posts))
+        self.received_bytes[source] += sum(map(len, posts))
         for data in posts:
             try:
                 with self.node.changed:
                     if self.node.register.take(author, data) is not None:
-                        self._progress[author].behind_since = None
+                        self._progress[author].missing_from = None
                         self.node.changed.notify_all()
             except PostError as error:
                 kind = "equivocation" if isinstance(error, Equivocation) else "refused"

@@ -1,4 +1,4 @@
-"""A relay: carries posts between members that cannot reach each other.
+"""A relay: it carries posts between members that cannot reach each other.
 
 It sees sizes and times, and can forge nothing.
 """
@@ -17,8 +17,8 @@ from fedh2l.live.trust.terms import Terms
 def relay(
     terms: Terms, identity: Identity, folder: Path, listen: str = ""
 ) -> Iterator[frozenset[str]]:
-    """Carries until it is closed. Yields the names of the members that are connected: at once, and
-    whenever they change.
+    """Carry posts until the iterator is closed. Yields the names of the members that are connected:
+    at once, and whenever they change.
 
     `listen`: host:port here, where it is not the address in the invite (behind a forwarded port, or
     0.0.0.0:7447).
@@ -27,15 +27,14 @@ def relay(
     session = open_relay(terms, identity.name, at, identity, folder)
     try:
         tokens = session.liveliness().declare_subscriber(f"{root(terms)}/*/alive/*", history=True)
-        here, told = set[str](), None
+        keys, last_names = set[str](), None
         while True:
             while (sample := tokens.try_recv()) is not None:
-                (here.add if sample.kind == zenoh.SampleKind.PUT else here.discard)(
-                    str(sample.key_expr)
-                )
-            names = frozenset(key.removeprefix(f"{root(terms)}/").partition("/")[0] for key in here)
-            if names != told:
-                told = names
+                change = keys.add if sample.kind == zenoh.SampleKind.PUT else keys.discard
+                change(str(sample.key_expr))
+            names = frozenset(key.removeprefix(f"{root(terms)}/").partition("/")[0] for key in keys)
+            if names != last_names:
+                last_names = names
                 yield names
             time.sleep(0.2)
     finally:

@@ -1,5 +1,5 @@
-"""What a member says: where it is, and what others ask it for: its posts, mirrors of others' posts,
-the invite, and whom it sees.
+"""The speech of a member: announcements of its round, and answers to questions for its posts, its
+mirrors of others' posts, the invite, and the processes that it sees.
 """
 
 from collections.abc import Mapping
@@ -16,62 +16,69 @@ from fedh2l.live.posts.register import LARGEST, bundle
 class Speaker:
     """Everything goes out under the member's own name.
 
-    `sent`: bytes given to the network, by the member for whom they are.
+    `sent_bytes`: given to the network, by the member for whom they are.
     """
 
-    def __init__(self, node: Node, presence: Presence, sent: Mapping[str, int]) -> None:
+    def __init__(self, node: Node, presence: Presence, sent_bytes: Mapping[str, int]) -> None:
         self.node, self.presence = node, presence
-        self.sent = {m.name: 0 for m in node.terms.members} | dict(sent)
+        self.sent_bytes = {m.name: 0 for m in node.terms.members} | dict(sent_bytes)
         self._session, self._place = node.mail.session, f"{node.mail.root}/{node.me}"
 
     def open(self, instance: str) -> None:
-        """From now on others see this member, and get answers."""
+        """Let the others see this member, and answer them from now on."""
         self._token = self._session.liveliness().declare_token(f"{self._place}/alive/{instance}")
-        # In a thread of its own: an answer may wait for a slow link.
+        # Zenoh calls it in a thread of its own: an answer may wait for a slow link.
         answer = zenoh.handlers.Callback(self._answer)
         self._session.declare_queryable(
             f"{self._place}/**", answer, allowed_origin=zenoh.Locality.REMOTE
         )
 
     def announce(self, post: Post | None = None) -> None:
-        """Which round I am at. A small post that is new goes with it, so that nobody has to ask."""
+        """Announce the newest round. A small post that is new goes with it, so that nobody has to
+        ask for it.
+        """
         with self.node.changed:
             newest = self.node.register.newest(self.node.me)
         if newest is None:
             return
         data = NEWS.pack(newest.round, self.node.terms.version)
-        if post is not None and post.age == newest.age and len(post.payload) <= PUSHED:
+        if post is not None and post.order == newest.order and len(post.payload) <= PUSHED:
             data += post.data
 
         self._session.put(
             f"{self._place}/news", data, congestion_control=zenoh.CongestionControl.DROP
         )
-        for name in self.sent:
+        for name in self.sent_bytes:
             if name != self.node.me and self.presence.instances(name):
-                self.sent[name] += len(data)
+                self.sent_bytes[name] += len(data)
 
     def _answer(self, query: zenoh.Query) -> None:
         with query:
-            # The question may be to a wildcard; the answer is under my own name.
+            # The question may be addressed to a wildcard; the answer is under my own name.
             question = str(query.key_expr).removeprefix(f"{self.node.mail.root}/").partition("/")[2]
             data = self._answer_to(question, query.parameters.get("since") or "-1")
             if not data:
                 return
             query.reply(f"{self._place}/{question}", data)
             asker = query.parameters.get("me")
-            if asker in self.sent:
-                self.sent[asker] += len(data)
+            if asker in self.sent_bytes:
+                self.sent_bytes[asker] += len(data)
 
-    def _answer_to(self, question: str, since: str) -> bytes:
+    def _answer_to(self, question: str, last_round: str) -> bytes:
+        """The bytes of an answer; nothing where the question is none of this protocol.
+
+        `last_round`: the text of the last round that the asker has, from a stranger.
+        """
         kind, _, author = question.partition("/")
         if kind == "terms":
-            return self.node.invite
+            return self.node.invite_bytes
         if kind == "who":
             return " ".join(sorted(self.presence.instances(author))).encode() or b"-"
 
-        is_round = since.removeprefix("-").isdecimal() and len(since) < 12
+        is_round = last_round.removeprefix("-").isdecimal() and len(last_round) < 12
         if kind not in ("post", "mirror") or not is_round:
             return b""
         with self.node.changed:
             author = author if kind == "mirror" else self.node.me
-            return bundle(self.node.register.since(author, int(since)), LARGEST + 1000)
+            posts = self.node.register.posts_after(author, int(last_round))
+            return bundle(posts, LARGEST + 1000)

@@ -1,1 +1,1 @@
-"""What was said: signed posts, one's own and the others'."""
+"""Signed posts: one's own and the others'."""

@@ -1,5 +1,5 @@
-"""A member's own posts, on its disk before anybody hears them: after a kill the same is said again,
-never something else.
+"""A member's own posts, on its disk before anybody hears them: after a kill the member says the
+same again, never something else.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from fedh2l.record.atomic import sync_folder, write_file
 
 
 class OwnPosts:
-    """The posts in `folder/posts`, one file for each round, the last ones."""
+    """The last posts, in `folder/posts`, one file for each round."""
 
     def __init__(self, folder: Path, federation: str, identity: Identity) -> None:
         self.place, self.federation, self.identity = folder / "posts", federation, identity
@@ -42,7 +42,8 @@ class OwnPosts:
     def say(self, t: int, payload: bytes) -> Post:
         """The sealed post of round t.
 
-        What was saved for this round before is said again in a new envelope; `payload` is not.
+        A payload that was saved for this round before is said again, in a new envelope, in place
+        of `payload`.
         """
         if len(payload) > LARGEST:
             raise FedH2LError(
@@ -51,6 +52,7 @@ class OwnPosts:
             )
         if t in self.saved:
             payload = self.saved[t].payload
+
         post = seal(
             self.identity.sign,
             self.federation,
@@ -63,6 +65,7 @@ class OwnPosts:
         self.seq += 1
         write_file(self.place / f"{t:08d}.post", post.data)
         sync_folder(self.place)
+
         self.saved[t] = post
         while len(self.saved) > KEPT:
             old = next(iter(self.saved))

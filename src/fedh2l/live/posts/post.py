@@ -1,11 +1,10 @@
-"""The envelope of one frame: who says it, in which federation, in which round, newer than what;
-signed by its author.
+"""The envelope of one frame, signed by its author: federation, round, and the order of the post
+among the author's.
 
 Bytes, integers little-endian: magic `HP`, version 1, 0, federation (8), epoch (8), seq (8), round
 (4), SHA-256 of the payload (32), Ed25519 signature (64), payload. What is signed is `fedh2l post
-1`, 0, the author's name, 0, and the envelope up to the signature. The name is not
-sent: who reads knows whose post was asked for, and under any other name the signature does not
-hold.
+1`, 0, the author's name, 0, and the envelope up to the signature. The name is not sent: a reader
+knows whose post it asked for, and under any other name the signature does not hold.
 """
 
 import struct
@@ -26,12 +25,12 @@ MAGIC, VERSION = b"HP", 1
 
 
 class PostError(WireError):
-    """A post that is not believed."""
+    """The post is not believed."""
 
 
 @dataclass(frozen=True)
 class Post:
-    """A post that was verified. `data` is all of it, as it came, to hand on."""
+    """A verified post. `data`: all its bytes as they arrived, to be handed on."""
 
     author: str
     epoch: int
@@ -41,8 +40,8 @@ class Post:
     data: bytes = field(repr=False)
 
     @property
-    def age(self) -> tuple[int, int]:
-        """Of two posts of an author the one with the greater is the newer."""
+    def order(self) -> tuple[int, int]:
+        """Of two posts of an author the one with the greater order is the newer."""
         return self.epoch, self.seq
 
 
@@ -65,7 +64,7 @@ def seal(
 def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -> Post:
     """The post of this author in these bytes; `limit`: bytes of the largest payload.
 
-    Raises PostError, before anything is made of them.
+    Raises PostError, before the bytes are used for anything.
     """
     if not ENVELOPE <= len(data) <= ENVELOPE + limit:
         raise PostError(

@@ -1,6 +1,6 @@
-"""What is held of every author: the newest posts that were verified, in their order.
+"""The register of posts: of every author the newest ones that were verified, in their order.
 
-Older ones never replace newer ones.
+An older post never replaces a newer one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ class Equivocation(PostError):
 
 @dataclass
 class Register:
-    """Not shared between threads: who uses it holds a lock."""
+    """Not safe between threads: a caller holds a lock around every call."""
 
     federation: str
     keys: Mapping[str, str]  # of every author
@@ -28,15 +28,15 @@ class Register:
     posts: dict[str, dict[int, Post]] = field(default_factory=dict[str, dict[int, Post]])
 
     def take(self, author: str, data: bytes) -> Post | None:
-        """The post, if it is new here; None if it only repeats what is held.
+        """The post, if it is new here; None if it only repeats one that is here.
 
-        Raises PostError, and changes nothing, if not believed.
+        Raises PostError, and changes nothing, where it is not believed.
         """
         if author not in self.keys:
             raise PostError(f"{author}: no member of this federation; the convener can add it")
         posts = self.posts.setdefault(author, {})
         # Mirrors repeat what was announced; the same bytes need no second look at their signature.
-        if any(data == held.data for held in posts.values()):
+        if any(data == post.data for post in posts.values()):
             return None
 
         post = open_post(data, self.federation, author, self.keys[author], self.limit)
@@ -44,8 +44,8 @@ class Register:
         if post.round in posts:
             self._take_again(posts, post)
             return None
-        # Neither a round nor an age ever falls: what does is a replay.
-        if newest is not None and (post.round < newest.round or post.age <= newest.age):
+        # Neither round nor order ever falls: a post with which one does is a replay.
+        if newest is not None and (post.round < newest.round or post.order <= newest.order):
             raise PostError(
                 f"{author}: a post of round {post.round}, older than that of round "
                 f"{newest.round} held here: replayed, or late"
@@ -56,7 +56,7 @@ class Register:
         return post
 
     def _take_again(self, posts: dict[int, Post], post: Post) -> None:
-        """A post of a round that is held: after a restart its author says the same, in a newer
+        """Take a second post of a round: after a restart its author says the same, in a newer
         envelope.
         """
         earlier = posts[post.round]
@@ -65,21 +65,21 @@ class Register:
                 f"{post.author}: says two different things in round {post.round}; what it said "
                 "first holds"
             )
-        # Ages stay in the order of the rounds, so only the newest post may become younger.
-        if post.age > earlier.age and earlier is self.newest(post.author):
+        # Posts are in order by their rounds, so only the newest one may be replaced by a newer.
+        if post.order > earlier.order and earlier is self.newest(post.author):
             posts[post.round] = post
 
     def newest(self, author: str) -> Post | None:
         posts = self.posts.get(author)
         return posts[next(reversed(posts))] if posts else None
 
-    def since(self, author: str, t: int) -> Iterator[Post]:
-        """Its posts of rounds after t, oldest first."""
+    def posts_after(self, author: str, t: int) -> Iterator[Post]:
+        """The author's posts of rounds after t, oldest first."""
         return (post for round_, post in self.posts.get(author, {}).items() if round_ > t)
 
-    def spoken(self, author: str, t: int) -> bool:
-        """Whether nothing more is to come from this author for round t: it is here, or the author
-        is further.
+    def has_spoken(self, author: str, t: int) -> bool:
+        """Whether nothing more is to come from this author for round t: its post of that round, or
+        of a later one, is here.
         """
         newest = self.newest(author)
         return newest is not None and newest.round >= t
@@ -98,13 +98,13 @@ class Register:
         return min(r[0] for r in rounds), latest[(len(latest) - 1) // 2]
 
     def under(self, keys: Mapping[str, str]) -> "Register":
-        """The same for other authors: the posts of those whose key is still the same."""
-        kept = {
+        """A register for other keys, with the posts of the authors whose key is still the same."""
+        posts_of_same_key = {
             author: posts
             for author, posts in self.posts.items()
             if keys.get(author) == self.keys[author]
         }
-        return Register(self.federation, keys, self.limit, kept)
+        return Register(self.federation, keys, self.limit, posts_of_same_key)
 
 
 class Delivered:
@@ -117,7 +117,7 @@ class Delivered:
         """The author's frames, up to round `latest` (None: all), that were not delivered yet."""
         posts = [
             post
-            for post in register.since(author, self.rounds.get(author, -1))
+            for post in register.posts_after(author, self.rounds.get(author, -1))
             if latest is None or post.round <= latest
         ]
         if posts:

@@ -19,7 +19,7 @@ from fedh2l.live.trust.terms import Terms, canonical
 
 @dataclass(frozen=True)
 class Answer:
-    """What a member sends back to the convener."""
+    """The reply that a member, or a relay, sends back to the convener."""
 
     federation: str
     name: str
@@ -30,11 +30,12 @@ class Answer:
 
 
 def hosts(address: str) -> list[str]:
+    """The host in an address, as a list for a certificate; empty behind NAT."""
     return [address.rpartition(":")[0].strip("[]")] if address else []
 
 
 def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
-    """The answer of one who accepts the terms, signed with the key that it is about."""
+    """The answer of a member that accepts the terms, signed with the key that it is about."""
     check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
     check(bool(address) or not relay, "a relay needs an --address: the others dial it")
     reply = Answer(
@@ -51,6 +52,7 @@ def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
 
 
 def read_answer(data: bytes) -> Answer:
+    """The answer in these bytes. Raises TermsError where malformed, or not signed by its key."""
     outer = parsed(data, {"answer", "signature"}, "answer")
     entries, signature = outer["answer"], outer["signature"]
     rules: dict[str, Any] = {

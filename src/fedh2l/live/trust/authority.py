@@ -24,7 +24,7 @@ from fedh2l.live.trust.identity import (
 from fedh2l.peer import NAME
 from fedh2l.record.atomic import sync_folder, write_file
 
-YEARS = 10  # the authority's own certificate
+YEARS = 10  # for which the authority's own certificate is valid
 # Certificates are valid from an hour ago: members' clocks differ.
 SKEW = datetime.timedelta(hours=1)
 LARGEST = 20_000  # bytes of a request
@@ -50,11 +50,15 @@ class Authority:
                 f"name {name!r}: expected 1 to 64 letters, digits, _ or -; ask the member to "
                 "choose such a name"
             )
-        asked = _read(request, name)
+        signing_request = _read_request(request, name)
         now = datetime.datetime.now(datetime.UTC)
         own = x509.load_pem_x509_certificate(self.certificate.encode())
         builder = _builder(
-            asked.public_key(), name, own.subject, now - SKEW, now + datetime.timedelta(days=days)
+            signing_request.public_key(),
+            name,
+            own.subject,
+            now - SKEW,
+            now + datetime.timedelta(days=days),
         )
         builder = builder.add_extension(
             x509.BasicConstraints(ca=False, path_length=None), critical=True
@@ -75,7 +79,7 @@ class Authority:
 def make_authority(folder: Path) -> Authority:
     """The authority of this folder, made now if there is none yet.
 
-    What a call that was killed has left is taken up.
+    A key that a killed call has left behind is taken up.
     """
     if (folder / "authority.pem").exists():
         return open_authority(folder)
@@ -123,32 +127,33 @@ def open_authority(folder: Path) -> Authority:
     return Authority(folder, key, certificate.public_bytes(Encoding.PEM).decode())
 
 
-def _read(request: str, name: str) -> x509.CertificateSigningRequest:
+def _read_request(request: str, name: str) -> x509.CertificateSigningRequest:
+    """The request in this PEM, made for this name by the owner of the key in it, or a refusal."""
     if len(request) > LARGEST:
         raise FedH2LError(
             f"{name}: a request of {len(request)} characters, expected at most {LARGEST}; ask "
             "for a new answer"
         )
     try:
-        asked = x509.load_pem_x509_csr(request.encode())
+        signing_request = x509.load_pem_x509_csr(request.encode())
     except ValueError as error:
         raise FedH2LError(
             f"{name}: its request cannot be read ({error}); ask for a new answer"
         ) from error
-    if not asked.is_signature_valid:
+    if not signing_request.is_signature_valid:
         raise FedH2LError(
             f"{name}: its request is not signed by the key in it; ask for a new answer"
         )
-    if asked.subject != subject(name):
+    if signing_request.subject != subject(name):
+        requested = signing_request.subject.rfc4514_string()
         raise FedH2LError(
-            f"{name}: its request is for {asked.subject.rfc4514_string()}, expected CN={name}; "
-            "ask for a new answer"
+            f"{name}: its request is for {requested}, expected CN={name}; ask for a new answer"
         )
-    if not isinstance(asked.public_key(), ec.EllipticCurvePublicKey):
+    if not isinstance(signing_request.public_key(), ec.EllipticCurvePublicKey):
         raise FedH2LError(
             f"{name}: its request has another kind of key than elliptic-curve; ask for a new answer"
         )
-    return asked
+    return signing_request
 
 
 def _builder(

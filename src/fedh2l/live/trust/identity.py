@@ -1,5 +1,5 @@
-"""Who a member is: a key that signs its posts and a key for its links, both made on its own
-machine, where they stay.
+"""The identity of a member: a key that signs its posts and a key for its links, both made on its
+own machine, where they stay.
 """
 
 import ipaddress
@@ -51,8 +51,8 @@ class Identity:
         return self.signer.sign(data)
 
     def request(self, hosts: Sequence[str]) -> str:
-        """What the convener needs to certify the link key: a PEM request for this name at these
-        hosts, without any secret in it.
+        """A PEM request for a certificate of the link key, for this name at these hosts. No secret
+        is in it.
         """
         key = read_key(self.link_key, ec.EllipticCurvePrivateKey)
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject(self.name))
@@ -64,8 +64,8 @@ class Identity:
 def make_identity(folder: Path, name: str) -> Identity:
     """New keys in a folder that has none.
 
-    It may be killed or run out of disk at any instant: what is written so far is taken up by the
-    next call, and identity.json, the last file, says that all is there.
+    The process may be killed or run out of disk at any instant: the next call takes up the files
+    that are there, and identity.json, the last one, says that all are.
     """
     if not NAME.fullmatch(name):
         raise FedH2LError(

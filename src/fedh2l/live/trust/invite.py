@@ -1,5 +1,5 @@
-"""How a federation comes about: the convener's draft, and the next version with those
-who answered.
+"""The versions of an invite: the convener's draft, and the next versions with the members that
+answered.
 """
 
 import secrets
@@ -41,10 +41,11 @@ def convene(
     """
     check(is_name(name), f"name {name!r}: expected 1 to 64 letters, digits, _ or -")
     check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
-    # Before any key is made.
+    # A method that cannot federate is refused before any key is made.
     algorithm = name_of(method)
     check_is_live(algorithm, type(method))
     assert is_dataclass(method)
+
     me = identity_in(identity, name)
     authority = make_authority(identity / "authority")
     certificate = authority.issue(me.request(hosts(address)), name, hosts(address), DAYS)
@@ -83,9 +84,9 @@ def identity_in(folder: Path, name: str) -> Identity:
 
 
 def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
-    """The next version, with those who answered in it.
+    """The next version, with the members and relays that answered in it.
 
-    Who answers again gets a new address and certificate, never a new key.
+    A member that answers again gets a new address and certificate, never a new key.
     """
     authority = open_authority(convener.folder / "authority")
     if authority.certificate != terms.authority:
@@ -93,6 +94,7 @@ def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
             f"{convener.folder}: its authority is not the one of this invite; give the "
             "--identity that made the invite"
         )
+
     members, relays = {m.name: m for m in terms.members}, {r.name: r for r in terms.relays}
     for a in answers:
         check(a.federation == terms.federation, f"{a.name}: an answer to another federation")
@@ -100,11 +102,11 @@ def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
             a.name not in (members if a.relay else relays),
             f"{a.name}: a member and a relay need different names",
         )
-        if (known := members.get(a.name)) and known.key != a.key:
+        earlier = members.get(a.name)
+        if earlier is not None and earlier.key != a.key:
             raise TermsError(
-                f"{a.name}: there is a member of this name with another key; another "
-                "organisation needs another name, "
-                f"a lost key needs fedh2l invite remove first"
+                f"{a.name}: there is a member of this name with another key; another organisation "
+                "needs another name, a lost key needs fedh2l invite remove first"
             )
         certificate = authority.issue(a.request, a.name, hosts(a.address), DAYS)
         (relays if a.relay else members)[a.name] = Member(
@@ -134,7 +136,7 @@ def _sorted(members: dict[str, Member]) -> tuple[Member, ...]:
 
 
 def write_version(path: Path, terms: Terms, convener: Identity) -> None:
-    """The invite's file, replaced by a later version of it."""
-    data = signed(terms, convener)
-    read_terms(data)
-    write_file(path, data)
+    """Replace the invite's file by a later version of it."""
+    invite_bytes = signed(terms, convener)
+    read_terms(invite_bytes)
+    write_file(path, invite_bytes)

@@ -1,5 +1,5 @@
-"""The method of a live federation: any in the table that federates by posteriors, made from what
-the terms say.
+"""The method of a live federation: any in the table that federates by posteriors, made from its
+name and parameters in the terms.
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ def method_of(name: str, parameters: Mapping[str, Any]) -> Algorithm:
         kind = ALGORITHMS[name]
         check_is_live(name, kind)
         assert is_dataclass(kind)
-        known, types = {f.name: f for f in fields(kind)}, get_type_hints(kind)
+        field_of, types = {f.name: f for f in fields(kind)}, get_type_hints(kind)
         for parameter, value in parameters.items():
-            choose(f"parameter of {name}", parameter, known)
-            # A stranger wrote it, and not every method looks at its own.
-            check_value(known[parameter], types[parameter], value)
+            choose(f"parameter of {name}", parameter, field_of)
+            # A stranger wrote the value, and not every method checks its own fields.
+            check_value(field_of[parameter], types[parameter], value)
         method = kind(**parameters)
     except TermsError:
         raise
@@ -55,9 +55,9 @@ def check_is_live(name: str, kind: type[Algorithm]) -> None:
 
 
 def _messages_of(kind: type[Algorithm]) -> set[Any]:
-    """What a method says, as its own `speak` declares it; one that declares nothing may say any."""
-    said = get_type_hints(kind.speak).get("return", Posteriors)
-    options = get_args(said) if get_origin(said) in (Union, UnionType) else (said,)
+    """The kinds of message that a method's own `speak` declares; posteriors if it declares none."""
+    returned = get_type_hints(kind.speak).get("return", Posteriors)
+    options = get_args(returned) if get_origin(returned) in (Union, UnionType) else (returned,)
     return set(options) - {NoneType}
 
 

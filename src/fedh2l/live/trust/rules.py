@@ -1,4 +1,4 @@
-"""What may stand in a file from a stranger: an invite's terms and an answer, entry by entry."""
+"""The rules for a file from a stranger, entry by entry: an invite's terms, and an answer."""
 
 import json
 import re
@@ -16,26 +16,27 @@ ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,253}:[0-9]{1,5}|\[[0-9a-fA-F:]{2,45}\]:[
 
 
 class TermsError(FedH2LError):
-    """An invite that is not believed. Nothing of it was used."""
+    """The invite is not believed. Nothing of it was used."""
 
 
 def parsed(data: bytes, keys: set[str], what: str) -> dict[str, Any]:
     """A JSON object with exactly these keys, from a stranger."""
     check(len(data) <= MOST, f"{len(data)} bytes, more than the {MOST} of any {what}")
     try:
-        told = json.loads(data)
+        entries = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise TermsError(f"not an {what}: no JSON in it ({str(error)[:80]})") from error
     check(
-        isinstance(told, dict) and set(told) == keys,
+        isinstance(entries, dict) and set(entries) == keys,
         f"not an {what}: expected the entries {', '.join(sorted(keys))}",
     )
-    return told
+    return entries
 
 
-def check(holds: bool, otherwise: str) -> None:
+def check(holds: bool, refusal: str) -> None:
+    """Raise TermsError with these words where something does not hold."""
     if not holds:
-        raise TermsError(otherwise)
+        raise TermsError(refusal)
 
 
 def _integer(low: int, high: int) -> Callable[[Any], bool]:
@@ -70,12 +71,12 @@ def is_address(v: Any) -> bool:
 
 
 def _text(v: Any) -> bool:
-    # A class name: shown on a terminal.
+    # The name of a class is shown on a terminal, so no control character may be in it.
     return isinstance(v, str) and 0 < len(v) <= 200 and v.isprintable()
 
 
 def _parameters(v: Any) -> bool:
-    # Their names, types and bounds are checked by the method itself.
+    # Names, types and bounds of the parameters are checked against the method's fields.
     return isinstance(v, dict) and len(v) <= 100 and all(map(_scalar, v.values()))
 
 
@@ -115,14 +116,17 @@ MEMBER: dict[str, Callable[[Any], bool]] = {
 RELAY = MEMBER | {"key": lambda v: v == "", "address": lambda v: is_address(v) and v != ""}
 
 
-def check_entries(told: Any, rules: dict[str, Callable[[Any], bool]], what: str) -> None:
-    """Every rule holds, and nothing else is told."""
+def check_entries(entries: Any, rules: dict[str, Callable[[Any], bool]], what: str) -> None:
+    """Refuse entries of which one breaks its rule, is missing, or has no rule.
+
+    `what`: the thing that they describe, for the refusal.
+    """
     check(
-        isinstance(told, dict) and set(told) == set(rules),
+        isinstance(entries, dict) and set(entries) == set(rules),
         f"{what}: expected the entries {', '.join(sorted(rules))}",
     )
     for key, rule in rules.items():
         check(
-            rule(told[key]),
-            f"{what}: {key} is {json.dumps(told[key])[:60]}, which is not allowed there",
+            rule(entries[key]),
+            f"{what}: {key} is {json.dumps(entries[key])[:60]}, which is not allowed there",
         )

@@ -30,6 +30,7 @@ def summary(terms: Terms) -> dict[str, Any]:
 
 
 def _closes(terms: Terms) -> str:
+    """When a round closes."""
     if terms.asynchronous:
         return "at once: each learns from the newest of the others"
     return (

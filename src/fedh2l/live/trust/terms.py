@@ -1,4 +1,4 @@
-"""The terms of a federation: what all members agree on, as a JSON file signed by the convener,
+"""The terms of a federation, on which all members agree: a JSON file, signed by the convener and
 checked before it is believed.
 """
 
@@ -25,7 +25,7 @@ from fedh2l.loop import Algorithm
 
 @dataclass(frozen=True)
 class Member:
-    """An organisation, or a relay: who it is, and where it is reached."""
+    """An organisation, or a relay: its name, keys and address."""
 
     name: str
     key: str  # hex of its Ed25519 public key; empty for a relay, which signs nothing
@@ -35,7 +35,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Terms:
-    """All that is agreed before the first round.
+    """Everything that the members agree on before the first round.
 
     A later version has a higher number; federation, convener, seed set, classes and codec stay.
     """
@@ -51,8 +51,8 @@ class Terms:
     rounds: int
     quorum: int  # posts, one's own among them, with which a round may close
     grace: float  # seconds that a round waits for the rest after its quorum
-    deadline: float  # seconds after which a round closes with what is there
-    asynchronous: bool  # no barrier: learn from the newest of each
+    deadline: float  # seconds after which a round closes with the posts that are there
+    asynchronous: bool  # no barrier: each member learns from the newest post of every other
     members: tuple[Member, ...]
     relays: tuple[Member, ...]
     authority: str  # PEM of the convener's certificate authority
@@ -92,84 +92,93 @@ class Terms:
         return " ".join(digest[i : i + 4] for i in range(0, 16, 4))
 
 
-def canonical(told: dict[str, Any]) -> bytes:
-    """The one way to write it down: what is signed."""
+def canonical(entries: dict[str, Any]) -> bytes:
+    """The one way to write entries down: the bytes that are signed."""
     return json.dumps(
-        told, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+        entries, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     ).encode()
 
 
 def signed(terms: Terms, convener: Identity) -> bytes:
-    """The invite: the terms with the convener's signature."""
-    told = asdict(terms)
+    """The bytes of an invite: the terms with the convener's signature."""
+    entries = asdict(terms)
     if convener.public != terms.convener:
         raise TermsError(
             f"{convener.name} is not the convener of these terms; only the convener's key can "
             "sign a version"
         )
-    _checked(json.loads(canonical(told)))
-    return json.dumps(
-        {"terms": told, "signature": convener.sign(b"fedh2l terms\n" + canonical(told)).hex()},
-        indent=1,
-    ).encode()
+    _checked(json.loads(canonical(entries)))
+    signature = convener.sign(b"fedh2l terms\n" + canonical(entries)).hex()
+    return json.dumps({"terms": entries, "signature": signature}, indent=1).encode()
 
 
 def read_terms(data: bytes, before: Terms | None = None) -> Terms:
-    """The terms in an invite, believed when they are well-formed and signed; with `before`, when
-    they are a later version of it.
+    """The terms in the bytes of an invite.
+
+    Raises TermsError where they are malformed or not signed; with `before`, also where they are not
+    a later version of those.
     """
     outer = parsed(data, {"terms", "signature"}, "invite")
-    told, signature = outer["terms"], outer["signature"]
-    terms = _checked(told)
+    entries, signature = outer["terms"], outer["signature"]
+    terms = _checked(entries)
     check(
         isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)),
         "its signature is not 128 hex digits",
     )
-    if not verify(terms.convener, bytes.fromhex(signature), b"fedh2l terms\n" + canonical(told)):
+    if not verify(terms.convener, bytes.fromhex(signature), b"fedh2l terms\n" + canonical(entries)):
         raise TermsError(
             "the invite's signature is not the convener's: it was changed on its way; ask the "
             "convener for it again"
         )
     if before is not None:
-        if (terms.federation, terms.convener) != (before.federation, before.convener):
-            raise TermsError(
-                "an invite to another federation, or by another convener; a new version is "
-                "signed by the same key"
-            )
-        if (
-            terms.seed_set != before.seed_set
-            or terms.classes != before.classes
-            or terms.codec != before.codec
-        ):
-            raise TermsError(
-                "the seed set, classes or codec differ from the version before; that needs a new "
-                "federation"
-            )
-        if terms.version <= before.version:
-            raise TermsError(
-                f"version {terms.version} of the invite, but {before.version} is known already; "
-                "an old one changes nothing"
-            )
+        _check_later(terms, before)
     return terms
 
 
+def _check_later(terms: Terms, before: Terms) -> None:
+    """Refuse terms that are not a later version of those before."""
+    if (terms.federation, terms.convener) != (before.federation, before.convener):
+        raise TermsError(
+            "an invite to another federation, or by another convener; a new version is signed by "
+            "the same key"
+        )
+    if (
+        terms.seed_set != before.seed_set
+        or terms.classes != before.classes
+        or terms.codec != before.codec
+    ):
+        raise TermsError(
+            "the seed set, classes or codec differ from the version before; that needs a new "
+            "federation"
+        )
+    if terms.version <= before.version:
+        raise TermsError(
+            f"version {terms.version} of the invite, but {before.version} is known already; an "
+            "old one changes nothing"
+        )
+
+
 def open_invite(path: Path) -> Terms:
+    """The terms in an invite's file. Raises TermsError, which names the file."""
     try:
         return read_terms(path.read_bytes())
     except TermsError as error:
         raise TermsError(f"{path}: {error}") from error
 
 
-def _checked(told: Any) -> Terms:
-    check_entries(told, RULES, "terms")
+def _checked(entries: Any) -> Terms:
+    """The terms with these entries, every one of which keeps its rule."""
+    check_entries(entries, RULES, "terms")
     for kind, rules in (("members", MEMBER), ("relays", RELAY)):
-        for m in told[kind]:
+        for m in entries[kind]:
             check_entries(m, rules, f"one of the {kind}")
-    names = [m["name"] for m in (*told["members"], *told["relays"])]
-    keys = [m["key"] for m in told["members"]]
+    names = [m["name"] for m in (*entries["members"], *entries["relays"])]
+    keys = [m["key"] for m in entries["members"]]
     check(len(set(names)) == len(names), "two members of one name")
     check(len(set(keys)) == len(keys), "two members with one key")
-    method_of(told["algorithm"], told["parameters"])
-    lists = {k: tuple(Member(**m) for m in told[k]) for k in ("members", "relays")}
-    times = {k: float(told[k]) for k in ("grace", "deadline")}
-    return Terms(**told | lists | times | {"classes": tuple(told["classes"])})
+    method_of(entries["algorithm"], entries["parameters"])
+
+    # JSON has lists and whole numbers where the terms have tuples and floats.
+    lists = {k: tuple(Member(**m) for m in entries[k]) for k in ("members", "relays")}
+    times = {k: float(entries[k]) for k in ("grace", "deadline")}
+    return Terms(**entries | lists | times | {"classes": tuple(entries["classes"])})
