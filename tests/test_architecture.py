@@ -27,7 +27,7 @@ FLOORS = [
     {"loop"},
     {"record"},
     {"algorithms", "learners", "data", "exchange"},
-    {"simulation", "live"},
+    {"simulation", "live", "templates"},
     {"commands"},
     {"cli"},
     {"__main__", "__init__"},

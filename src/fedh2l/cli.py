@@ -23,6 +23,11 @@ app.command(
     name="run",
     help="Simulate a federation and compare it with the baselines.",
 )
+app.command(
+    "fedh2l.commands.new:new",
+    name="new",
+    help="Write a small model of your own, with data and a test, to go on from.",
+)
 app.command("fedh2l.commands.report:report", name="report", help="Write a run's report.html anew.")
 app.command(
     "fedh2l.commands.audit:audit",

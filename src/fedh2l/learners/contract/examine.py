@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from fedh2l.finding import Finding, guarded, refusal
 from fedh2l.learner import Learner, Lesson
 from fedh2l.learners.contract.keeping import look_at_repetition, look_at_state
@@ -27,9 +29,15 @@ def examine(make: Callable[[], Any], seeds: SeedSet) -> Iterator[Finding]:
         yield refusal("model", error)
         return
     yield (made := _look_at_verbs(learner))
-    if not made.ok:
-        return
+    if made.ok:
+        # One core, as in a run and in a live federation.
+        with threadpool_limits(1):
+            yield from _look_at_learner(learner, make, seeds)
 
+
+def _look_at_learner(
+    learner: Learner, make: Callable[[], Learner], seeds: SeedSet
+) -> Iterator[Finding]:
     yield from guarded("private rows", look_at_rows(learner, seeds))
     spoken = list(guarded("posteriors", look_at_posteriors(learner, seeds)))
     yield from spoken
