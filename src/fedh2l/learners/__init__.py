@@ -18,6 +18,8 @@ MODELS: "Choices[Model]" = Choices(
         "deep-mlp": "fedh2l.learners.model:DEEP_MLP",
         "forest": "fedh2l.learners.model:FOREST",
         "logistic": "fedh2l.learners.model:LOGISTIC",
+        "jax-mlp": "fedh2l.learners.model:JAX_MLP",
+        "keras-mlp": "fedh2l.learners.model:KERAS_MLP",
     },
 )
 

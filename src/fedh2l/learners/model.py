@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
+from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
@@ -65,25 +66,35 @@ class NamedModel:
     """A model whose learner is built by a function in the file of its framework.
 
     builder: "package.module:function", called with (rows, classes, training) and these settings.
+    extra: what brings the framework: pip install 'fedh2l[EXTRA]'.
     """
 
     builder: str
     cost: int
     settings: Mapping[str, Any]
+    extra: str
 
     def build(self, rows: Rows, classes: int, training: Training) -> Learner:
+        """See `Model`. Raises FedH2LError, with the extra, where the framework is missing."""
         module, _, function = self.builder.partition(":")
-        builder = getattr(import_module(module), function)
+        try:
+            builder = getattr(import_module(module), function)
+        except ModuleNotFoundError as error:
+            raise FedH2LError(
+                f"this model needs {error.name}, which is not installed: pip install "
+                f"'fedh2l[{self.extra}]'"
+            ) from error
         learner: Learner = builder(rows, classes, training, **self.settings)
         return learner
 
 
 def _network(name: str, cost: int) -> NamedModel:
-    return NamedModel("fedh2l.learners.networks:learner", cost, {"network": name})
+    return NamedModel("fedh2l.learners.networks:learner", cost, {"network": name}, "torch")
 
 
 def _estimator(place: str, cost: int, **settings: Any) -> NamedModel:
-    return NamedModel("fedh2l.learners.sklearn:learner", cost, {"estimator": place} | settings)
+    everything = {"estimator": place} | settings
+    return NamedModel("fedh2l.learners.sklearn:learner", cost, everything, "sklearn")
 
 
 MLP = _network("mlp", cost=3)
@@ -94,3 +105,5 @@ BATCHNORM_CNN = _network("batchnorm-cnn", cost=12)
 DEEP_MLP = _network("deep-mlp", cost=4)
 FOREST = _estimator("sklearn.ensemble:RandomForestClassifier", cost=30, n_estimators=50)
 LOGISTIC = _estimator("sklearn.linear_model:LogisticRegression", cost=5, max_iter=1000)
+JAX_MLP = NamedModel("fedh2l.learners.jax_mlp:learner", 1, {"hidden": 256}, "jax")
+KERAS_MLP = NamedModel("fedh2l.learners.keras_mlp:learner", 3, {"hidden": 256}, "keras")

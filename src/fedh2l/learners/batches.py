@@ -1,0 +1,147 @@
+"""What every learner that trains by steps draws: batches of its private rows, and of a lesson."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Lesson, State
+from fedh2l.learners.features import PrivateRows
+from fedh2l.rows import Rows
+
+BATCH = 32  # private rows per step, if nothing is said
+EVALUATION_ROWS = 512  # rows per forward pass where nothing is learnt
+
+
+class PrivateBatches:
+    """Whole batches of a shuffled epoch; the rest of an epoch leads the next one."""
+
+    def __init__(self, private: PrivateRows, size: int | None, rng: np.random.Generator) -> None:
+        self.private, self.rng = private, rng
+        self.size = BATCH if size is None else size
+        if len(private) < self.size:
+            raise FedH2LError(
+                f"private data: {len(private)} rows, fewer than a batch of {self.size}; use a "
+                "smaller batch or more rows"
+            )
+        self.order = np.zeros(0, np.int64)  # what is left of the epoch
+
+    def next(self) -> Rows:
+        """The next batch, freshly augmented."""
+        if len(self.order) < self.size:
+            self.order = np.concatenate([self.order, self.rng.permutation(len(self.private))])
+        pick, self.order = self.order[: self.size], self.order[self.size :]
+        return self.private.taken(pick), self.private.y[pick]
+
+    def restart(self, order: np.ndarray) -> None:
+        """Go on where `order` was what was left of the epoch."""
+        self.order = order.copy()
+
+    def state_dict(self) -> State:
+        """The place in the epoch, and the generator."""
+        return {"order": self.order, "generator": saved_generator(self.rng)}
+
+    def load_state_dict(self, state: State) -> None:
+        self.restart(state["order"])
+        restore_generator(self.rng, state["generator"])
+
+
+def saved_generator(rng: np.random.Generator) -> Int[np.ndarray, " bytes"]:
+    """The state of a generator: JSON in bytes."""
+    return np.frombuffer(json.dumps(rng.bit_generator.state).encode(), np.uint8).copy()
+
+
+def restore_generator(rng: np.random.Generator, saved: Int[np.ndarray, " bytes"]) -> None:
+    """Go on where `saved` was taken."""
+    rng.bit_generator.state = json.loads(saved.tobytes())
+
+
+class SeedBatch(NamedTuple):
+    """Rows of a lesson for one step; where nothing is known, labels or targets are zero."""
+
+    x: Shaped[np.ndarray, "rows ..."]
+    labels: Float[np.ndarray, "rows classes"]
+    targets: Float[np.ndarray, "rows classes"]
+
+
+def seed_picks(rows: int, batch: int, rng: np.random.Generator) -> Iterator[Int[np.ndarray, "_"]]:
+    """Without end: permutations of a lesson's rows one after the other, in whole batches."""
+    size = min(batch, rows)
+    while True:
+        order = rng.permutation(rows)
+        for start in range(0, rows - size + 1, size):
+            yield order[start : start + size]
+
+
+def seed_batches(
+    lesson: Lesson | None,
+    x: Shaped[np.ndarray, "rows ..."],
+    classes: int,
+    rng: np.random.Generator,
+) -> Iterator[SeedBatch]:
+    """The batches of a lesson whose rows the model takes as `x`; empty ones where there is none."""
+    nothing = np.zeros((len(x), classes), np.float32)
+    if lesson is None:
+        while True:
+            yield SeedBatch(x, nothing, nothing)
+    labels = nothing if lesson.labels is None else lesson.labels.astype(np.float32, copy=False)
+    targets = nothing if lesson.targets is None else lesson.targets.astype(np.float32, copy=False)
+    for pick in seed_picks(len(x), lesson.batch, rng):
+        yield SeedBatch(x[pick], labels[pick], targets[pick])
+
+
+def is_measured(lesson: Lesson, step: int) -> bool:
+    """Whether the two gradients of this step are needed one by one."""
+    return lesson.conflict != "none" or (lesson.watch and step == 0)
+
+
+def in_chunks(
+    x: Shaped[np.ndarray, "rows ..."],
+    forward: Callable[[Shaped[np.ndarray, "_ ..."]], Float[np.ndarray, "_ classes"]],
+) -> Float[np.ndarray, "rows classes"]:
+    """A forward pass over rows of any number, in chunks of few sizes: a compiler, which makes a
+    program for each size, makes few. The last row fills a chunk up.
+    """
+    parts: list[np.ndarray] = []
+    for start in range(0, len(x), EVALUATION_ROWS):
+        chunk = x[start : start + EVALUATION_ROWS]
+        size = 1 << (len(chunk) - 1).bit_length()  # the next power of two
+        filled = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), 0)])
+        parts.append(forward(filled)[: len(chunk)])
+    return np.concatenate(parts)
+
+
+def check_finite(probs: np.ndarray) -> None:
+    """Refuse what a model says after its training has diverged."""
+    if not np.isfinite(probs).all():
+        raise FedH2LError(
+            "the model's posteriors are NaN: training has diverged; use a smaller learning "
+            "rate, or features of a smaller range"
+        )
+
+
+def check_loss(loss: float, steps: int) -> None:
+    """Refuse to go on from a loss that is no number."""
+    if not np.isfinite(loss):
+        raise FedH2LError(
+            f"the loss is {loss} after {steps} steps: training has diverged; use a smaller "
+            "learning rate, or features of a smaller range"
+        )
+
+
+def check_width(outputs: tuple[int, ...], rows: int, classes: int) -> None:
+    """Refuse outputs that are not one logit or probability for each class."""
+    if outputs != (rows, classes):
+        raise FedH2LError(
+            f"the model gives {outputs} for {rows} rows and {classes} classes; expected (rows, "
+            "classes), one output for each class: two where there are two classes"
+        )
+
+
+def are_probabilities(outputs: Float[np.ndarray, "rows classes"]) -> bool:
+    """Whether a model's outputs are a softmax already; of several rows, logits never look so."""
+    inside = bool(((outputs >= 0) & (outputs <= 1)).all())
+    return inside and len(outputs) > 1 and bool(np.abs(outputs.sum(1) - 1).max() < 0.02)

@@ -1,0 +1,105 @@
+"""A peer's own features of the rows that all share: its scaler, its tokenizer, its backbone."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Lesson
+from fedh2l.rows import check_classes, checked_rows
+from fedh2l.views import View
+
+# From raw rows to this peer's features of them: an array, a row each.
+Featurise = Callable[[Any], Shaped[np.ndarray, "rows ..."]]
+CACHED = 64 * 2**20  # bytes of features that a peer keeps, of the rows it was asked about last
+
+
+class Features:
+    """The user's function, applied once to rows that are asked about again and again.
+
+    featurise: from raw rows to features, a row each; it must give the same for the same rows.
+    None: rows are taken as they are.
+    """
+
+    def __init__(self, featurise: Featurise | None, most: int = CACHED) -> None:
+        self.featurise, self.most = featurise, most
+        self.cached: OrderedDict[bytes, np.ndarray] = OrderedDict()
+
+    def __call__(self, x: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows ..."]:
+        """The features of these rows, from the cache where they were asked about before."""
+        if self.featurise is None:
+            return x
+        key = hashlib.blake2b(np.ascontiguousarray(x).tobytes(), digest_size=16).digest()
+        if key not in self.cached:
+            self._keep(key, self.fresh(x))
+        self.cached.move_to_end(key)
+        return self.cached[key]
+
+    def of_lesson(self, lesson: Lesson) -> Shaped[np.ndarray, "rows ..."]:
+        """The features of a lesson's rows, question by question: so they are those that the peer
+        spoke about, to the last bit, though several questions are learnt from at once.
+        """
+        return self(lesson.x)
+
+    def fresh(self, x: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows ..."]:
+        """The features of rows that will not come again, such as augmented ones."""
+        if self.featurise is None:
+            return x
+        made = np.asarray(self.featurise(x))
+        if not made.ndim or len(made) != len(x):
+            raise FedH2LError(
+                f"featurise gives {made.shape} for {len(x)} rows; expected an array with a row for "
+                "each"
+            )
+        return made
+
+    def _keep(self, key: bytes, made: np.ndarray) -> None:
+        self.cached[key] = made
+        # What was asked about longest ago goes first; the newest stays, however large it is.
+        while len(self.cached) > 1 and sum(a.nbytes for a in self.cached.values()) > self.most:
+            self.cached.popitem(last=False)
+
+
+class PrivateRows:
+    """A peer's private rows: `x` as raw as the seed rows, `y` as indices of classes.
+
+    augment: a function of (raw rows, generator), applied anew whenever rows are taken.
+    missing: whether the model takes NaN as a missing value.
+
+    Raises FedH2LError, with the fix, for rows that will not do.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[Any],
+        classes: int | None,
+        features: Features,
+        augment: View | None,
+        rng: np.random.Generator,
+        *,
+        missing: bool = False,
+    ) -> None:
+        self.x, self.y = checked_rows(data, missing=missing)
+        if classes is not None:
+            check_classes(self.y, classes)
+        self.features, self.augment, self.rng = features, augment, rng
+        # Rows that are not augmented never change: their features are made once.
+        self.made = features.fresh(self.x) if augment is None else None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def taken(self, pick: Int[np.ndarray, " rows"]) -> Shaped[np.ndarray, "rows ..."]:
+        """The features of these rows, freshly augmented."""
+        if self.augment is None:
+            assert self.made is not None
+            return self.made[pick]
+        return self.features.fresh(self.augment(self.x[pick], self.rng))
+
+    def some(self, rows: int) -> Shaped[np.ndarray, "rows ..."]:
+        """The features of the first rows, not augmented."""
+        return self.features.fresh(self.x[:rows]) if self.made is None else self.made[:rows]
