@@ -24,6 +24,7 @@ from leftovers import nothing_is_left as nothing_is_left  # after every test
 from local_federation import federation as federation
 
 torch.set_num_threads(1)
+os.environ.setdefault("KERAS_BACKEND", "torch")  # the other one is tried in a process of its own
 # A test that takes long is no worse on a busy machine.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

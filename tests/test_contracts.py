@@ -2,69 +2,27 @@
 them make.
 """
 
-from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
-from conftest import blobs, mlp, seed_set, torch_learner
+from conftest import blobs, seed_set
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.learner import Learner
+from fedh2l.learner import Lesson
 from fedh2l.learners.contract.examine import examine
-from fedh2l.learners.sklearn import SklearnLearner
-from fedh2l.learners.torch import TorchLearner
 from fedh2l.loop import Algorithm, run
 from fedh2l.peer import Peer
 from fedh2l.wire import CODEC, CODECS
-
-
-def from_loader(seed: int) -> TorchLearner:
-    x, y = blobs(64, seed=seed)
-    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
-    with torch.no_grad():
-        for p in model.parameters():
-            p.copy_(torch.sin(torch.arange(p.numel()) + seed).reshape(p.shape))
-    return TorchLearner(
-        model,
-        torch.optim.SGD(model.parameters(), 0.1),
-        DataLoader(TensorDataset(torch.tensor(x), torch.tensor(y)), 16),
-    )
-
-
-def float64(seed: int) -> TorchLearner:
-    model = mlp(seed=seed).double()
-    return TorchLearner(
-        model, torch.optim.RMSprop(model.parameters()), blobs(60, seed=seed), batch=8, seed=seed
-    )
+from kinds import KINDS, SLOW, learner
 
 
 def short(kind: Any) -> Algorithm:
     return kind(steps=2)
 
 
-LEARNERS: dict[str, Callable[[int], Learner]] = {
-    "torch": torch_learner,
-    "torch-batchnorm": lambda seed: torch_learner(seed, batchnorm=True),
-    "torch-loader": from_loader,
-    "torch-float64": float64,
-    "forest": lambda seed: SklearnLearner(
-        RandomForestClassifier(10), blobs(60, seed=seed), 3, seed=seed
-    ),
-    "extra-trees": lambda seed: SklearnLearner(
-        ExtraTreesClassifier(10), blobs(60, seed=seed), 3, seed=seed
-    ),
-    "logistic": lambda seed: SklearnLearner(
-        LogisticRegression(), blobs(60, seed=seed), 3, seed=seed
-    ),
-}
 # Every method of the table, short, and more settings of those that have some.
 METHODS: dict[str, Algorithm] = {
     **{name: short(ALGORITHMS[name]) for name in ALGORITHMS},
@@ -77,24 +35,25 @@ METHODS: dict[str, Algorithm] = {
 }
 
 
-def averages(method: str) -> bool:
-    """Whether a method needs learners with weights."""
-    return getattr(METHODS[method], "one_architecture", False)
+FEW = ("fedh2l", "fedh2l-protects", "seed-only")  # methods for what is slow to build
+
+
+def suits(method: str, kind: str) -> bool:
+    """Whether this learner can take part in this method, and is quick enough for a test of it."""
+    averages = getattr(METHODS[method], "one_architecture", False)
+    if averages and not kind.startswith("torch"):
+        return False
+    return kind not in SLOW or method in FEW
 
 
 EVERY = [
-    *(
-        (method, kind, CODEC)
-        for method in METHODS
-        for kind in LEARNERS
-        if kind.startswith("torch") or not averages(method)
-    ),
+    *((method, kind, CODEC) for method in METHODS for kind in KINDS if suits(method, kind)),
     *((m, "torch", c) for m in ("fedh2l", "fedh2l-batch") for c in CODECS if c != CODEC),
 ]
 
 
 def peers_of(kind: str) -> list[Peer]:
-    return [Peer(f"p{i}", LEARNERS[kind](i), seed_set()) for i in range(3)]
+    return [Peer(f"p{i}", learner(kind, i), seed_set()) for i in range(3)]
 
 
 def beliefs(peers: list[Peer]) -> np.ndarray:
@@ -128,11 +87,27 @@ def test_it_runs_repeats_and_resumes_to_the_last_bit(algorithm: str, kind: str, 
     np.testing.assert_array_equal(beliefs(first), beliefs(third))
 
 
-@pytest.mark.parametrize("kind", LEARNERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_learner_keeps_the_contract(kind: str) -> None:
-    findings = list(examine(lambda: LEARNERS[kind](0), seed_set(60)))
+    findings = list(examine(lambda: learner(kind, 0), seed_set(60)))
     assert [f for f in findings if not f.ok] == []
     assert len(findings) >= 12
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_learner_that_lacks_classes_learns_them_from_its_peers(kind: str) -> None:
+    """Of one class, and of two of three: from the first word on."""
+    x, y = blobs(90)
+    seeds, labels = blobs(60, seed=4)
+    soft = np.eye(3, dtype=np.float32)[labels] * 0.85 + np.float32(0.05)
+    for known in ([1], [0, 2]):
+        own = np.isin(y, known)
+        pupil = KINDS[kind]((x[own], y[own]), 0)
+        assert pupil.posteriors(seeds).shape == (60, 3)
+        for _ in range(4):
+            pupil.learn(Lesson(seeds, soft, weight=3.0), 40)
+        right = pupil.posteriors(seeds).argmax(1) == labels
+        assert right[~np.isin(labels, known)].mean() > 0.6
 
 
 @pytest.mark.parametrize("algorithm", METHODS)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
@@ -36,6 +36,10 @@ class PrivateBatches:
         pick, self.order = self.order[: self.size], self.order[self.size :]
         return self.private.taken(pick), self.private.y[pick]
 
+    def some(self) -> Rows:
+        """All private rows, as raw as the seed rows, to compare with these."""
+        return self.private.x, self.private.y
+
     def restart(self, order: np.ndarray) -> None:
         """Go on where `order` was what was left of the epoch."""
         self.order = order.copy()
@@ -49,12 +53,12 @@ class PrivateBatches:
         restore_generator(self.rng, state["generator"])
 
 
-def saved_generator(rng: np.random.Generator) -> Int[np.ndarray, " bytes"]:
+def saved_generator(rng: np.random.Generator) -> UInt8[np.ndarray, " bytes"]:
     """The state of a generator: JSON in bytes."""
     return np.frombuffer(json.dumps(rng.bit_generator.state).encode(), np.uint8).copy()
 
 
-def restore_generator(rng: np.random.Generator, saved: Int[np.ndarray, " bytes"]) -> None:
+def restore_generator(rng: np.random.Generator, saved: UInt8[np.ndarray, " bytes"]) -> None:
     """Go on where `saved` was taken."""
     rng.bit_generator.state = json.loads(saved.tobytes())
 

@@ -136,7 +136,7 @@ class JaxLearner:
 
     def compare(self, seed_set: SeedSet) -> list[str]:
         """What is likely wrong between the private rows and the seed set; see `compare`."""
-        return compare((self.private.x, self.private.y), seed_set)
+        return compare(self.batches.some(), seed_set)
 
     def _posteriors(self, x: Shaped[np.ndarray, "_ ..."]) -> Float[np.ndarray, "_ classes"]:
         return np.asarray(jax.nn.softmax(self._logits(x).astype(jnp.float32)))

@@ -10,7 +10,6 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from fedh2l.learners.batches import SeedBatch
-from fedh2l.rows import Rows
 
 # Logits, and what the model changes besides its parameters, from (parameters, state, rows, whether
 # it is being trained).
@@ -55,7 +54,7 @@ class JaxStep:
         self.logits = jax.jit(lambda params, state, x: forward(params, state, x, False)[0])
 
     def _step(
-        self, trained: Trained, batch: Rows, taught: SeedBatch, parts: Parts
+        self, trained: Trained, batch: tuple[Any, Any], taught: SeedBatch, parts: Parts
     ) -> tuple[Trained, Any]:
         """One step along the sum of both losses, and that sum."""
 
@@ -67,7 +66,7 @@ class JaxStep:
         return self._updated(trained, gradient, state), loss
 
     def _gradients(
-        self, trained: Trained, batch: Rows, taught: SeedBatch, parts: Parts
+        self, trained: Trained, batch: tuple[Any, Any], taught: SeedBatch, parts: Parts
     ) -> tuple[Any, Any, Any]:
         """The private and the seed gradient, each as one vector; and the model's new state."""
 
@@ -87,11 +86,9 @@ class JaxStep:
         return Trained(optax.apply_updates(trained.params, updates), state, optimizer)
 
     def _losses(
-        self, params: Any, state: Any, batch: Rows, taught: SeedBatch, parts: Parts
+        self, params: Any, state: Any, batch: tuple[Any, Any], taught: SeedBatch, parts: Parts
     ) -> tuple[Any, Any]:
-        """Private and seed loss, means over their rows, from one forward pass over both; see
-        `Lesson`.
-        """
+        """Private and seed loss, from one forward pass over both; see `Lesson`."""
         x, y = batch
         rows = jnp.concatenate([x, taught.x]) if len(taught.x) else x
         logits, state = self.forward(params, state, rows, True)
@@ -99,7 +96,9 @@ class JaxStep:
         private = -jnp.take_along_axis(own, y[:, None], 1).mean()
 
         others, temperature = logits[len(x) :].astype(jnp.float32), parts.temperature
-        labels = taught.labels * jax.nn.log_softmax(others)
-        targets = taught.targets * jax.nn.log_softmax(others / temperature)
-        total = labels.sum() + parts.weight * temperature**2 * targets.sum()
-        return jnp.stack([private, -total / max(1, len(taught.x))]), state
+        labels = (taught.labels * jax.nn.log_softmax(others)).sum()
+        labelled = (taught.labels != 0).any(1).sum()
+        targets = (taught.targets * jax.nn.log_softmax(others / temperature)).sum()
+        matched = labels / jnp.maximum(1, labelled)
+        matched += parts.weight * temperature**2 * targets / max(1, len(taught.x))
+        return jnp.stack([private, -matched]), state

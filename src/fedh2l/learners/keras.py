@@ -116,8 +116,8 @@ class KerasLearner:
                 rows = np.concatenate([own, seeds.x]) if len(seeds.x) else own
                 if lesson is not None and is_measured(lesson, step):
                     parts = (
-                        taught(y, seeds, lesson, private=1, seed=0),
-                        taught(y, seeds, lesson, private=0, seed=1),
+                        taught(y, seeds, lesson, private=1.0, seed=0.0),
+                        taught(y, seeds, lesson, private=0.0, seed=1.0),
                     )
                     conflicts.append(self._reconciled(rows, parts, lesson))
                 else:
@@ -148,7 +148,7 @@ class KerasLearner:
 
     def compare(self, seed_set: SeedSet) -> list[str]:
         """What is likely wrong between the private rows and the seed set; see `compare`."""
-        return compare((self.private.x, self.private.y), seed_set)
+        return compare(self.batches.some(), seed_set)
 
     def _posteriors(self, x: Shaped[np.ndarray, "_ ..."]) -> Float[np.ndarray, "_ classes"]:
         outputs = outputs_of(self.trainer, x)
@@ -180,8 +180,8 @@ def _optimizer(model: Any) -> Any:
 
 
 def _numbered(variables: Sequence[Any]) -> list[tuple[str, Any]]:
-    """Variables by place and name: several may be called alike."""
-    return [(f"{i}.{v.path.replace('/', '.')}", v) for i, v in enumerate(variables)]
+    """Variables by their place: Keras numbers names anew in every process."""
+    return [(str(i), variable) for i, variable in enumerate(variables)]
 
 
 def _followed(lesson: Lesson | None) -> tuple[float, float]:

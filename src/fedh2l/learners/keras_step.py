@@ -63,9 +63,9 @@ def taught(
     labels, targets = np.concatenate([own, seeds.labels]), np.concatenate([0 * own, seeds.targets])
     temperature = 1.0 if lesson is None else lesson.temperature
     if lesson is not None:
-        share = seed * size / len(seeds.x)
-        labels[len(y) :] *= share
-        targets[len(y) :] *= share * lesson.weight * temperature**2
+        labelled = max(1, int(seeds.labels.any(1).sum()))
+        labels[len(y) :] *= seed * size / labelled
+        targets[len(y) :] *= seed * size / len(seeds.x) * lesson.weight * temperature**2
     column = np.full((size, 1), temperature)
     return np.concatenate([labels, targets, column], 1).astype(np.float32)
 

@@ -1,0 +1,112 @@
+"""Small learners of every framework, on the rows of `conftest.blobs`: what the contract is held
+against. A framework is imported when its learner is made.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from conftest import blobs, mlp, torch_learner
+from fedh2l.learner import Learner
+from fedh2l.learners.sklearn import SklearnLearner
+from fedh2l.learners.torch import TorchLearner
+from fedh2l.rows import Rows
+
+# From the private rows and a seed: a learner of three classes.
+Build = Callable[[Rows, int], Learner]
+
+
+def from_loader(rows: Rows, seed: int) -> TorchLearner:
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.sin(torch.arange(p.numel()) + seed).reshape(p.shape))
+    tensors = TensorDataset(*(torch.tensor(part) for part in rows))
+    return TorchLearner(model, torch.optim.SGD(model.parameters(), 0.1), DataLoader(tensors, 16))
+
+
+def float64(rows: Rows, seed: int) -> TorchLearner:
+    model = mlp(seed=seed).double()
+    return TorchLearner(model, torch.optim.RMSprop(model.parameters()), rows, batch=8, seed=seed)
+
+
+def estimator(make: Callable[[], Any]) -> Build:
+    return lambda rows, seed: SklearnLearner(make(), rows, 3, seed=seed)
+
+
+def jax_function(rows: Rows, seed: int) -> Learner:
+    from fedh2l.learners.jax import JaxLearner
+    from fedh2l.learners.jax_mlp import apply, init
+
+    return JaxLearner(apply, init(6, 8, 3, seed), _adam(), rows, 3, batch=8, seed=seed)
+
+
+def jax_module(rows: Rows, seed: int) -> Learner:
+    from flax import nnx
+
+    from fedh2l.learners.jax_nnx import nnx_learner
+
+    rngs = nnx.Rngs(seed)
+    module = nnx.Sequential(
+        nnx.Linear(6, 8, rngs=rngs),
+        nnx.BatchNorm(8, rngs=rngs),
+        nnx.relu,
+        nnx.Dropout(0.2, rngs=rngs),
+        nnx.Linear(8, 3, rngs=rngs),
+    )
+    return nnx_learner(module, _adam(), rows, 3, batch=8, seed=seed)
+
+
+def keras_model(rows: Rows, seed: int) -> Learner:
+    import keras
+
+    from fedh2l.learners.keras import KerasLearner
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.layers.Input((6,)),
+            keras.layers.Dense(8, "relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(3, "softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
+    return KerasLearner(model, rows, 3, batch=8, seed=seed)
+
+
+def _adam() -> Any:
+    """One object for all learners of a process, so that what is compiled is shared."""
+    import optax
+
+    global ADAM
+    ADAM = ADAM or optax.adam(1e-2)
+    return ADAM
+
+
+ADAM: Any = None
+KINDS: dict[str, Build] = {
+    "torch": lambda rows, seed: torch_learner(seed, data=rows),
+    "torch-batchnorm": lambda rows, seed: torch_learner(seed, batchnorm=True, data=rows),
+    "torch-loader": from_loader,
+    "torch-float64": float64,
+    "forest": estimator(lambda: RandomForestClassifier(10)),
+    "extra-trees": estimator(lambda: ExtraTreesClassifier(10)),
+    "logistic": estimator(LogisticRegression),
+    "jax": jax_function,
+    "jax-nnx": jax_module,
+    "keras": keras_model,
+}
+# Compiled anew for every learner: held against a few methods only.
+SLOW = {"jax-nnx"}
+
+
+def learner(kind: str, seed: int, *, rows: int = 60) -> Learner:
+    """A learner of this kind with rows of all three classes."""
+    return KINDS[kind](blobs(rows, seed=seed), seed)
