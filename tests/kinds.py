@@ -3,6 +3,7 @@ against. A framework is imported when its learner is made.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -81,16 +82,13 @@ def keras_model(rows: Rows, seed: int) -> Learner:
     return KerasLearner(model, rows, 3, batch=8, seed=seed)
 
 
+@cache  # one object for all learners, so that they share what is compiled
 def _adam() -> Any:
-    """One object for all learners of a process, so that what is compiled is shared."""
     import optax
 
-    global ADAM
-    ADAM = ADAM or optax.adam(1e-2)
-    return ADAM
+    return optax.adam(1e-2)
 
 
-ADAM: Any = None
 KINDS: dict[str, Build] = {
     "torch": lambda rows, seed: torch_learner(seed, data=rows),
     "torch-batchnorm": lambda rows, seed: torch_learner(seed, batchnorm=True, data=rows),
@@ -103,8 +101,8 @@ KINDS: dict[str, Build] = {
     "jax-nnx": jax_module,
     "keras": keras_model,
 }
-# Compiled anew for every learner: held against a few methods only.
-SLOW = {"jax-nnx"}
+# Held against a few methods only.
+SLOW = {"jax", "jax-nnx", "keras"}
 
 
 def learner(kind: str, seed: int, *, rows: int = 60) -> Learner:
