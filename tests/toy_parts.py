@@ -67,7 +67,7 @@ class Toy:
         Private rows of each peer.
     """
 
-    models: ClassVar[tuple[str, ...]] = ("logistic",)
+    models = ("logistic",)
     rounds: ClassVar[int] = 3
     mixtures: ClassVar[bool] = False
     baselines: ClassVar[bool] = True

@@ -5,6 +5,7 @@ from pathlib import Path
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.commands.flags import Flag, flag, flags_of, shown
 from fedh2l.data import DATASETS
+from fedh2l.data.own_data import OwnFile
 from fedh2l.learners import MODELS
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Network, Views
@@ -34,6 +35,10 @@ def tables() -> str:
         f"Data sets: {names(DATASETS)}. Methods: {names(ALGORITHMS)}. Models: {names(MODELS)}.\n",
         "Of every run:\n",
         rows([*own, *flags_of(Views), *flags_of(Network)]),
+    ]
+    parts += [
+        "With `--data FILE`, a file or folder of your own:\n",
+        rows(flags_of(OwnFile, ["data"])),
     ]
     for option, table in (("data", DATASETS), ("algorithm", ALGORITHMS)):
         for name in table:

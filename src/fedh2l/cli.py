@@ -42,7 +42,7 @@ seedset = App(
 seedset.command(
     "fedh2l.commands.seedset:build",
     name="build",
-    help="Make a seed set from .npz, .parquet or images.",
+    help="Make a seed set from .npz, .csv, .parquet or images.",
 )
 seedset.command(
     "fedh2l.commands.seedset:hash_",
@@ -116,6 +116,7 @@ EXTRAS = {
     "zenoh": "zenoh",
     "cryptography": "zenoh",
     "pooch": "data",
+    "pyarrow": "tables",
 }
 
 

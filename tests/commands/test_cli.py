@@ -131,7 +131,6 @@ def test_the_tables_are_for_people(tmp_path: Path) -> None:
             ["--data", "rotated-mnist", "--data-dir", "nowhere"],
             "no train-images-idx3-ubyte.gz there",
         ),
-        (["--batch", "5000"], "fewer than a batch of 5000"),
         (["--seed-share", "0.001"], "raise --seed-share"),
         (["--every", "2.5"], "'2.5', expected a whole number"),
         (["--batch", "0"], "batch is 0; it must be 1 or more"),

@@ -88,7 +88,7 @@ def test_arrays_of_any_number_and_order_are_read_to_the_value(
 
 
 def write_table(path: str, columns: dict[str, Any], index: str | None = None) -> None:
-    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    pytest.importorskip("pyarrow", reason="needs the extra tables")
     from pyarrow import parquet, table  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
     written = table(columns)

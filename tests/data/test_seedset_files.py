@@ -103,7 +103,7 @@ def test_images_of_other_modes_and_colours_are_read_and_what_is_none_is_named(
 def test_a_parquet_table_becomes_a_seed_set(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    pytest.importorskip("pyarrow", reason="needs the extra tables")
     from pyarrow import parquet, table  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
     numbers = {"age": [30, 40, 50, 60], "dose": [0.5, 1.5, 2.5, 3.5]}

@@ -145,12 +145,14 @@ def test_a_method_with_defaults_of_its_own_is_run_with_them() -> None:
     assert compose({"algorithm": "pooled"}).algorithm == Pooled()
 
 
-def test_a_peer_with_fewer_rows_than_a_batch_is_named() -> None:
-    config = compose({"batch": 500, "peers": ["mlp"]}).resolved()
-    with pytest.raises(
-        FedH2LError, match="rot00: private data: 194 rows, fewer than a batch of 500"
-    ):
-        peers_of(config, data_of(config), config.names)
+def test_a_peer_with_fewer_rows_than_a_batch_takes_all_of_them() -> None:
+    config = compose({"batch": 500, "peers": ["mlp"], "rounds": 2, "steps": 2}).resolved()
+    data = data_of(config)
+    as_many = replace(config, batch=len(data.domains["rot00"].train[1]))
+    of_500, of_all = (peers_of(c, data, ["rot00"])[0] for c in (config, as_many))
+    for peer in (of_500, of_all):
+        peer.learn(None, 2)
+    assert (of_500.posteriors(data.seed_set.x) == of_all.posteriors(data.seed_set.x)).all()
 
 
 def test_peers_are_the_same_whoever_else_lives_in_the_process() -> None:

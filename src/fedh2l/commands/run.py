@@ -25,7 +25,7 @@ from fedh2l.commands.flags import (
     value_of,
 )
 from fedh2l.commands.table import Display, final_table
-from fedh2l.error import FedH2LError, choose
+from fedh2l.error import FedH2LError
 from fedh2l.simulation import run_folder
 from fedh2l.simulation.config_file import read_config
 from fedh2l.simulation.experiment import PARTS, Experiment
@@ -57,18 +57,19 @@ def app_of(tokens: Sequence[str]) -> tuple[App, list[str]]:
         part: value_of(part, words, PREFIX) or str(file.get(part, usual))
         for part, usual in DEFAULTS.items()
     }
-    for part, name in chosen.items():
-        choose(part, name, TABLES[part])
+    kinds = kinds_of(**chosen)  # which refuses an unknown name
     _check_file(path, file, chosen)
 
-    kinds = kinds_of(**chosen)
-    flags = _flags(kinds)
+    flags = _flags(kinds, chosen)
     _check_tokens(words, chosen)
     names = [f.name for f, *_ in flags]
     check_environment(PREFIX, [*names, *ABOUT_THE_RUN, "baselines"])
 
     data = kinds["data"]
-    usual = {"rounds": data.rounds, "peers": data.models}
+    usual = {"rounds": data.rounds}
+    # Those of a user's file depend on what is in it.
+    if isinstance(data.models, tuple):
+        usual |= {"peers": data.models}
     settings = class_of(flags, usual | file | chosen)
     app = App(
         name="fedh2l run",
@@ -81,15 +82,16 @@ def app_of(tokens: Sequence[str]) -> tuple[App, list[str]]:
     return app, words
 
 
-def _flags(kinds: Mapping[str, Any]) -> list[Flag]:
+def _flags(kinds: Mapping[str, Any], chosen: Mapping[str, str]) -> list[Flag]:
     """Those of the experiment, then those of its data set, its method, its views and network."""
     flags: list[Flag] = []
     for f, hint, words in flags_of(Experiment, leave_out=set(PARTS) - set(TABLES)):
-        # The data set and the method are told by name.
-        names = Literal[tuple(TABLES[f.name])] if f.name in TABLES else hint
-        flags.append((f, names, words))
+        if f.name in TABLES:
+            # The data set and the method are told by name; data also by that of a file.
+            hint = Literal[tuple(dict.fromkeys([*TABLES[f.name], chosen[f.name]]))]
+        flags.append((f, hint, words))
     for kind in kinds.values():
-        flags += flags_of(kind)
+        flags += flags_of(kind, leave_out=TABLES)
     return flags
 
 
@@ -179,7 +181,8 @@ def _check_nothing_else(words: Sequence[str]) -> None:
 
 def _new_folder(data: str, algorithm: str, seed: int) -> Path:
     """Named after the time to the microsecond: of two that start together each has its own."""
-    return Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S-%f}-{data}-{algorithm}-{seed}"
+    name = Path(data.partition(":")[0]).stem
+    return Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S-%f}-{name}-{algorithm}-{seed}"
 
 
 def _simulate(folder: run_folder.RunFolder, workers: int | None, as_json: bool) -> None:

@@ -31,7 +31,7 @@ def build(
     view: str = "none",
     every: int = 1,
     mixtures: bool = False,
-    label: str = "label",
+    label: str | None = None,
     side: int = 32,
     colour: bool = False,
     overwrite: bool = False,
@@ -43,8 +43,8 @@ def build(
     Parameters
     ----------
     sources
-        .npz (arrays x and y), .parquet or a folder of images with a subfolder per class. Several:
-        each row's owner is remembered.
+        .npz (arrays x and y), .csv, .parquet or a folder of images with a subfolder per class.
+        Several: each row's owner is remembered.
     out
         The file to write.
     classes
@@ -64,7 +64,7 @@ def build(
     mixtures
         For images: ask about mixtures of two examples as well.
     label
-        The label's column of a .parquet file.
+        The column of labels, by default "label", or the array, by default "y".
     side
         Images are scaled to side × side.
     colour
@@ -117,7 +117,7 @@ def check(
     file: Path,
     *,
     private: Path | None = None,
-    label: str = "label",
+    label: str | None = None,
     side: int = 32,
     colour: bool = False,
     as_json: Json = False,
@@ -132,7 +132,7 @@ def check(
     private
         My own data, as for `build`. They stay here.
     label
-        The label's column of a .parquet file.
+        The column of labels, by default "label", or the array, by default "y".
     side
         Images are scaled to side × side.
     colour

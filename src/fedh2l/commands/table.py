@@ -24,6 +24,7 @@ class Display:
         self.experiment = next(cell.experiment for cell in cells if cell.name == main)
         self.latest: dict[str, Evaluation] = {}
         self.cell = self.cells[0]
+        self.told = False  # what was inferred of the data
         self.clock = time.perf_counter()
         self.live = (
             Live(self._table(), console=console, refresh_per_second=4, transient=True)
@@ -42,6 +43,11 @@ class Display:
 
     def show(self, event: Start | Evaluation) -> None:
         self.cell = event.cell
+        if isinstance(event, Start) and not self.told:
+            # A path or a name of the user's is text and not markup.
+            for note in event.notes:
+                self.console.print(Text(note), soft_wrap=True)
+            self.told = True
         if isinstance(event, Evaluation):
             self.latest[event.cell] = event
         if self.live:

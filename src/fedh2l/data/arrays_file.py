@@ -6,6 +6,8 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from fedh2l.data.own_rows import OwnRows, check_size
-from fedh2l.error import FedH2LError
+from fedh2l.error import FedH2LError, choose
 
 BLOCK = 1 << 24  # bytes read at a time
 UNREADABLE = (
@@ -42,19 +44,40 @@ class Header(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def read_arrays(path: Path) -> OwnRows:
-    """The arrays `x` (rows, ...) and, where there is one, `y`."""
+def read_names(path: Path) -> list[str]:
+    """The names of its arrays."""
+    with _opened(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def read_arrays(path: Path, label: str = "y", beside: Sequence[str] = ()) -> OwnRows:
+    """The array `x` (rows, ...), that of the labels where there is one, and as text those beside
+    them, an entry for each row.
+    """
+    with _opened(path) as archive:
+        names = {n.removesuffix(".npy"): n for n in archive.namelist()}
+        if "x" not in names:
+            held = ", ".join(names) or "nothing"
+            raise FedH2LError(
+                f"{path}: no array x of (rows, ...), it holds {held}; write it with "
+                "numpy.savez(x=..., y=...)"
+            )
+        # Labels that were named must be there; the usual ones may be missing.
+        for name in beside if label == "y" else [label, *beside]:
+            choose(f"array in {path}", name, names)
+        x = _x(archive, names["x"], path)
+        y = _small(archive, names[label], path) if label in names else None
+        texts = {name: _texts(archive, names[name], path, len(x)) for name in beside}
+    others = sorted(set(names) - {"x", label, *beside})
+    notes = (f"{path}: left out the arrays {', '.join(others)}",) if others else ()
+    return OwnRows(x, y, notes=notes, beside=texts)
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = {n.removesuffix(".npy"): n for n in archive.namelist()}
-            if "x" not in names:
-                held = ", ".join(names) or "nothing"
-                raise FedH2LError(
-                    f"{path}: no array x of (rows, ...), it holds {held}; write it with "
-                    "numpy.savez(x=..., y=...)"
-                )
-            x = _x(archive, names["x"], path)
-            y = _y(archive, names["y"], path) if "y" in names else None
+            yield archive
     except FedH2LError:
         raise
     except UNREADABLE as error:
@@ -62,9 +85,6 @@ def read_arrays(path: Path) -> OwnRows:
             f"{path}: not arrays that can be read without unpickling ({error}); use "
             "numpy.savez(x=..., y=...)"
         ) from error
-    others = sorted(set(names) - {"x", "y"})
-    notes = (f"{path}: left out the arrays {', '.join(others)}",) if others else ()
-    return OwnRows(x, y, notes=notes)
 
 
 def _x(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
@@ -92,7 +112,21 @@ def _x(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
         return x
 
 
-def _y(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
+def _texts(archive: zipfile.ZipFile, name: str, path: Path, rows: int) -> np.ndarray:
+    values = _small(archive, name, path)
+    if values.shape != (rows,) or values.dtype.kind not in "biufSU":
+        raise FedH2LError(
+            f"{path}: {name} holds {values.dtype} of shape {values.shape}; expected a number or a "
+            f"name for each of {rows} rows"
+        )
+    if values.dtype.kind == "f" and (values == np.floor(values)).all():
+        values = values.astype(np.int64)  # 1.0 is called 1
+    if values.dtype.kind == "S":
+        return np.array([value.decode() for value in values.tolist()])
+    return values.astype(np.str_)
+
+
+def _small(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
     with archive.open(name) as file:
         header = _header(file, archive.getinfo(name), path)
         check_size(path, header.shape)

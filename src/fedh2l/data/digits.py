@@ -33,7 +33,7 @@ class Digits:
         How many rows of the seed set keep their label, as many of each peer; by default all.
     """
 
-    models: ClassVar[tuple[str, ...]] = ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest")
+    models = ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest")
     rounds: ClassVar[int] = 24
     mixtures: ClassVar[bool] = False
     baselines: ClassVar[bool] = True

@@ -2,7 +2,9 @@
 share.
 """
 
+import hashlib
 from dataclasses import Field, dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -10,6 +12,8 @@ import numpy as np
 from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
+
+BLOCK = 1024  # rows that are copied at a time
 
 
 class Domain(NamedTuple):
@@ -24,10 +28,23 @@ class Domain(NamedTuple):
 class FederatedData:
     domains: dict[str, Domain]  # by the name of the peer that lives there
     seed_set: SeedSet
+    # What was inferred and left out, in sentences, for people to read before the first round.
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
         return len(self.seed_set.classes)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) over every row of every part, and the seed set: what a run began with."""
+        sha = hashlib.sha256(self.seed_set.digest.encode())
+        for name, domain in self.domains.items():
+            for array in (a for part in domain for a in part):
+                sha.update(f"{name} {array.dtype.descr} {array.shape}".encode())
+                for start in range(0, len(array), BLOCK):
+                    sha.update(np.ascontiguousarray(array[start : start + BLOCK]).tobytes())
+        return sha.hexdigest()
 
     def pooled(self, labelled: bool) -> Rows:
         """All private rows in one place, with the seed rows that are labelled: what nobody has, and
@@ -46,14 +63,19 @@ class FederatedData:
 class DataSet(Protocol):
     """What `DATASETS` holds: a frozen dataclass whose fields are the flags of the data set.
 
-    The class says what an experiment on it takes where nobody says anything else.
+    It says what an experiment on it takes where nobody says anything else. It may have `held`, how
+    many domains the data have of themselves, and `data`, the user's file that it reads.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-    models: ClassVar[tuple[str, ...]]  # dealt out to the peers in turn
     rounds: ClassVar[int]
     mixtures: ClassVar[bool]  # ask about mixtures of two seed examples as well
     baselines: ClassVar[bool]  # run alone, seed-only and pooled as well
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Dealt out to the peers in turn where nobody names others."""
+        ...
 
     @property
     def kind(self) -> str:

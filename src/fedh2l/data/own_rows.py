@@ -1,24 +1,27 @@
 """Rows as a user's own files hold them, before their labels have become indices of classes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Shaped
 
 from fedh2l.error import FedH2LError
 
 MOST_BYTES = 4 * 2**30  # of rows as float32: more would not fit beside everything else
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OwnRows:
     """Rows of one file or folder."""
 
-    x: Float32[np.ndarray, "rows ..."]
+    x: Shaped[np.ndarray, "rows ..."]
     y: np.ndarray | None = None  # what the file says: numbers or names
     columns: tuple[str, ...] | None = None  # of a table: the features' names
-    notes: tuple[str, ...] = ()  # what was left out, in sentences
+    notes: tuple[str, ...] = ()  # what was inferred, and what was left out, in sentences
+    # What a file says of each row besides features and label, as text: its site, its patient.
+    beside: Mapping[str, Shaped[np.ndarray, " rows"]] = field(default_factory=dict[str, np.ndarray])
 
     def __len__(self) -> int:
         return len(self.x)
@@ -32,3 +35,12 @@ def check_size(path: Path, shape: tuple[int, ...]) -> None:
             f"{path}: {size / 2**30:.1f} GiB as float32 of shape {shape}; at most "
             f"{MOST_BYTES // 2**30} GiB: take fewer rows, or smaller images"
         )
+
+
+Stamp = tuple[Path, int, int]
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Place, time and size: what was read and kept in memory is of this file as it is now."""
+    about = path.stat()
+    return path.resolve(), about.st_mtime_ns, about.st_size

@@ -35,7 +35,7 @@ class RotatedMnist:
         Folder of MNIST's four IDX files; without it they are fetched once.
     """
 
-    models: ClassVar[tuple[str, ...]] = (
+    models = (
         "mlp",
         "lenet",
         "wide-cnn",

@@ -37,7 +37,7 @@ class SkewedMnist:
         Folder of MNIST's four IDX files; without it they are fetched once.
     """
 
-    models: ClassVar[tuple[str, ...]] = RotatedMnist.models
+    models = RotatedMnist.models
     rounds: ClassVar[int] = 150
     mixtures: ClassVar[bool] = True
     baselines: ClassVar[bool] = False

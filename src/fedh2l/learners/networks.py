@@ -1,25 +1,28 @@
-"""Six unlike small image classifiers, a function each: shape of an image and number of classes ->
-torch module.
+"""Six unlike small classifiers, a function each: shape of a row and number of classes -> torch
+module. Four are for images.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from fedh2l.error import FedH2LError
 from fedh2l.learners.model import Training
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.learners.torch_adam import Adam
 from fedh2l.rows import Rows
 
 Shape = tuple[int, ...]  # channels, height, width
+FLAT = ("mlp", "deep-mlp")  # these take rows of any shape
 
 
 def mlp(shape: Shape, classes: int) -> nn.Module:
     """One hidden layer."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(_size(shape), 256), nn.ReLU(), nn.Linear(256, classes)
+        nn.Flatten(), nn.Linear(math.prod(shape), 256), nn.ReLU(), nn.Linear(256, classes)
     )
 
 
@@ -27,7 +30,7 @@ def deep_mlp(shape: Shape, classes: int) -> nn.Module:
     """Three hidden layers."""
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(_size(shape), 200),
+        nn.Linear(math.prod(shape), 200),
         nn.ReLU(),
         nn.Linear(200, 150),
         nn.ReLU(),
@@ -125,10 +128,16 @@ NETWORKS: dict[str, Callable[[Shape, int], nn.Module]] = {
 
 
 def learner(rows: Rows, classes: int, training: Training, *, network: str) -> TorchLearner:
-    """A learner of this network for images, trained by Adam along a cosine of learning rates."""
+    """A learner of this network, trained by Adam along a cosine of learning rates."""
+    shape = rows[0].shape[1:]
+    if len(shape) != 3 and network not in FLAT:
+        raise FedH2LError(
+            f"{network} is a network for images (channels, height, width), and a row is of shape "
+            f"{shape}; use {' or '.join(FLAT)}, forest or logistic"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.start)
-        model = NETWORKS[network](rows[0].shape[1:], classes)
+        model = NETWORKS[network](shape, classes)
 
     # foreach: the same bits as a tensor at a time, sooner.
     optimizer = Adam(model.parameters(), training.rate, foreach=True)
@@ -139,7 +148,7 @@ def learner(rows: Rows, classes: int, training: Training, *, network: str) -> To
         batch=training.batch,
         augment=training.augment,
         schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, training.steps),
-        channels_last=True,
+        channels_last=len(shape) == 3,
         seed=training.seed,
     )
 
@@ -153,8 +162,3 @@ def _headed(body: Sequence[nn.Module], shape: Shape, hidden: list[int], classes:
         layers += [nn.Linear(width, out), nn.ReLU()]
         width = out
     return nn.Sequential(*body, *layers, nn.Linear(width, classes)).train()
-
-
-def _size(shape: Shape) -> int:
-    channels, height, width = shape
-    return channels * height * width

@@ -63,7 +63,7 @@ def _learner(experiment: Experiment, data: FederatedData, seeds: SeedSet, i: int
 
     training = Training(
         steps=experiment.rounds * method.steps,
-        batch=batch,
+        batch=min(batch, len(rows[1])),
         rate=experiment.rate,
         augment=VIEWS[views.view] if views.views else None,
         seed=seed,

@@ -40,7 +40,7 @@ class Experiment:
     seed
         Of everything random: split, networks, batches, views, faults.
     batch
-        Private rows per step.
+        Private rows per step; a peer that has fewer takes all of them.
     rate
         Learning rate of Adam; falls to 0 along a cosine.
     codec
@@ -84,9 +84,7 @@ class Experiment:
         for model in peers:
             model_of(model)
 
-        # One model alone fills as many domains as the data set has by default.
-        usual = len(peers) if len(peers) > 1 else len(self.data.models)
-        domains = self.data.domains or usual
+        domains = self._domains(len(peers))
         rounds = self.rounds or self.data.rounds
         self._check_idle_settings()
         asked = self.views.views and self.data.kind == "images"
@@ -101,6 +99,13 @@ class Experiment:
         )
         found._check()
         return found
+
+    def _domains(self, models: int) -> int:
+        """As many as are asked for, as the data have of themselves, or as there are models."""
+        held: int | None = getattr(self.data, "held", None)
+        # One model alone fills as many domains as the data set has by default.
+        usual = models if models > 1 else len(self.data.models)
+        return self.data.domains or held or usual
 
     def _mixtures(self) -> bool:
         """Whether the seed set is asked about in mixtures; None: as the data set says."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from fedh2l.data import name_of
 from fedh2l.error import FedH2LError
 from fedh2l.record import lock
 from fedh2l.record.atomic import write_file
@@ -43,6 +44,7 @@ class RunFolder:
         self._finals: dict[str, Evaluation] = {}
         self._journals: dict[str, Journal] = {}
         self._seed_set: dict[str, Any] = {}
+        self._data = ""  # the digest of all rows
 
     def __enter__(self) -> "RunFolder":
         if not self._is_new:
@@ -71,7 +73,7 @@ class RunFolder:
         """
         cell = self.cells[event.cell]
         if isinstance(event, Start):
-            self._seed_set = event.seed_set
+            self._seed_set, self._data = event.seed_set, event.data
             self._begin(cell)
             return
         if event.last:
@@ -86,6 +88,7 @@ class RunFolder:
         facts = {
             "digest": digest_of(cell.experiment),
             "seed_set": seed_set,
+            "data": self._data,
             "peers": {name: asdict(p) for name, p in event.peers.items()},
             "train_seconds": event.train_seconds,
             "total_seconds": time.perf_counter() - self._clock,
@@ -106,10 +109,10 @@ class RunFolder:
         cell.folder.mkdir(parents=True, exist_ok=True)
         journal = Journal(cell.folder)
         saved = journal.open()
-        if saved and saved.get("seed_set") != self._seed_set["digest"]:
+        if saved and saved.get("data") != self._data:
             raise FedH2LError(
-                f"{cell.folder}: the data are not those that this run began with; give it the "
-                "same --data-dir, or start anew"
+                f"{cell.folder}: the data are not those that this run began with; restore "
+                f"{name_of(self.experiment.data)} as it was (its --data-dir, too), or start anew"
             )
         self._journals[cell.name] = journal
 

@@ -13,7 +13,8 @@ from typing import Any, get_args, get_type_hints
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.choices import Choices
-from fedh2l.data import DATASETS
+from fedh2l.data import DATASETS, dataset_of, name_of
+from fedh2l.data.own_data import OwnFile
 from fedh2l.error import FedH2LError, choose
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Network, Views
@@ -26,7 +27,7 @@ PARTS: dict[str, type] = {"views": Views, "network": Network}
 
 def kinds_of(data: str, algorithm: str) -> dict[str, type]:
     """The classes whose fields are the settings, by the field of the experiment that holds them."""
-    return {"data": DATASETS[data], "algorithm": ALGORITHMS[algorithm], **PARTS}
+    return {"data": dataset_of(data), "algorithm": ALGORITHMS[algorithm], **PARTS}
 
 
 def own_fields() -> list[Field[Any]]:
@@ -41,13 +42,13 @@ def compose(settings: Mapping[str, Any]) -> Experiment:
     value that its field may not have.
     """
     chosen = {part: settings.get(part, DEFAULTS[part]) for part in TABLES}
-    for part, name in chosen.items():
-        choose(part, name if isinstance(name, str) else repr(name), TABLES[part])
+    chosen = {part: n if isinstance(n, str) else repr(n) for part, n in chosen.items()}
     kinds = kinds_of(**chosen)
     check_names(settings, chosen)
 
     values = _arguments(Experiment, settings, leave_out=set(TABLES))
     for part, kind in kinds.items():
+        # A data set that is a user's file has its name, data, as a field.
         values[part] = kind(**_arguments(kind, settings))
     return Experiment(**values)
 
@@ -90,6 +91,11 @@ def _refuse(name: str, known: set[str], chosen: Mapping[str, str]) -> None:
                 f"{name} is a setting of {part} {' and '.join(owners)}, not of {chosen[part]}; "
                 f"leave it out, or choose another --{part}"
             )
+    if name in {f.name for f in fields(OwnFile)}:
+        raise FedH2LError(
+            f"{name} is a setting of a file of your own, not of {chosen['data']}; leave it out, or "
+            "name the file with --data"
+        )
     choose("setting", name, known)
 
 
@@ -102,7 +108,9 @@ def settings_of(experiment: Experiment) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for f in fields(experiment):
         value = getattr(experiment, f.name)
-        if f.name in TABLES:
+        if f.name == "data":
+            settings["data"] = name_of(value)
+        elif f.name in TABLES:
             settings[f.name] = TABLES[f.name].name_of(type(value))
         if is_dataclass(value):
             settings |= {g.name: getattr(value, g.name) for g in fields(value) if g.init}

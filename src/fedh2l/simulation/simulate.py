@@ -35,6 +35,8 @@ class Start:
 
     cell: str
     seed_set: dict[str, Any]
+    data: str  # the digest of all rows
+    notes: tuple[str, ...]  # what was inferred of the data, for people to read
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _run_cell(
     cell: Cell, data: FederatedData, peers: Sequence[Peer], exchange: Exchange
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
-    yield Start(cell.name, _about(peers[0]))
+    yield Start(cell.name, _about(peers[0]), data.digest, data.notes)
     experiment = cell.experiment
     assert experiment.rounds is not None and experiment.evaluate is not None
     done, seconds, progress = _restored(cell.folder, peers)
