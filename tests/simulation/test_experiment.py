@@ -56,7 +56,7 @@ def test_no_two_parts_have_a_setting_of_one_name() -> None:
 @pytest.mark.parametrize("data", DATASETS)
 def test_one_kind_of_peer_fills_every_domain(data: str) -> None:
     experiment = compose({"data": data, "peers": ["lenet"]}).resolved()
-    assert experiment.models == ["lenet"] * len(DATASETS[data].models)
+    assert experiment.models == ["lenet"] * len(DATASETS[data]().models)
     assert len(experiment.names) == len(set(experiment.names)) == len(experiment.models)
     three = compose({"data": data, "peers": ["lenet", "mlp"], "domains": 3}).resolved()
     assert three.models == ["lenet", "mlp", "lenet"]
