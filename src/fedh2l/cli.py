@@ -8,7 +8,8 @@ import sys
 from cyclopts import App, CycloptsError
 from cyclopts.config import Env
 
-from fedh2l.error import FedH2LError, choose
+from fedh2l.commands.environment import PREFIX, check_commands, check_settings
+from fedh2l.error import FedH2LError
 
 app = App(
     name="fedh2l",
@@ -109,7 +110,9 @@ app.command(
 app.command("fedh2l.commands.watch:watch", name="watch", help="A local page with what happens.")
 
 
-# Module: what installs it.
+# Flags of an earlier time, which help does not show.
+ALIASES = {"--seeds": "--seed-set"}
+# The extra that installs a module.
 EXTRAS = {
     "torch": "torch",
     "sklearn": "sklearn",
@@ -127,44 +130,42 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        _check_environment()
+        check_commands(app, (seedset, invite))
         _call(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has seen enough, as in fedh2l status FOLDER | head.
+        # The reader of the output has seen enough, as in fedh2l status FOLDER | head.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
         print("\nstopped; go on with fedh2l run --resume FOLDER", file=sys.stderr)
         sys.exit(130)
     except (FedH2LError, CycloptsError, OSError, ModuleNotFoundError, MemoryError) as error:
-        why = _words_of(error)
-        if why is None:
+        reason = _reason_of(error)
+        if reason is None:
             raise
-        print(f"fedh2l: {' '.join(why.split())}", file=sys.stderr)
+        print(f"fedh2l: {' '.join(reason.split())}", file=sys.stderr)
         sys.exit(2)
 
 
 def _call(tokens: list[str]) -> None:
     if tokens[:1] == ["run"]:
-        # Its flags depend on the data set and the method that are named among them.
+        # The flags of run depend on the data set and the method that are named among them.
         from fedh2l.commands.run import app_of
 
         run, words = app_of(tokens[1:])
         run(words, exit_on_error=False, print_error=False)
         return
-    app.config = [Env("FEDH2L_", show=False)]
-    app(tokens, exit_on_error=False, print_error=False)
+    words = [_current_name(token) for token in tokens]
+    app.config = [Env(PREFIX, show=False)]
+    check_settings(app, words)
+    app(words, exit_on_error=False, print_error=False)
 
 
-def _check_environment() -> None:
-    """Refuse a variable FEDH2L_… of no command: a misspelt one would be ignored."""
-    commands = [name.upper().replace("-", "_") for name in app if not name.startswith("-")]
-    for variable in sorted(v for v in os.environ if v.startswith("FEDH2L_") and v != "FEDH2L_DATA"):
-        command, *rest = variable.removeprefix("FEDH2L_").split("_")
-        choose("command in the environment variable " + variable, command, commands)
-        if not rest:
-            raise FedH2LError(f"{variable}: names a command and no flag of it")
+def _current_name(token: str) -> str:
+    """The token with the present name of its flag: --seeds=FILE is --seed-set=FILE."""
+    flag, equals, value = token.partition("=")
+    return ALIASES.get(flag, flag) + equals + value
 
 
 FIXES = {
@@ -180,10 +181,10 @@ FIXES = {
 }
 
 
-def _words_of(error: BaseException) -> str | None:
-    """What happened, and what to do; None for what is a fault of this program."""
+def _reason_of(error: BaseException) -> str | None:
+    """What happened, and what to do; None where the fault is this program's."""
     if isinstance(error, OSError):
-        return _words_of_system(error)
+        return _reason_of_system(error)
     if isinstance(error, MemoryError):
         return "out of memory; ask for less: fewer --workers, peers or rows"
     if isinstance(error, ModuleNotFoundError):
@@ -193,7 +194,7 @@ def _words_of(error: BaseException) -> str | None:
     return str(error)
 
 
-def _words_of_system(error: OSError) -> str:
+def _reason_of_system(error: OSError) -> str:
     """Which file, what happened to it, and what to do."""
     if isinstance(error, FileNotFoundError) and error.filename is not None:
         return f"{error.filename}: no such file"

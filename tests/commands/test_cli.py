@@ -48,10 +48,12 @@ def test_help_is_light() -> None:
         "import sys; from fedh2l.cli import main\ntry: main(['--help'])\nexcept SystemExit: "
         "pass\nprint(*sys.modules, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Simulate a federation" in done.stdout
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "Simulate a federation" in process.stdout
     assert not {"torch", "sklearn", "numpy", "scipy", "matplotlib", "networkx"} & set(
-        done.stderr.split()
+        process.stderr.split()
     )
 
 
@@ -69,10 +71,10 @@ def test_the_help_of_run_teaches_every_flag(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_not_installed_is_named_with_what_installs_it(tmp_path: Path, workers: int) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_TORCH)
-    done = fedh2l("run", *QUICK[:-1], workers, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
-    assert done.returncode == 2
+    process = fedh2l("run", *QUICK[:-1], workers, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert process.returncode == 2
     assert (
-        done.stderr.splitlines()[-1]
+        process.stderr.splitlines()[-1]
         == "fedh2l: this needs torch, which is not installed: pip install 'fedh2l[torch]'"
     )
 
@@ -81,7 +83,7 @@ def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(
         'rounds = 9\nsteps = 1\npeers = ["mlp"]\ndomains = 2\nbaselines = false\n'
     )
-    done = fedh2l(
+    process = fedh2l(
         "run",
         "--config",
         "mine.toml",
@@ -93,8 +95,8 @@ def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
         cwd=tmp_path,
         env={"FEDH2L_RUN_ROUNDS": "2"},
     )
-    assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr
+    summary = json.loads(process.stdout)
     # The environment over the file, flags over both.
     assert (summary["rounds"], summary["steps"]) == (2, 2)
     assert summary == json.loads((tmp_path / "r/summary.json").read_text())
@@ -114,11 +116,11 @@ def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:
 
 
 def test_the_tables_are_for_people(tmp_path: Path) -> None:
-    done = fedh2l("run", *QUICK, "--out", "r", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "all domains" in done.stdout
-    assert "fedh2l 2/2" in done.stdout
-    assert "r/report.html" in done.stdout
+    process = fedh2l("run", *QUICK, "--out", "r", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "all domains" in process.stdout
+    assert "fedh2l 2/2" in process.stdout
+    assert "r/report.html" in process.stdout
 
 
 @pytest.mark.parametrize(
@@ -150,11 +152,11 @@ def test_the_tables_are_for_people(tmp_path: Path) -> None:
 def test_bad_input_gets_one_line_and_leaves_nothing(
     tmp_path: Path, flags: list[str], complaint: str
 ) -> None:
-    done = fedh2l("run", *QUICK, "--out", "r", *flags, cwd=tmp_path)
-    assert done.returncode == 2
-    assert complaint in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len([line for line in done.stderr.splitlines() if line.strip()]) == 1, done.stderr
+    process = fedh2l("run", *QUICK, "--out", "r", *flags, cwd=tmp_path)
+    assert process.returncode == 2
+    assert complaint in process.stderr
+    assert "Traceback" not in process.stderr
+    assert len([line for line in process.stderr.splitlines() if line.strip()]) == 1, process.stderr
     assert not (tmp_path / "r").exists()
 
 
@@ -163,44 +165,44 @@ def test_resuming_needs_a_run_and_no_other_flags(tmp_path: Path) -> None:
         (["--resume", "absent"], "no run to go on with"),
         (["--resume", ".", "--rounds", "9"], "leave the other flags out"),
     ):
-        done = fedh2l("run", *flags, cwd=tmp_path)
-        assert done.returncode == 2
-        assert complaint in done.stderr
+        process = fedh2l("run", *flags, cwd=tmp_path)
+        assert process.returncode == 2
+        assert complaint in process.stderr
 
 
 def test_an_audit_lists_and_decodes_what_was_sent(tmp_path: Path) -> None:
     assert fedh2l("run", *QUICK, "--out", "r", cwd=tmp_path).returncode == 0
-    done = fedh2l("audit", "r", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "4 messages" in done.stdout
+    process = fedh2l("audit", "r", cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert "4 messages" in process.stdout
     # One line each.
-    assert len(re.findall(r"rot\d\d .* lattice .* [0-9a-f]{16} ", done.stdout)) == 4
-    told = [
+    assert len(re.findall(r"rot\d\d .* lattice .* [0-9a-f]{16} ", process.stdout)) == 4
+    entries = [
         json.loads(line)
         for line in fedh2l(
             "audit", "r", "--json", "--peer", "rot75", cwd=tmp_path
         ).stdout.splitlines()
     ]
-    assert [(t["round"], t["receivers"], t["codec"]) for t in told] == [
+    assert [(t["round"], t["receivers"], t["codec"]) for t in entries] == [
         (0, ["rot00"], "lattice"),
         (1, ["rot00"], "lattice"),
     ]
     rows = json.loads(
         fedh2l("audit", "r", "--peer", "rot75", "--decode", 1, "--json", cwd=tmp_path).stdout
     )
-    assert [len(rows), len(rows[0])] == told[1]["shape"]
+    assert [len(rows), len(rows[0])] == entries[1]["shape"]
     for flags, complaint in (
         (["--decode", "1"], "--peer"),
         (["--peer", "rot75", "--decode", "7"], "no posteriors in round 7"),
         (["--peer", "rot7"], "did you mean 'rot75'"),
     ):
-        refused = fedh2l("audit", "r", *flags, cwd=tmp_path)
-        assert refused.returncode == 2
-        assert complaint in refused.stderr
+        refusal = fedh2l("audit", "r", *flags, cwd=tmp_path)
+        assert refusal.returncode == 2
+        assert complaint in refusal.stderr
     assert fedh2l("audit", ".", cwd=tmp_path).returncode == 2
 
 
 def test_a_report_needs_a_finished_run(tmp_path: Path) -> None:
-    done = fedh2l("report", ".", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "no finished run" in done.stderr
+    process = fedh2l("report", ".", cwd=tmp_path)
+    assert process.returncode == 2
+    assert "no finished run" in process.stderr

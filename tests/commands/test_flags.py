@@ -22,10 +22,10 @@ def test_a_file_is_taken_as_written_or_refused_by_name(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
     (tmp_path / "mine.toml").write_text(text)
-    done = fedh2l("run", "--config", "mine.toml", "--out", "r", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "mine.toml: " in done.stderr
-    assert complaint in done.stderr
+    process = fedh2l("run", "--config", "mine.toml", "--out", "r", cwd=tmp_path)
+    assert process.returncode == 2
+    assert "mine.toml: " in process.stderr
+    assert complaint in process.stderr
     assert not (tmp_path / "r").exists()
 
 
@@ -38,9 +38,59 @@ def test_a_file_is_taken_as_written_or_refused_by_name(
     ],
 )
 def test_a_misspelt_variable_is_refused(tmp_path: Path, variable: str, complaint: str) -> None:
-    done = fedh2l("run", *QUICK, "--out", "r", cwd=tmp_path, env={variable: "3"})
-    assert done.returncode == 2
-    assert complaint in done.stderr
+    process = fedh2l("run", *QUICK, "--out", "r", cwd=tmp_path, env={variable: "3"})
+    assert process.returncode == 2
+    assert complaint in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "variable", "complaint"),
+    [
+        (["join", "i.json"], "FEDH2L_JOIN_MODLE", "did you mean 'FEDH2L_JOIN_MODEL'"),
+        (["join", "i.json"], "FEDH2L_JOIN_SEEDS", "did you mean 'FEDH2L_JOIN_SEED_SET'"),
+        (["audit", "r"], "FEDH2L_AUDIT_PEAR", "did you mean 'FEDH2L_AUDIT_PEER'"),
+        (["seedset", "hash", "s"], "FEDH2L_SEEDSET_HASH_JASON", "'FEDH2L_SEEDSET_HASH_JSON'"),
+        (["seedset", "hash", "s"], "FEDH2L_SEEDSET_BILD_SIDE", "did you mean 'BUILD'"),
+        (["seedset", "hash", "s"], "FEDH2L_SEEDSET_BUILD", "names a command and no flag"),
+        (["invite", "new", "i"], "FEDH2L_INVITE_NEW_QUORUN", "'FEDH2L_INVITE_NEW_QUORUM'"),
+        (["invite", "new", "i"], "FEDH2L_INVITE_NEW_WEIHGT", "'FEDH2L_INVITE_NEW_WEIGHT'"),
+        (["invite", "show", "i"], "FEDH2L_INVITE_SHOW_JSN", "'FEDH2L_INVITE_SHOW_JSON'"),
+    ],
+)
+def test_a_misspelt_variable_of_the_command_that_is_called_is_refused(
+    tmp_path: Path, command: list[str], variable: str, complaint: str
+) -> None:
+    process = fedh2l(*command, cwd=tmp_path, env={variable: "3"})
+    assert process.returncode == 2
+    assert complaint in process.stderr
+    assert variable in process.stderr
+
+
+def test_a_variable_of_a_live_command_is_taken(tmp_path: Path) -> None:
+    process = fedh2l("join", "i.json", cwd=tmp_path, env={"FEDH2L_JOIN_MODEL": "mine.py:model"})
+    assert "identity: no identity in it" in process.stderr
+
+
+def test_a_setting_beside_resume_is_refused_in_the_environment_too(tmp_path: Path) -> None:
+    variables = {"FEDH2L_RUN_ROUNDS": "3", "FEDH2L_RUN_WORKERS": "1"}
+    process = fedh2l("run", "--resume", "r", cwd=tmp_path, env=variables)
+    assert process.returncode == 2
+    assert "leave the other flags out (FEDH2L_RUN_ROUNDS)" in process.stderr
+    process = fedh2l("run", "--resume", "r", cwd=tmp_path, env={"FEDH2L_RUN_WORKERS": "1"})
+    assert "no run to go on with" in process.stderr
+
+
+@pytest.mark.parametrize("flag", [["--seeds", "absent"], ["--seeds=absent"]])
+def test_the_seed_sets_earlier_flag_is_understood_and_not_shown(
+    tmp_path: Path, flag: list[str]
+) -> None:
+    process = fedh2l("doctor", "--model", "mine.py:model", *flag, cwd=tmp_path)
+    assert "absent" in process.stdout + process.stderr
+    assert "Unknown option" not in process.stderr
+    for command in (["join"], ["doctor"], ["accept"], ["invite", "new"]):
+        text = fedh2l(*command, "--help", cwd=tmp_path).stdout
+        assert "--seed-set" in text
+        assert "--seeds" not in text
 
 
 def test_help_shows_the_settings_of_the_method_that_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-"""The local page: what the ledger says is on it, seen by a real browser without any network but
-this machine.
+"""The local page: the numbers of the journal are on it, seen by a real browser without any network
+but this machine.
 """
 
 import json
@@ -62,12 +62,12 @@ def member(folder: Path) -> Path:
 
 
 def test_a_rounds_numbers_are_what_the_charts_show() -> None:
-    found = metrics(LINE)
+    numbers = metrics(LINE)
     assert (
-        found["bytes sent"] == 110
-        and found["apart from/oslo"] == 0.25
-        and found["accuracy"] == 0.9
-        and found["missing"] == 1
+        numbers["bytes sent"] == 110
+        and numbers["apart from/oslo"] == 0.25
+        and numbers["accuracy"] == 0.9
+        and numbers["missing"] == 1
     )
     assert "accuracy" not in metrics(LINE | {"accuracy": None})
 
@@ -80,8 +80,8 @@ def test_a_browser_shows_the_charts_without_the_internet(tmp_path: Path) -> None
         pytest.skip("no Chromium on this machine")
     folder, port = member(tmp_path), "7871"
     code = (
-        "from pathlib import Path; from fedh2l.commands.watch import watch; "
-        f"watch(Path({str(folder)!r}), 'p', port={port})"
+        "from pathlib import Path; from fedh2l.commands.watch import follow; "
+        f"follow(Path({str(folder)!r}), 'p', port={port})"
     )
     environment = os.environ | {
         "BROWSER": "true",
@@ -107,9 +107,11 @@ def test_a_browser_shows_the_charts_without_the_internet(tmp_path: Path) -> None
             "--dump-dom",
             f"http://127.0.0.1:{port}/?project=p",
         ]
-        shown = subprocess.run(line, capture_output=True, text=True, timeout=120, check=True).stdout
-        assert all(name in shown for name in ("accuracy", "payload bytes said", "missing")), (
-            json.dumps(shown[-3000:])
+        page_text = subprocess.run(
+            line, capture_output=True, text=True, timeout=120, check=True
+        ).stdout
+        assert all(name in page_text for name in ("accuracy", "payload bytes said", "missing")), (
+            json.dumps(page_text[-3000:])
         )
     finally:
         page.kill()

@@ -1,1 +1,1 @@
-"""The command line: a file per command, and nothing else prints."""
+"""The commands, a file for each; no other part of the package prints."""

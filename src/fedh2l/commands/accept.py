@@ -58,14 +58,18 @@ def accept(
             "--seed-set is missing: give the seed set that came with the invite, so that it can be "
             "compared with the terms"
         )
-    if seed_set is not None and (found := load_seed_set(seed_set)).digest != terms.seed_set:
-        raise FedH2LError(
-            f"{seed_set}: its fingerprint is {found.fingerprint}, the terms have "
-            f"{terms.seed_set[:16]}; ask for the file"
-        )
+    if seed_set is not None:
+        seeds = load_seed_set(seed_set)
+        if seeds.digest != terms.seed_set:
+            raise FedH2LError(
+                f"{seed_set}: its fingerprint is {seeds.fingerprint}, the terms have "
+                f"{terms.seed_set[:16]}; ask for the file"
+            )
+
     if not as_json:
         tell(summary(terms), as_json)
-    _agree(terms.fingerprint, fingerprint, yes)
+    _compare_fingerprints(terms.fingerprint, fingerprint, yes)
+
     me = identity_in(identity, name)
     path = out or Path(f"{name}.answer.json")
     write_file(path, answer(terms, me, address, relay=relay))
@@ -76,24 +80,29 @@ def accept(
     hint(f"next: send {path} to the convener, and read your key out over the telephone", as_json)
 
 
-def _agree(expected: str, told: str | None, yes: bool) -> None:
-    if told is not None:
-        if told.replace(" ", "").lower() != expected.replace(" ", ""):
+def _compare_fingerprints(of_invite: str, of_convener: str | None, yes: bool) -> None:
+    """Refuse an invite whose fingerprint is not the one that the convener read out.
+
+    `of_convener`: as given on the command line; None: a person is asked, unless `yes`.
+    """
+    if of_convener is not None:
+        if of_convener.replace(" ", "").lower() != of_invite.replace(" ", ""):
             raise FedH2LError(
-                f"the invite's fingerprint is {expected}, you were told {told}: it is not the "
-                "convener's; ask for it again"
+                f"the invite's fingerprint is {of_invite}, you were told {of_convener}: it is not "
+                "the convener's; ask for it again"
             )
         return
     if yes:
         return
     if not sys.stdin.isatty():
         raise FedH2LError(
-            f"the fingerprint is {expected}: compare it with the convener, then give "
-            f"--fingerprint '{expected}'"
+            f"the fingerprint is {of_invite}: compare it with the convener, then give "
+            f"--fingerprint '{of_invite}'"
         )
+
     try:
-        said = input(f"Does the convener read out the fingerprint {expected}? [yes/no] ")
+        reply = input(f"Does the convener read out the fingerprint {of_invite}? [yes/no] ")
     except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C
-        said = "no"
-    if said.strip().lower() not in ("yes", "y"):
+        reply = "no"
+    if reply.strip().lower() not in ("yes", "y"):
         raise FedH2LError("not accepted; nothing was written")

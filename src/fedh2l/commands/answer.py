@@ -1,4 +1,4 @@
-"""What a command answers: words for a person, JSON for a script."""
+"""The answer of a command: words for a person, JSON for a script."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 Json = Annotated[bool, Parameter(name="--json")]
-SeedSetFile = Annotated[Path, Parameter(name=("--seed-set", "--seeds"))]
+SeedSetFile = Annotated[Path, Parameter(name="--seed-set")]
 DEFAULT_IDENTITY = Path("identity")  # the folder of a member's keys, where none is named
 
 
 def tell(answer: dict[str, Any], as_json: bool) -> None:
-    """An answer for a script, or for a person."""
+    """Print an answer for a script, or for a person."""
     if as_json:
         print(json.dumps(answer, indent=1))
         return
@@ -32,5 +32,6 @@ def _words(value: Any) -> str:
 
 
 def hint(text: str, as_json: bool) -> None:
+    """Print what a person does next; a script gets nothing."""
     if not as_json:
         print(text)

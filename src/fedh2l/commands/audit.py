@@ -38,7 +38,7 @@ def audit(
     peer
         Only what this peer sent.
     decode
-        Show what --peer told in this round: the posteriors as its receivers read them.
+        Show the posteriors of --peer in this round, as its receivers read them.
     as_json
         One JSON line per message; with --decode the rows.
     """
@@ -66,7 +66,7 @@ def audit(
         f"{len(entries)} messages, {copies} bytes in all copies; every frame is what its SHA-256 "
         "says, and no line of the index is missing"
     )
-    # To be noted elsewhere: who can rewrite the whole folder cannot rewrite a note.
+    # To be noted elsewhere: a stranger who can rewrite the whole folder cannot rewrite the note.
     console.print(f"SHA-256 over the whole index: {chain_of(folder)}")
 
 

@@ -1,4 +1,4 @@
-"""`fedh2l invite`: who federates with whom, and on which terms."""
+"""`fedh2l invite`: the members of a federation, and its terms."""
 
 from collections.abc import Callable
 from inspect import Signature, signature
@@ -10,6 +10,7 @@ from cyclopts.config import Env
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
+from fedh2l.commands.environment import check_flags
 from fedh2l.commands.flags import value_of
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError, choose
@@ -35,6 +36,7 @@ def new(*words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
         config=[Env(PREFIX, command=False, show=False)],
     )
     app.default(_command(value_of("algorithm", words, PREFIX) or "fedh2l"))
+    check_flags(app, PREFIX)
     app([*words], exit_on_error=False, print_error=False)
 
 
@@ -43,8 +45,8 @@ def _command(algorithm: str) -> Callable[..., None]:
     kind = ALGORITHMS[algorithm]
     check_is_live(algorithm, kind)
 
-    def command(*arguments: Any, **given: Any) -> None:
-        convene_with(*arguments, **{"algorithm": algorithm, "method": kind()} | given)
+    def command(*arguments: Any, **options: Any) -> None:
+        convene_with(*arguments, **{"algorithm": algorithm, "method": kind()} | options)
 
     flags = dict(signature(convene_with).parameters)
     flags["algorithm"] = flags["algorithm"].replace(default=algorithm)
@@ -156,16 +158,12 @@ def add(
     as_json
         Answer in JSON.
     """
-    found = [read_answer(a.read_bytes()) for a in answers]
+    replies = [read_answer(a.read_bytes()) for a in answers]
     me = open_identity(identity)
-    write_version(invite, admit(open_invite(invite), me, found), me)
-    tell(
-        {
-            "added": [{"name": a.name, "key": key_print(a.key)} for a in found],
-            "version": open_invite(invite).version,
-        },
-        as_json,
-    )
+    write_version(invite, admit(open_invite(invite), me, replies), me)
+
+    newcomers = [{"name": reply.name, "key": key_print(reply.key)} for reply in replies]
+    tell({"added": newcomers, "version": open_invite(invite).version}, as_json)
     hint(
         f"next: send {invite} to every member; each runs  fedh2l doctor {invite}  and  fedh2l "
         f"join {invite}",
@@ -183,7 +181,7 @@ def remove(
     invite
         The invite, which is replaced by its next version.
     name
-        Who leaves.
+        The member or relay that leaves.
     identity
         The convener's folder of keys.
     as_json

@@ -1,4 +1,4 @@
-"""`fedh2l join`, `status` and `leave`: what a member does once it is invited."""
+"""`fedh2l join`, `status` and `leave`: the commands of a member once it is invited."""
 
 import json
 import sys
@@ -91,15 +91,15 @@ def status(folder: Path, *, as_json: Json = False) -> None:
         Answer in JSON.
     """
     lines, terms = read_journal(folder), open_invite(folder / "invite.json")
-    none: dict[str, Any] = {"round": -1, "heard": {}, "missing": [], "accuracy": None}
-    last = lines[-1] if lines else none
-    done = last["round"] + 1
-    state = "finished" if done >= terms.rounds else "stopped"
+    no_line: dict[str, Any] = {"round": -1, "heard": {}, "missing": [], "accuracy": None}
+    last = lines[-1] if lines else no_line
+    rounds = last["round"] + 1
+    state = "finished" if rounds >= terms.rounds else "stopped"
     if is_running(folder):
         state = "running"
     answer = {
         "state": state,
-        "rounds": f"{done} of {terms.rounds}",
+        "rounds": f"{rounds} of {terms.rounds}",
         "last round finished": f"{seconds_since_round(folder):.0f} s ago",
         "invite version": terms.version,
         "heard in the last round": list(last["heard"]),
@@ -130,13 +130,9 @@ def leave(folder: Path, *, as_json: Json = False) -> None:
         Answer in JSON.
     """
     read_journal(folder)
-    running = is_running(folder)
-    if running:
+    if is_running(folder):
         write_file(folder / "leave", b"")
-    tell(
-        {
-            "leaving": running,
-            "why": "after the present round" if running else "it is not running: nothing to end",
-        },
-        as_json,
-    )
+        answer = {"leaving": True, "why": "after the present round"}
+    else:
+        answer = {"leaving": False, "why": "it is not running: nothing to end"}
+    tell(answer, as_json)

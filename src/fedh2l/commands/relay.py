@@ -40,12 +40,8 @@ def relay(
     stop_on_signals()
     try:
         for names in carry(open_invite(invite), open_identity(identity), out, listen):
-            print(
-                json.dumps(sorted(names))
-                if as_json
-                else f"connected: {', '.join(sorted(names)) or 'nobody'}",
-                flush=True,
-            )
+            text = f"connected: {', '.join(sorted(names)) or 'nobody'}"
+            print(json.dumps(sorted(names)) if as_json else text, flush=True)
     except KeyboardInterrupt:
         print("\nrelay stopped", file=sys.stderr)
         sys.exit(130)

@@ -156,7 +156,7 @@ def _command(
         if workers is not None and not 1 <= workers <= MOST_WORKERS:
             raise FedH2LError(f"workers is {workers}; it must be 1 to {MOST_WORKERS}")
         if resume is not None:
-            _check_nothing_else(words)
+            _check_nothing_else(words, os.environ)
             folder = run_folder.open_again(resume)
         else:
             values = {name: value for name, value in asdict(flat).items() if value is not None}
@@ -170,13 +170,23 @@ def _command(
     return run
 
 
-def _check_nothing_else(words: Sequence[str]) -> None:
-    others = sorted(set(named_flags(words)) - {"resume", "workers", "json"})
+def _check_nothing_else(words: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Refuse settings beside --resume, on the command line or in the environment."""
+    allowed = {"resume", "workers", "json"}
+    others = [f"--{name}" for name in sorted(set(named_flags(words)) - allowed)]
+    others += [v for v in sorted(environment) if _setting_in(v) not in {None, *allowed}]
     if others:
         raise FedH2LError(
             f"--resume goes on with the configuration in the folder; leave the other flags out "
-            f"(--{others[0]}), or start a new run"
+            f"({others[0]}), or start a new run"
         )
+
+
+def _setting_in(variable: str) -> str | None:
+    """The setting that an environment variable of this command names; None for any other."""
+    if not variable.startswith(PREFIX):
+        return None
+    return variable.removeprefix(PREFIX).lower()
 
 
 def _new_folder(data: str, algorithm: str, seed: int) -> Path:

@@ -1,4 +1,4 @@
-"""What a member sees while it takes part: a table that moves, or a plain line per round where there
+"""The screen of a member that takes part: a table that moves, or a plain line per round where there
 is no terminal.
 """
 
@@ -23,7 +23,7 @@ class Screen:
         self.line: dict[str, Any] = {}
         self.missing, self.refused, self.heard = Counter[str](), Counter[str](), dict[str, int]()
         self.present: frozenset[str] = frozenset()
-        self.told: list[str] = []
+        self.texts: list[str] = []  # the last ones, oldest first
         self.live = (
             Live(self._table(), console=console, refresh_per_second=4)
             if console.is_terminal
@@ -46,7 +46,7 @@ class Screen:
 
     def show(self, news: News) -> None:
         if news.text:
-            self.told = [*self.told[-3:], news.text]
+            self.texts = [*self.texts[-3:], news.text]
         if news.line is not None:
             self._count(news.line)
             self.present = news.present
@@ -79,7 +79,7 @@ class Screen:
             "received",
         ):
             table.add_column(heading, justify="left" if heading == "member" else "right")
-        for name, (_, received) in self.line.get("wire", {}).items():
+        for name, (_, received_bytes) in self.line.get("wire", {}).items():
             apart = self.line["apart"].get(name)
             table.add_row(
                 name,
@@ -88,16 +88,20 @@ class Screen:
                 str(self.missing[name]),
                 str(self.refused[name]),
                 "·" if apart is None else f"{apart:.3f}",
-                size(received),
+                size(received_bytes),
             )
         accuracy = self.line.get("accuracy")
         mine = f"my accuracy {percent(accuracy)} %\n" if accuracy is not None else ""
-        return Group(table, Text(mine + "\n".join(self.told), "dim"))
+        return Group(table, Text(mine + "\n".join(self.texts), "dim"))
 
 
 def one_line(line: dict[str, Any], rounds: int) -> str:
-    told = [f"round {line['round']}/{rounds}", f"heard {', '.join(line['heard']) or 'nobody'}"]
-    told += [f"missing {', '.join(line['missing'])}"] if line["missing"] else []
-    told += [f"refused {', '.join(line['refused'])}"] if line["refused"] else []
-    told += [f"accuracy {percent(line['accuracy'])} %"] if line["accuracy"] is not None else []
-    return "  ".join([*told, f"{line['payload_bytes']} B said", f"{line['seconds']:.1f} s"])
+    """A finished round where there is no terminal."""
+    parts = [f"round {line['round']}/{rounds}", f"heard {', '.join(line['heard']) or 'nobody'}"]
+    if line["missing"]:
+        parts.append(f"missing {', '.join(line['missing'])}")
+    if line["refused"]:
+        parts.append(f"refused {', '.join(line['refused'])}")
+    if line["accuracy"] is not None:
+        parts.append(f"accuracy {percent(line['accuracy'])} %")
+    return "  ".join([*parts, f"{line['payload_bytes']} B said", f"{line['seconds']:.1f} s"])

@@ -14,12 +14,12 @@ def stop_on_signals() -> None:
     """Ctrl-C, and what systemd sends, end this process; also where a shell started it in the
     background, deaf to SIGINT.
     """
-    for asked in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(asked, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
 
 
 def _stop(*_: object) -> None:
-    """Links are closed and the last words said; where that takes too long it is as hard as a kill,
+    """Close links and say the last words; where that takes too long the end is as hard as a kill,
     which the folder survives.
     """
     hard = threading.Timer(PATIENCE, _end)

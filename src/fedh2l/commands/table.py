@@ -90,9 +90,9 @@ class Display:
     def _progress(self) -> Text:
         text = Text()
         for cell in self.cells:
-            done = self.latest[cell].done if cell in self.latest else 0
+            rounds = self.latest[cell].done if cell in self.latest else 0
             style = "bold" if cell == self.cell else "dim"
-            text.append(f"{cell} {done}/{self.experiment.rounds}   ", style)
+            text.append(f"{cell} {rounds}/{self.experiment.rounds}   ", style)
         return text.append(f"{time.perf_counter() - self.clock:.0f} s", "dim")
 
 
@@ -117,16 +117,17 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
             size(peer["payload_bytes_sent"]),
         )
     table.add_section()
-    sent = sum(p["payload_bytes_sent"] for p in summary["peers"].values()) / len(summary["peers"])
+    peers = summary["peers"].values()
+    mean_bytes = sum(p["payload_bytes_sent"] for p in peers) / len(peers)
     table.add_row(
         f"{summary['algorithm']}, mean",
         *(percent(summary["mean"][k]) for k in keys),
-        size(sent),
+        size(mean_bytes),
         style="bold",
     )
     for name, mean in summary["baselines"].items():
-        moved = "all data" if name == "pooled" else size(0)
-        table.add_row(f"{name}, mean", *(percent(mean[k]) for k in keys), moved, style="dim")
+        amount = "all data" if name == "pooled" else size(0)
+        table.add_row(f"{name}, mean", *(percent(mean[k]) for k in keys), amount, style="dim")
     return Group(table, Text(worth(summary)), Text(traffic(summary), "dim"))
 
 
@@ -137,29 +138,31 @@ def worth(summary: dict[str, Any]) -> str:
     if against is None or summary["algorithm"] == against:
         return "with --baselines the table tells what the exchange is worth"
     gain = 100 * (mean - baselines[against]["all_domain_accuracy"])
-    missing = f"; {summary['missing']} messages were missing" if summary["missing"] else ""
+    note = f"; {summary['missing']} messages were missing" if summary["missing"] else ""
     return (
         f"the exchange is worth {gain:+.1f} points on all domains against {against}, with "
-        f"{labelling(summary['seed_set'])} seeds{missing}"
+        f"{labelling(summary['seed_set'])} seeds{note}"
     )
 
 
 def labelling(seed_set: dict[str, Any]) -> str:
     """How many seed rows have a label, in words."""
-    rows, labelled = seed_set["rows"], seed_set["labelled"]
-    if labelled in (0, rows):
-        return "labelled" if labelled else "unlabelled"
-    return f"{labelled} labelled and {rows - labelled} unlabelled"
+    rows, count = seed_set["rows"], seed_set["labelled"]
+    if count in (0, rows):
+        return "labelled" if count else "unlabelled"
+    return f"{count} labelled and {rows - count} unlabelled"
 
 
 def traffic(summary: dict[str, Any]) -> str:
     """One sentence: what a peer sent, and what it would have sent of weights."""
     peers = list(summary["peers"].values())
-    sent, wire = (
+    payload, wire = (
         sum(p[k] for p in peers) / len(peers) for k in ("payload_bytes_sent", "wire_bytes_sent")
     )
+    text = f"sent per peer: {size(payload)}, about {size(wire)} with TLS and TCP"
+
+    # Of a tree there are no weights that could be averaged.
     weights = [p["weights_bytes"] for p in peers if p["weights_bytes"] is not None]
-    instead = (
-        f"; weights would have been {size(sum(weights) / len(weights))}" if weights and sent else ""
-    )
-    return f"sent per peer: {size(sent)}, about {size(wire)} with TLS and TCP{instead}"
+    if not weights or not payload:
+        return text
+    return f"{text}; weights would have been {size(sum(weights) / len(weights))}"

@@ -1,5 +1,5 @@
-"""A local page that follows a member's folder: accuracy, bytes, how far peers are apart, who is
-here. Drawn by trackio, on this machine.
+"""A local page that follows a member's folder: accuracy, bytes, how far peers are apart, and the
+members present. Drawn by trackio, on this machine.
 """
 
 import os
@@ -19,7 +19,7 @@ OFTEN = 1.0  # seconds between two looks at the journal
 def follow(folder: Path, project: str, *, once: bool = False, port: int | None = None) -> None:
     """Show the page, and follow the member until it has ended.
 
-    With `once`, take in what is there and return.
+    With `once`, take in the finished rounds and return.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing leaves this machine
     os.environ.setdefault("TRACKIO_DIR", str((folder / "page").resolve()))
@@ -33,7 +33,7 @@ def follow(folder: Path, project: str, *, once: bool = False, port: int | None =
             "fedh2l watch needs the extra `live`: pip install 'fedh2l[live]'"
         ) from error
     terms = open_invite(folder / "invite.json")
-    seen = 0
+    line_count = 0  # lines of the journal that are on the page
     trackio.init(
         project,
         name=f"{folder.name}-{terms.federation}",
@@ -52,11 +52,12 @@ def follow(folder: Path, project: str, *, once: bool = False, port: int | None =
         )
     try:
         while True:
-            running, lines = is_running(folder), read_journal(folder)
-            for line in lines[seen:]:
+            runs, lines = is_running(folder), read_journal(folder)
+            for line in lines[line_count:]:
                 trackio.log(metrics(line), step=line["round"])
-            seen = len(lines)
-            if once or (not running and seen == len(read_journal(folder))):
+            line_count = len(lines)
+            # A member that has just ended may have written lines after this look.
+            if once or (not runs and line_count == len(read_journal(folder))):
                 break
             time.sleep(OFTEN)
     finally:
@@ -69,7 +70,7 @@ def follow(folder: Path, project: str, *, once: bool = False, port: int | None =
 
 def metrics(line: dict[str, Any]) -> dict[str, int | float]:
     """The numbers of a round, by the name of their chart."""
-    found = {
+    numbers = {
         "payload bytes said": line["payload_bytes"],
         "bytes sent": sum(s for s, _ in line["wire"].values()),
         "bytes received": sum(r for _, r in line["wire"].values()),
@@ -78,8 +79,8 @@ def metrics(line: dict[str, Any]) -> dict[str, int | float]:
         "refused": len(line["refused"]),
         "seconds": line["seconds"],
     }
-    found |= {f"apart from/{name}": apart for name, apart in line["apart"].items()}
-    return found | ({} if line["accuracy"] is None else {"accuracy": line["accuracy"]})
+    numbers |= {f"apart from/{name}": apart for name, apart in line["apart"].items()}
+    return numbers | ({} if line["accuracy"] is None else {"accuracy": line["accuracy"]})
 
 
 def watch(folder: Path, *, project: str = "fedh2l-live", once: bool = False) -> None:
@@ -93,7 +94,7 @@ def watch(folder: Path, *, project: str = "fedh2l-live", once: bool = False) -> 
     project
         The page's name for this federation.
     once
-        Take in what is there, and end.
+        Take in the finished rounds, and end.
     """
     try:
         follow(folder, project, once=once)
