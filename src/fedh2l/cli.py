@@ -31,6 +31,11 @@ app.command(
 )
 app.command("fedh2l.commands.report:report", name="report", help="Write a run's report.html anew.")
 app.command(
+    "fedh2l.commands.export:export",
+    name="export",
+    help="The trained model of a peer as a file: ONNX, safetensors, skops or its framework's own.",
+)
+app.command(
     "fedh2l.commands.audit:audit",
     name="audit",
     help="List every message that left this machine, and what was in it.",
@@ -120,6 +125,12 @@ EXTRAS = {
     "cryptography": "zenoh",
     "pooch": "data",
     "pyarrow": "tables",
+    "skops": "skops",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
+    "skl2onnx": "onnx",
+    "onnxmltools": "onnx",
 }
 
 

@@ -14,9 +14,9 @@ from conftest import seed_set, torch_learner
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
+from fedh2l.learners.export.formats import save_model
 from fedh2l.learners.own_file import own_learner
 from fedh2l.live.member_folder import MemberFolder, is_running, read_journal
-from fedh2l.live.saved_model import save_model
 from fedh2l.live.trust.identity import Identity, open_identity
 from fedh2l.live.trust.invite import convene
 from fedh2l.record.audit import audit

@@ -129,7 +129,7 @@ class Logits:
 
     def __call__(self, x: Tensor) -> Tensor:
         given = self.model(x)
-        logits = _tensor_in(given) if self.pick is None else self.pick(given)
+        logits = logits_in(given) if self.pick is None else self.pick(given)
         if logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
             raise FedH2LError(
                 f"the model gives {tuple(logits.shape)} for {len(x)} rows; expected logits (rows, "
@@ -154,7 +154,7 @@ class Logits:
             )
 
 
-def _tensor_in(given: Any) -> Tensor:
+def logits_in(given: Any) -> Tensor:
     """The logits in what a model gives, where it is clear which they are."""
     if isinstance(given, Tensor):
         return given

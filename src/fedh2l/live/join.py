@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
+from fedh2l.learners.export.formats import save_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.news import News, how_reached, journal_line, log_line
-from fedh2l.live.saved_model import save_model
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.rules import TermsError
 from fedh2l.live.trust.terms import Terms, read_terms

@@ -42,8 +42,9 @@ def seed_set_like(model: str) -> SeedSet:
 
 def _private_rows(learner: Any) -> Rows | None:
     """All rows of a learner that keeps arrays, the first batch of one with a DataLoader."""
-    if hasattr(learner, "batches"):
+    if hasattr(getattr(learner, "batches", None), "some"):
         return learner.batches.some()
-    if hasattr(learner, "x") and hasattr(learner, "y"):
-        return np.asarray(learner.x), np.asarray(learner.y)
+    holder = getattr(learner, "private", learner)
+    if hasattr(holder, "x") and hasattr(holder, "y"):
+        return np.asarray(holder.x), np.asarray(holder.y)
     return None

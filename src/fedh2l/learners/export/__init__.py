@@ -1,0 +1,11 @@
+"""Trained models as files, a module per framework: each written file is read again and compared
+with the model before it counts.
+
+To export another kind of learner is a module with FORMATS here, and a line in KINDS.
+"""
+
+# Learner, as module:class; and the module with its formats, the one in which it is kept first.
+KINDS = {
+    "fedh2l.learners.torch:TorchLearner": "fedh2l.learners.export.torch",
+    "fedh2l.learners.sklearn:SklearnLearner": "fedh2l.learners.export.sklearn",
+}
