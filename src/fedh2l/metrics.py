@@ -1,7 +1,7 @@
 """How well a peer does: on its own domain, on all, and on the worst."""
 
-from collections.abc import Mapping
-from typing import TypedDict
+from collections.abc import Iterable, Mapping
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -11,11 +11,14 @@ from fedh2l.learner import Learner
 
 
 class Scores(TypedDict):
-    """Accuracies in [0, 1]."""
+    """Accuracies and, of two classes, areas under the ROC curve (AUC), in [0, 1]."""
 
     own_accuracy: float
     all_domain_accuracy: float  # the mean over the domains
     worst_domain_accuracy: float
+    # A domain whose rows are all of one class has no AUC: it is left out.
+    own_auc: NotRequired[float]
+    all_domain_auc: NotRequired[float]
 
 
 def accuracy(probs: Float[np.ndarray, "rows classes"], labels: Shaped[np.ndarray, "..."]) -> float:
@@ -45,34 +48,70 @@ def accuracy(probs: Float[np.ndarray, "rows classes"], labels: Shaped[np.ndarray
     return float((probs.argmax(1) == indices).mean())
 
 
+def auc(probs: Float[np.ndarray, "rows 2"], labels: Int[np.ndarray, " rows"]) -> float | None:
+    """The area under the ROC curve of the second of two classes: how often a row of it has a higher
+    p(second class) than a row of the first; a tie counts half (Mann and Whitney, 1947).
+
+    None where the labels are all of one class.
+    """
+    positive = labels == 1
+    positives, negatives = int(positive.sum()), int((~positive).sum())
+    if not positives or not negatives:
+        return None
+    _, place, counts = np.unique(probs[:, 1], return_inverse=True, return_counts=True)
+    # Rows with the same value share the mean of their ranks, which count from 1.
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    above = ranks[positive].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * negatives))
+
+
 def scores(
     learner: Learner,
     own: str,
     tests: Mapping[str, tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]],
 ) -> Scores:
-    """Accuracies of the peer named `own`, whose domain has its name, on the rows of all domains."""
-    by_domain: dict[str, float] = {}
+    """Scores of the peer named `own`, whose domain has its name, on the rows of all domains."""
+    accuracies: dict[str, float] = {}
+    areas: dict[str, float] = {}
     for domain, (x, y) in tests.items():
         try:
-            by_domain[domain] = accuracy(learner.posteriors(x), y)
+            probs = learner.posteriors(x)
+            accuracies[domain] = accuracy(probs, y)
         except FedH2LError as error:
             raise FedH2LError(f"{own}, on the rows of {domain}: {error}") from error
-    every = list(by_domain.values())
-    return Scores(
-        own_accuracy=by_domain[own],
-        all_domain_accuracy=sum(every) / len(every),
-        worst_domain_accuracy=min(every),
+        area = auc(probs, y) if probs.shape[1] == 2 else None
+        if area is not None:
+            areas[domain] = area
+
+    found = Scores(
+        own_accuracy=accuracies[own],
+        all_domain_accuracy=_mean(accuracies.values()),
+        worst_domain_accuracy=min(accuracies.values()),
     )
+    if own in areas:
+        found["own_auc"] = areas[own]
+    if areas:
+        found["all_domain_auc"] = _mean(areas.values())
+    return found
 
 
 def mean_scores(rows: Mapping[str, Scores]) -> Scores:
-    """The mean over the peers of each accuracy."""
-
-    def mean(key: str) -> float:
-        return sum(float(r[key]) for r in rows.values()) / len(rows)  # type: ignore[literal-required]
-
-    return Scores(
-        own_accuracy=mean("own_accuracy"),
-        all_domain_accuracy=mean("all_domain_accuracy"),
-        worst_domain_accuracy=mean("worst_domain_accuracy"),
+    """The mean over the peers of each score; of an AUC, over those that have one."""
+    every = list(rows.values())
+    found = Scores(
+        own_accuracy=_mean(r["own_accuracy"] for r in every),
+        all_domain_accuracy=_mean(r["all_domain_accuracy"] for r in every),
+        worst_domain_accuracy=_mean(r["worst_domain_accuracy"] for r in every),
     )
+    own = [r["own_auc"] for r in every if "own_auc" in r]
+    if own:
+        found["own_auc"] = _mean(own)
+    everywhere = [r["all_domain_auc"] for r in every if "all_domain_auc" in r]
+    if everywhere:
+        found["all_domain_auc"] = _mean(everywhere)
+    return found
+
+
+def _mean(values: Iterable[float]) -> float:
+    every = list(values)
+    return sum(every) / len(every)

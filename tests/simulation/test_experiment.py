@@ -62,9 +62,23 @@ def test_one_kind_of_peer_fills_every_domain(data: str) -> None:
     assert three.models == ["lenet", "mlp", "lenet"]
 
 
+def test_a_domain_may_have_a_model_of_its_own() -> None:
+    named = compose({"peers": ["rot38=forest", "mlp", "lenet"], "domains": 5}).resolved()
+    assert named.models == ["mlp", "lenet", "forest", "mlp", "lenet"]
+    assert compose(settings_of(named)) == named
+    # Domains that nobody gave a model have the usual ones.
+    one = compose({"peers": ["rot00=forest"]}).resolved()
+    assert one.models == ["forest", "mlp", "lenet", "resnet", "batchnorm-cnn"]
+    all_of_two = compose({"peers": ["rot00=forest", "rot75=mlp"], "domains": 2}).resolved()
+    assert all_of_two.peers == ("rot00=forest", "rot75=mlp")
+
+
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
+        ({"peers": ["rot0=mlp"]}, "unknown domain of --peers 'rot0': did you mean 'rot00'"),
+        ({"peers": ["rot00=mlpp"]}, "unknown model 'mlpp': did you mean 'mlp'"),
+        ({"peers": ["rot00=mlp", "rot00=forest"]}, "gives rot00 two models, mlp and forest"),
         ({"data": "digit"}, "unknown data 'digit': did you mean 'digits'"),
         ({"algorithm": "fedhl2"}, "did you mean 'fedh2l'"),
         ({"algorithm": 3}, "unknown algorithm '3'"),

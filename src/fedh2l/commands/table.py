@@ -103,17 +103,24 @@ def _of(event: Evaluation | None, name: str, key: str) -> str:
 
 def final_table(summary: dict[str, Any]) -> RenderableType:
     """What each cell reaches on the test sets, and what the exchange is worth."""
+    keys = {
+        "own": "own_accuracy",
+        "all domains": "all_domain_accuracy",
+        "worst domain": "worst_domain_accuracy",
+    }
+    # Of two classes only.
+    if "all_domain_auc" in summary["mean"]:
+        keys |= {"own AUC": "own_auc", "all-domain AUC": "all_domain_auc"}
     table = Table(
         title=f"test accuracy, %: {summary['data']}, seed {summary['seed']}", title_justify="left"
     )
     table.add_column("")
-    for heading in ("own", "all domains", "worst domain", "sent"):
+    for heading in (*keys, "sent"):
         table.add_column(heading, justify="right")
-    keys = ("own_accuracy", "all_domain_accuracy", "worst_domain_accuracy")
     for name, peer in summary["peers"].items():
         table.add_row(
             f"{name} ({peer['model']})",
-            *(percent(peer[k]) for k in keys),
+            *(percent(peer.get(k)) for k in keys.values()),
             size(peer["payload_bytes_sent"]),
         )
     table.add_section()
@@ -121,13 +128,14 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
     mean_bytes = sum(p["payload_bytes_sent"] for p in peers) / len(peers)
     table.add_row(
         f"{summary['algorithm']}, mean",
-        *(percent(summary["mean"][k]) for k in keys),
+        *(percent(summary["mean"].get(k)) for k in keys.values()),
         size(mean_bytes),
         style="bold",
     )
     for name, mean in summary["baselines"].items():
         amount = "all data" if name == "pooled" else size(0)
-        table.add_row(f"{name}, mean", *(percent(mean[k]) for k in keys), amount, style="dim")
+        cells = [percent(mean.get(k)) for k in keys.values()]
+        table.add_row(f"{name}, mean", *cells, amount, style="dim")
     return Group(table, Text(worth(summary)), Text(traffic(summary), "dim"))
 
 

@@ -11,8 +11,8 @@ from jaxtyping import Int, Shaped
 from fedh2l.data.labels import MISSING, agreed_classes, class_names
 from fedh2l.data.own_rows import OwnRows
 from fedh2l.error import FedH2LError
+from fedh2l.seed_rows import UNLABELLED
 
-UNLABELLED = -1
 LEAST = 10  # rows of a site: fewer cannot be trained on, chosen on and tested on
 MOST_CLASSES = 1000
 PARTS = ("train", "validation", "test")

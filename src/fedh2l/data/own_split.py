@@ -5,10 +5,11 @@ the seed set.
 import numpy as np
 
 from fedh2l.data.domains import Domain, FederatedData
-from fedh2l.data.own_sites import LEAST, PARTS, UNLABELLED, Sites
+from fedh2l.data.own_sites import LEAST, PARTS, Sites
 from fedh2l.data.split import split_seeds
 from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
+from fedh2l.seed_rows import UNLABELLED
 from fedh2l.seedset import SeedSet
 
 TRAIN, VALIDATION = 0.6, 0.15  # shares of a domain's rows; the rest is tested on

@@ -13,7 +13,7 @@ from fedh2l.data.domains import DataSet
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
-from fedh2l.learners import model_of
+from fedh2l.simulation.dealing import completed, models_in_turn, models_of
 from fedh2l.simulation.parts import Method, Network, Views
 from fedh2l.wire import CODEC, CODECS
 
@@ -32,7 +32,8 @@ class Experiment:
     algorithm
         The method; its own settings are among those below.
     peers
-        Models, dealt out to the domains in turn; also FILE.py:FUNCTION.
+        Models, dealt out to the domains in turn; also FILE.py:FUNCTION. DOMAIN=MODEL gives a
+        domain its own.
     unlabelled
         Withhold the seed labels: posteriors do their work.
     rounds
@@ -81,10 +82,8 @@ class Experiment:
         peers = self.data.models if self.peers is None else self.peers
         if not peers:
             raise FedH2LError("no peers: name at least one model")
-        for model in peers:
-            model_of(model)
-
-        domains = self._domains(len(peers))
+        domains = self._domains(len(models_in_turn(peers)))
+        peers = completed(peers, self.data.names(domains), self.data.models)
         rounds = self.rounds or self.data.rounds
         self._check_idle_settings()
         asked = self.views.views and self.data.kind == "images"
@@ -172,9 +171,9 @@ class Experiment:
 
     @property
     def models(self) -> list[str]:
-        """The model of each peer: the named ones, dealt out in turn."""
+        """The model of each peer: its own, or those without a peer dealt out in turn."""
         assert self.peers is not None
-        return [self.peers[i % len(self.peers)] for i in range(self.domains)]
+        return models_of(self.peers, self.names)
 
     @property
     def names(self) -> list[str]:

@@ -45,6 +45,7 @@ class RunFolder:
         self._journals: dict[str, Journal] = {}
         self._seed_set: dict[str, Any] = {}
         self._data = ""  # the digest of all rows
+        self._notes: tuple[str, ...] = ()
 
     def __enter__(self) -> "RunFolder":
         if not self._is_new:
@@ -74,6 +75,7 @@ class RunFolder:
         cell = self.cells[event.cell]
         if isinstance(event, Start):
             self._seed_set, self._data = event.seed_set, event.data
+            self._notes = event.notes
             self._begin(cell)
             return
         if event.last:
@@ -98,7 +100,14 @@ class RunFolder:
     def finish(self) -> dict[str, Any]:
         """summary.json, written and returned. Accuracies are on the test sets, in [0, 1]."""
         seconds = time.perf_counter() - self._clock
-        summary = summary_of(self.experiment, self.main, self._finals, self._seed_set, seconds)
+        summary = summary_of(
+            self.experiment,
+            self.main,
+            self._finals,
+            seed_set=self._seed_set,
+            notes=self._notes,
+            seconds=seconds,
+        )
         write_file(self.path / SUMMARY, json.dumps(summary, indent=1).encode())
         return summary
 

@@ -1,7 +1,7 @@
 """What a run reached, in the words of summary.json and rounds.jsonl (docs/runs.md)."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fedh2l.metrics import mean_scores
@@ -25,6 +25,7 @@ def summary_of(
     main: str,
     finals: Mapping[str, Evaluation],
     seed_set: Mapping[str, Any],
+    notes: Sequence[str],
     seconds: float,
 ) -> dict[str, Any]:
     """The content of summary.json; `finals`: the last evaluation of each cell by its name."""
@@ -39,6 +40,7 @@ def summary_of(
     return {
         "algorithm": main,
         "data": settings_of(experiment)["data"],
+        "data_notes": list(notes),
         "seed": experiment.seed,
         "rounds": experiment.rounds,
         "steps": experiment.algorithm.steps,
@@ -90,7 +92,7 @@ def versions() -> dict[str, str]:
 
 
 def _means(event: Evaluation) -> dict[str, Any]:
-    """The accuracies on the test sets, as means over the peers."""
+    """The scores on the test sets, as means over the peers."""
     return dict(mean_scores({n: p.test for n, p in event.peers.items() if p.test is not None}))
 
 
