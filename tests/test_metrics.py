@@ -3,7 +3,7 @@ import pytest
 
 from conftest import Says, blobs, torch_learner
 from fedh2l.error import FedH2LError
-from fedh2l.metrics import Scores, accuracy, mean_scores, scores
+from fedh2l.metrics import Scores, accuracy, auc, mean_scores, scores
 
 
 def test_accuracy_by_hand() -> None:
@@ -63,3 +63,38 @@ def test_mean_over_peers() -> None:
         "all_domain_accuracy": 0.375,
         "worst_domain_accuracy": 0.0,
     }
+
+
+# --- two classes: the area under the ROC curve
+
+
+def two(p: list[float]) -> np.ndarray:
+    second = np.array(p)
+    return np.stack([1 - second, second], axis=1)
+
+
+def test_auc_is_how_often_the_second_class_is_above_the_first() -> None:
+    rng = np.random.default_rng(0)
+    for ties in (1, 20):
+        p, y = rng.integers(0, 200 // ties, 80) / 200 * ties, rng.integers(0, 2, 80)
+        pairs = [(a, b) for a in p[y == 1] for b in p[y == 0]]
+        by_hand = np.mean([(a > b) + 0.5 * (a == b) for a, b in pairs])
+        assert auc(two(p.tolist()), y) == pytest.approx(by_hand)
+    assert auc(two([0.1, 0.9]), np.array([0, 1])) == 1.0
+    assert auc(two([0.4, 0.4]), np.array([0, 1])) == 0.5
+    assert auc(two([0.4, 0.6]), np.array([1, 1])) is None
+
+
+def test_a_domain_of_one_class_is_left_out_of_the_auc_and_not_of_the_accuracy() -> None:
+    x = np.zeros((2, 6), np.float32)
+    learner = Says(two([0.2, 0.6]))
+    both, one = (x, np.array([0, 1])), (x, np.array([1, 1]))
+    here = scores(learner, "here", {"here": both, "there": one})
+    assert (here["own_accuracy"], here["all_domain_accuracy"]) == (1.0, 0.75)
+    assert (here.get("own_auc"), here.get("all_domain_auc")) == (1.0, 1.0)
+    there = scores(learner, "there", {"here": both, "there": one})
+    assert "own_auc" not in there
+    assert there.get("all_domain_auc") == 1.0
+    assert mean_scores({"here": here, "there": there}).get("own_auc") == 1.0
+    nowhere = scores(learner, "there", {"there": one})
+    assert not {"own_auc", "all_domain_auc"} & set(mean_scores({"there": nowhere}))
