@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,23 @@ def test_a_corrupt_file_is_refused_by_name(tmp_path: Path, data: bytes, complain
     (tmp_path / "cut.gz").write_bytes(gzip.compress(idx(np.ones((9, 9, 9))))[:-9])
     with pytest.raises(FedH2LError, match="download it again"):
         read_idx(tmp_path / "cut.gz", 3)
+
+
+def test_no_more_of_a_packed_file_is_unpacked_than_its_header_promises(tmp_path: Path) -> None:
+    size = 200_000_000
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(idx(np.ones((2, 3, 4))) + bytes(size), 1))
+    (tmp_path / "boast.gz").write_bytes(
+        gzip.compress(bytes([0, 0, 8, 1]) + size.to_bytes(4, "big") + bytes(100))
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(FedH2LError, match="more than 24 values, and its header promises 24"):
+            read_idx(tmp_path / "bomb.gz", 3)
+        with pytest.raises(FedH2LError, match=f"its header promises {size} values, and "):
+            read_idx(tmp_path / "boast.gz", 1)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_missing_files_are_named_with_the_place_to_put_them(tmp_path: Path) -> None:

@@ -84,7 +84,11 @@ class DataSet(Protocol):
 
     @property
     def domains(self) -> int | None:
-        """How many domains, each with a peer of its own; None: as many as there are models."""
+        """How many domains, each with a peer of its own.
+
+        None: as many as the data have of themselves (`held`), else as many as models are named; of
+        one model named alone as many peers as this data set has `models`.
+        """
         ...
 
     def names(self, domains: int) -> list[str]:

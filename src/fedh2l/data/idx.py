@@ -11,6 +11,8 @@ import numpy as np
 from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 
+LARGEST = 1 << 30  # values in a file; MNIST's largest has 47 million
+MOST_PACKED = 1032  # bytes to which DEFLATE can unpack one, at the most
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 SHA256 = {
     "train-images-idx3-ubyte.gz": (
@@ -49,24 +51,41 @@ def _rows(folder: Path | None, part: str) -> Rows:
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """Unsigned bytes in `dimensions` dimensions, sizes checked against the file before anything is
-    allocated for them.
+    """Unsigned bytes in `dimensions` dimensions, from an IDX file that may be gzipped.
+
+    The sizes in the header are checked before anything of that size is unpacked or allocated.
+    Raises FedH2LError for a file that is no such file, or not as long as its header says.
     """
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise FedH2LError(f"{path}: truncated or corrupt ({error}); download it again") from error
-    head = 4 + 4 * dimensions
-    if len(raw) < head or raw[:4] != bytes([0, 0, 8, dimensions]):
-        raise FedH2LError(f"{path}: not an IDX file of {dimensions} dimensions; download it again")
-    shape = [int(n) for n in np.frombuffer(raw[4:head], ">u4")]
-    expected = head + int(np.prod(shape, dtype=object))
-    if len(raw) != expected:
+    is_packed = path.suffix == ".gz"
+    most = path.stat().st_size * (MOST_PACKED if is_packed else 1)
+    with gzip.open(path) if is_packed else path.open("rb") as file:
+        try:
+            shape = _shape_in(file.read(4 + 4 * dimensions), path, dimensions)
+            size = int(np.prod(shape, dtype=object))
+            if size > min(most, LARGEST):
+                raise FedH2LError(
+                    f"{path}: its header promises {size} values, and {min(most, LARGEST)} are the "
+                    "most that can be in it; truncated or corrupt: download it again"
+                )
+            data = file.read(size + 1)  # one more: it shows a file that is too long
+        except (OSError, EOFError, zlib.error) as error:
+            raise FedH2LError(
+                f"{path}: truncated or corrupt ({error}); download it again"
+            ) from error
+    if len(data) != size:
+        length = f"more than {size}" if len(data) > size else str(len(data))
         raise FedH2LError(
-            f"{path}: {len(raw)} bytes, and its header promises {expected}; truncated or "
-            "corrupt: download it again"
+            f"{path}: {length} values, and its header promises {size}; truncated or corrupt: "
+            "download it again"
         )
-    return np.frombuffer(raw[head:], np.uint8).reshape(shape)
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _shape_in(head: bytes, path: Path, dimensions: int) -> list[int]:
+    """The sizes in the header of an IDX file of unsigned bytes."""
+    if len(head) < 4 + 4 * dimensions or head[:4] != bytes([0, 0, 8, dimensions]):
+        raise FedH2LError(f"{path}: not an IDX file of {dimensions} dimensions; download it again")
+    return [int(n) for n in np.frombuffer(head[4:], ">u4")]
 
 
 def _find(folder: Path | None, name: str) -> Path:
