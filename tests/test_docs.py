@@ -1,5 +1,5 @@
-"""The documents keep their word: every Python block runs, every link leads somewhere, every named
-piece of code is there.
+"""The documents keep their word: every Python block runs and prints what stands below it, every
+link leads somewhere, every named piece of code is there.
 """
 
 import ast
@@ -20,10 +20,11 @@ from flags import page
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OUTPUT = re.compile(r"\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # at the end of a block
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
-PRINTED = re.compile(r"^```\n\n```text\n(round 0.*?)^```$", re.MULTILINE | re.DOTALL)
 DEMO = re.compile(r"<!-- demo:start -->\n```text\n(.*?)```", re.DOTALL)
 FIGURE = re.compile(r"[+-]?\d+(\.\d+)?( [kM]?B\b)?")
+FINGERPRINT = re.compile(r"[0-9a-f]{4}( [0-9a-f]{4}){3}")
 
 
 def name(path: Path) -> str:
@@ -31,9 +32,16 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if BLOCK.search(p.read_text())], ids=name)
-def test_every_python_block_runs(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_python_block_runs_and_prints_what_stands_below_it(
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """All but the figures, which other versions of a framework may change.
+
+    A block that prints has its output below it, and one that prints nothing has none.
+    """
     text = path.read_text()
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "document"}
@@ -41,6 +49,10 @@ def test_every_python_block_runs(
         # So that a failure names the document's own line.
         line = text.count("\n", 0, block.start(1))
         exec(compile("\n" * line + block[1], str(path), "exec"), names)
+
+        output = OUTPUT.match(text, block.end())
+        shown = output[1] if output else ""
+        assert wording(capsys.readouterr().out) == wording(shown), f"{name(path)}:{line + 1}"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
@@ -65,16 +77,6 @@ def test_the_readme_federates_an_own_model_in_15_lines() -> None:
     assert max(sum(bool(line.strip()) for line in block) for block in blocks) <= 15
 
 
-def test_the_readme_shows_what_an_own_model_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    """All but the figures, which other versions of a framework may change."""
-    text = (ROOT / "README.md").read_text()
-    block, shown = BLOCK.search(text), PRINTED.search(text)
-    assert block is not None
-    assert shown is not None
-    exec(compile(block[1], "README.md", "exec"), {"__name__": "document"})
-    assert wording(capsys.readouterr().out) == wording(shown[1])
-
-
 def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     """All but the figures, which two rounds cannot reach."""
     make = re.search(r"fedh2l (run --data digits .*)", (ROOT / "Makefile").read_text())
@@ -97,8 +99,8 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
 
 def wording(text: str) -> list[str]:
     """Line by line without figures, widths and rules."""
-    lines = [FIGURE.sub("#", re.sub(r"[━─]+", "─", line)) for line in text.splitlines()]
-    return [" ".join(line.split()) for line in lines]
+    plain = FIGURE.sub("#", FINGERPRINT.sub("#", re.sub(r"[━─]+", "─", text)))
+    return [" ".join(line.split()) for line in plain.splitlines()]
 
 
 def test_the_design_names_every_module_and_no_other() -> None:
