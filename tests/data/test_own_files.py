@@ -138,7 +138,12 @@ def test_images_of_every_depth_are_read_from_0_to_1(seedset_build: Callable[...,
     np.testing.assert_allclose(x, np.broadcast_to(ramp, x.shape), atol=1 / 255)
 
     save_image("im/a/4.tif", (ramp * 255).astype(np.float32))
-    assert "4.tif: values 0 to 255, expected 0 to 1" in seedset_build("im", "--overwrite")
+    told = seedset_build("im", "--overwrite")["left out"]
+    assert (
+        "left out 1 images that cannot be read: a/4.tif (values 0 to 255, expected 0 to 1"
+        in told[0]
+    )
+    assert "4.tif: not an image" in seedset_build("im", "--overwrite", "--strict")
 
 
 def test_an_image_is_the_right_way_up_and_transparent_pixels_are_white(
@@ -171,12 +176,17 @@ def test_what_a_folder_holds_besides_is_told(seedset_build: Callable[..., Any]) 
     assert "bird: no image in this class" in seedset_build("im", "--overwrite")
 
 
-def test_an_image_of_several_frames_is_refused(seedset_build: Callable[..., Any]) -> None:
+def test_an_image_of_several_frames_is_left_out_or_refused(
+    seedset_build: Callable[..., Any],
+) -> None:
     frames = [Image.new("L", (8, 8), grey) for grey in (0, 200)]
     for name in "ab":
         save_image(f"im/{name}/1.png", np.zeros((8, 8), np.uint8))
     frames[0].save("im/a/2.tif", save_all=True, append_images=frames[1:])
-    assert "2.tif: 2 frames" in seedset_build("im")
+    assert "a/2.tif (2 frames or pages" in seedset_build("im")["left out"][0]
+    assert "2.tif: not an image that can be read (2 frames" in seedset_build(
+        "im", "--strict", "--overwrite"
+    )
 
 
 @pytest.mark.parametrize("side", ["0", "-3", "100000"])

@@ -34,6 +34,7 @@ def build(
     label: str | None = None,
     side: int = 32,
     colour: bool = False,
+    strict: bool = False,
     overwrite: bool = False,
     as_json: Json = False,
 ) -> None:
@@ -69,6 +70,8 @@ def build(
         Images are scaled to side × side.
     colour
         Three channels instead of grey.
+    strict
+        Refuse an image that cannot be read, instead of leaving it out.
     overwrite
         Replace the file `out` where there is one.
     as_json
@@ -81,7 +84,9 @@ def build(
             f"two sources of one name among {', '.join(names)}; the name says who gave a row, so "
             "rename one"
         )
-    parts = {s.stem: read_rows(s, label=label, side=side, colour=colour) for s in sources}
+    parts = {
+        s.stem: read_rows(s, label=label, side=side, colour=colour, strict=strict) for s in sources
+    }
     notes = [note for rows in parts.values() for note in rows.notes]
     columns = next((rows.columns for rows in parts.values() if rows.columns), None)
 

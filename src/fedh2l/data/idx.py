@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fedh2l.data.fetched import fetched
 from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 
@@ -90,7 +91,7 @@ def _shape_in(head: bytes, path: Path, dimensions: int) -> list[int]:
 
 def _find(folder: Path | None, name: str) -> Path:
     if folder is None:
-        return _fetch(name)
+        return fetched(MIRROR + name, SHA256[name], "mnist")
     for path in (folder / name, folder / name.removesuffix(".gz")):
         if path.is_file():
             return path
@@ -98,18 +99,3 @@ def _find(folder: Path | None, name: str) -> Path:
         f"{folder}: no {name} there, gzipped or not; put MNIST's four IDX files there, or leave "
         "--data-dir out to fetch them"
     )
-
-
-def _fetch(name: str) -> Path:
-    import pooch
-
-    pooch.get_logger().setLevel("WARNING")
-    cache = Path(pooch.os_cache("fedh2l")) / "mnist"
-    try:
-        return Path(pooch.retrieve(MIRROR + name, f"sha256:{SHA256[name]}", fname=name, path=cache))
-    except (OSError, ValueError) as error:
-        raise FedH2LError(
-            f"MNIST could not be fetched ({type(error).__name__}); put its four IDX files into a "
-            "folder and name it with "
-            f"--data-dir or FEDH2L_DATA, or into {cache}"
-        ) from error

@@ -1,119 +1,87 @@
 """A folder of images with a subfolder per class: grey or colour, square, with values in [0, 1]."""
 
 import struct
-from collections import Counter
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedh2l.data.own_rows import OwnRows, check_size
+from fedh2l.data.image_files import ImageFile, find_images
+from fedh2l.data.own_rows import OwnRows, check_size, listed
 from fedh2l.error import FedH2LError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 MOST_SIDE = 2048
-SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # beside those that start with a dot
 
 
-class Files(NamedTuple):
-    images: list[Path]
-    notes: tuple[str, ...]  # what was left out
+def read_images(path: Path, side: int, colour: bool, *, strict: bool = False) -> OwnRows:
+    """Every image, scaled to side × side, with the class, and where there are any, domain and part
+    that its folders say.
 
-
-def read_images(path: Path, side: int, colour: bool) -> OwnRows:
-    """Every image, scaled to side × side; its class is the name of its folder."""
+    An image that cannot be read is left out, counted and named; strict: it is refused.
+    """
     try:
         from PIL import Image
     except ImportError as error:
         raise FedH2LError("a folder of images needs Pillow: pip install pillow") from error
     if not 1 <= side <= MOST_SIDE:
         raise FedH2LError(f"--side is {side}; it must be 1 to {MOST_SIDE}")
-    images, notes = _files(path)
+    files, notes = find_images(path)
     channels = 3 if colour else 1
-    check_size(path, (len(images), channels, side, side))
+    check_size(path, (len(files), channels, side, side))
 
     unreadable = (OSError, SyntaxError, ValueError, EOFError, struct.error, MemoryError)
-    x = np.empty((len(images), channels, side, side), np.float32)
-    for row, file in zip(x, images, strict=True):
+    x = np.empty((len(files), channels, side, side), np.float32)
+    read: list[ImageFile] = []
+    broken: list[str] = []
+    for file in files:
         try:
-            with Image.open(file) as image:
-                row[...] = _pixels(image, file, side, colour)
-        except FedH2LError:
-            raise
+            with warnings.catch_warnings(), Image.open(file.path) as image:
+                # A huge image is scaled down like any other; beyond twice that it is refused.
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                x[len(read)] = _pixels(image, side, colour)
         except (*unreadable, Image.DecompressionBombError) as error:
-            raise FedH2LError(f"{file}: not an image that can be read ({error})") from error
-    return OwnRows(x, np.array([f.parent.name for f in images]), notes=notes)
+            if strict:
+                raise FedH2LError(
+                    f"{file.path}: not an image that can be read ({error})"
+                ) from error
+            broken.append(f"{file.path.relative_to(path).as_posix()} ({error})")
+            continue
+        read.append(file)
+    return _rows(path, x[: len(read)], read, (*notes, *_told(path, broken)))
 
 
-def _files(path: Path) -> Files:
-    """The images in the order of classes and names, and what else lies there."""
-    images: list[Path] = []
-    others: Counter[str] = Counter()
-    hidden = beside = 0
-    for folder in sorted(path.iterdir(), key=lambda f: f.name):
-        if _hidden(folder):
-            hidden += 1
-        elif not folder.is_dir():
-            beside += 1
-        else:
-            mine, unread, concealed = _of_class(folder)
-            images += mine
-            others += unread
-            hidden += concealed
-    if not images:
-        raise FedH2LError(
-            f"{path}: no images there; it needs a subfolder per class with "
-            f"{', '.join(sorted(IMAGES))} in it"
-        )
-    left_out = [f"{n} {kind}" for kind, n in sorted(others.items())]
-    left_out += [f"{hidden} hidden files or folders"] if hidden else []
-    left_out += [f"{beside} files beside the folders of classes"] if beside else []
-    return Files(images, tuple(f"{path}: left out {what}" for what in left_out))
+def _rows(path: Path, x: np.ndarray, files: list[ImageFile], notes: tuple[str, ...]) -> OwnRows:
+    if not files:
+        raise FedH2LError(f"{path}: no image there can be read; {notes[-1]}")
+    beside: dict[str, np.ndarray] = {}
+    if any(file.domain for file in files):
+        beside["domain"] = np.array([file.domain for file in files])
+    if any(file.part for file in files):
+        beside["split"] = np.array([file.part for file in files])
+    return OwnRows(x, np.array([file.label for file in files]), notes=notes, beside=beside)
 
 
-def _of_class(folder: Path) -> tuple[list[Path], Counter[str], int]:
-    """One class: its images, what else there is by kind, and how many files are hidden."""
-    images: list[Path] = []
-    others: Counter[str] = Counter()
-    hidden = 0
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if _hidden(file):
-            hidden += 1
-        elif file.is_dir():
-            inside = sum(f.is_file() for f in file.rglob("*"))
-            others[f"files in the nested folder {folder.name}/{file.name}"] += inside
-        elif file.suffix.lower() in IMAGES:
-            images.append(file)
-        else:
-            others[f"files {folder.name}/*{file.suffix or ' without a suffix'}"] += 1
-    # A class that is left out entirely would be missed by nobody until the first round.
-    if not images:
-        inside = ", ".join(others) or "nothing"
-        raise FedH2LError(
-            f"{folder}: no image in this class ({inside}); put its images "
-            f"({', '.join(sorted(IMAGES))}) into the folder itself, or remove it"
-        )
-    return images, others, hidden
+def _told(path: Path, broken: list[str]) -> list[str]:
+    if not broken:
+        return []
+    return [f"{path}: left out {len(broken)} images that cannot be read: {listed(broken)}"]
 
 
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".") or path.name in SYSTEM_FILES
-
-
-def _pixels(image: "Image", file: Path, side: int, colour: bool) -> np.ndarray:
+def _pixels(image: "Image", side: int, colour: bool) -> np.ndarray:
     """(channels, side, side) in [0, 1], the right way up."""
     from PIL import ImageOps
 
     frames = getattr(image, "n_frames", 1)
     # A telephone's .jpg (MPO) holds a preview besides; any other sequence has no one image to take.
     if frames > 1 and image.format != "MPO":
-        raise FedH2LError(f"{file}: {frames} frames or pages; save the one that is meant")
+        raise ValueError(f"{frames} frames or pages; save the one that is meant")
     upright = ImageOps.exif_transpose(image)
     if upright.mode == "F" or upright.mode.startswith("I"):
-        grey = _deep_grey(upright, file, side)
+        grey = _deep_grey(upright, side)
         return np.repeat(grey[None], 3 if colour else 1, axis=0)
 
     shown = _on_white(upright).convert("RGB" if colour else "L").resize((side, side))
@@ -121,7 +89,7 @@ def _pixels(image: "Image", file: Path, side: int, colour: bool) -> np.ndarray:
     return pixels.transpose(2, 0, 1) if colour else pixels[None]
 
 
-def _deep_grey(image: "Image", file: Path, side: int) -> np.ndarray:
+def _deep_grey(image: "Image", side: int) -> np.ndarray:
     """Grey of more than 8 bits: whole numbers of 16 bits, or floating point from 0 to 1."""
     from PIL import Image
 
@@ -129,9 +97,9 @@ def _deep_grey(image: "Image", file: Path, side: int) -> np.ndarray:
     most = 1.0 if image.mode == "F" else 65535.0
     # NaN compares false, too.
     if not (values.min() >= 0 and values.max() <= most):
-        raise FedH2LError(
-            f"{file}: values {values.min():g} to {values.max():g}, expected 0 to {most:g}; scale "
-            "them, or save 8 bits"
+        raise ValueError(
+            f"values {values.min():g} to {values.max():g}, expected 0 to {most:g}; scale them, or "
+            "save 8 bits"
         )
     grey = Image.fromarray(values / np.float32(most))
     scaled = grey.resize((side, side), Image.Resampling.BICUBIC)

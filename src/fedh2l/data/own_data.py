@@ -25,6 +25,7 @@ ONLY = {
     "categories": ("table",),
     "side": ("images",),
     "colour": ("images",),
+    "strict": ("images",),
 }
 MODELS = {
     "numbers": ("forest", "mlp", "logistic"),
@@ -59,6 +60,8 @@ class OwnFile:
         Images are scaled to side × side, by default 32.
     colour
         Images have three channels instead of grey.
+    strict
+        An image that cannot be read ends the run, instead of being left out.
     classes
         The classes in their order; by default what the labels say, sorted.
     domains
@@ -81,6 +84,7 @@ class OwnFile:
     categories: tuple[str, ...] = ()
     side: int | None = bounded(None, least=1, most=2048)
     colour: bool = False
+    strict: bool = False
     classes: tuple[str, ...] | None = None
     domains: int | None = bounded(None, least=1)
     seed_share: float | None = bounded(None, above=0, most=0.9)
@@ -135,30 +139,36 @@ def _read(own: OwnFile, _: Stamp) -> Sites:
     for name, forms in ONLY.items():
         if getattr(own, name) and form not in forms:
             raise FedH2LError(f"{path}: --{name} is of {' and '.join(forms)}, which it is not")
-
-    inside = names_in(path)
-    domain = _column(inside, own.domain, "domain", own.data)
-    split = _column(inside, own.split, "split", own.data)
-    # Patients are a group only where somebody says so.
-    group = own.group and choose(f"column of {own.data}", own.group, inside)
-    label = own.label or _usual_label(inside, form, own.data)
+    columns = _columns(own, names_in(path))
     rows = read_rows(
         path,
-        label=label,
+        label=own.label or _usual_label(names_in(path), form, own.data),
         side=own.side or 32,
         colour=own.colour,
-        beside=[column for column in (domain, group, split) if column],
+        strict=own.strict,
+        beside=list(columns.values()),
         leave_out=own.drop,
         categories=own.categories,
     )
-    return sites_of(rows, own.data, domain=domain, group=group, split=split, classes=own.classes)
+    if form == "images":
+        # Here folders say it, and no column was named.
+        columns = {name: name for name in rows.beside}
+    return sites_of(rows, own.data, classes=own.classes, **columns)
 
 
-def _column(inside: list[str], said: str | None, usual: str, source: str) -> str | None:
-    """The column or array that was named, or the one with the usual name where there is one."""
-    if said is not None:
-        return choose(f"column of {source}", said, inside)
-    return usual if usual in inside else None
+def _columns(own: OwnFile, inside: list[str]) -> dict[str, str]:
+    """The columns or arrays beside the features by what they say: those that were named, and those
+    with the usual name.
+    """
+    columns: dict[str, str] = {}
+    for what in ("domain", "group", "split"):
+        said: str | None = getattr(own, what)
+        if said is not None:
+            columns[what] = choose(f"column of {own.data}", said, inside)
+        # Patients are a group only where somebody says so.
+        elif what in inside and what != "group":
+            columns[what] = what
+    return columns
 
 
 def _usual_label(inside: list[str], form: str, source: str) -> str | None:

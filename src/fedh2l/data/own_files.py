@@ -52,6 +52,7 @@ def read_rows(
     label: str | None = None,
     side: int = 32,
     colour: bool = False,
+    strict: bool = False,
     beside: Sequence[str] = (),
     leave_out: Sequence[str] = (),
     categories: Sequence[str] = (),
@@ -62,6 +63,8 @@ def read_rows(
         The column of labels (by default "label"), or the array ("y").
     side, colour
         Of images: they are scaled to side × side, of one channel or three, with values in [0, 1].
+    strict
+        Whether an image that cannot be read is refused, and not left out and named.
     beside
         Columns or arrays that are no features but are wanted as text.
     leave_out, categories
@@ -73,7 +76,7 @@ def read_rows(
     if form == "images":
         from fedh2l.data.image_folder import read_images
 
-        return read_images(path, side, colour)
+        return read_images(path, side, colour, strict=strict)
     if form == "arrays":
         from fedh2l.data.arrays_file import read_arrays
 

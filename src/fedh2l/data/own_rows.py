@@ -1,6 +1,6 @@
 """Rows as a user's own files hold them, before their labels have become indices of classes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from jaxtyping import Shaped
 
 from fedh2l.error import FedH2LError
 
+SHOWN = 12  # things that a sentence names
 MOST_BYTES = 4 * 2**30  # of rows as float32: more would not fit beside everything else
 
 
@@ -41,6 +42,15 @@ Stamp = tuple[Path, int, int]
 
 
 def stamp_of(path: Path) -> Stamp:
-    """Place, time and size: what was read and kept in memory is of this file as it is now."""
-    about = path.stat()
-    return path.resolve(), about.st_mtime_ns, about.st_size
+    """Place, time and size: what was read and kept in memory is of this file, or of all files in
+    this folder, as they are now.
+    """
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
+    about = [file.stat() for file in files]
+    return path.resolve(), sum(a.st_mtime_ns for a in about), sum(a.st_size for a in about)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first ones, and how many there are besides."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -35,7 +35,7 @@ class Sites:
     labels: Int[np.ndarray, " rows"]  # UNLABELLED where the file says nothing
     sites: Shaped[np.ndarray, " rows"] | None  # the peer whose row it is
     groups: Shaped[np.ndarray, " rows"] | None  # rows of one group stay in one part
-    parts: Shaped[np.ndarray, " rows"] | None  # one of PARTS
+    parts: Shaped[np.ndarray, " rows"] | None  # one of PARTS, or ""
     notes: tuple[str, ...]
 
     @property
@@ -68,16 +68,22 @@ def sites_of(
     index = {name: i for i, name in enumerate(agreed)} | {MISSING: UNLABELLED}
     labels = np.array([index[name] for name in names.tolist()], np.int64)
     notes = [*rows.notes, f"{source}: classes {_counted(agreed, labels)}"]
-
-    sites = None if domain is None else _sites(rows.beside[domain], source, domain)
-    groups = None if group is None else _groups(rows.beside[group], source, group)
-    parts = None if split is None else _parts(rows.beside[split], source, split)
-    if sites is not None:
-        _check_enough(sites, labels, source)
     unlabelled = int((labels == UNLABELLED).sum())
     if unlabelled:
-        notes.append(f"{source}: {unlabelled} rows without a label")
+        notes.append(f"{source}: {unlabelled} rows without a label, which become seed rows")
+
+    sites = _sites(rows.beside[domain], source, domain) if domain else None
+    groups = _groups(rows.beside[group], source, group) if group else None
+    parts = _parts(rows.beside[split], source, split) if split else None
+    notes += _left_out(parts, source)
+    if sites is not None:
+        _check_enough(sites, labels, source)
     return Sites(source, rows, agreed, labels, sites, groups, parts, tuple(notes))
+
+
+def _left_out(parts: np.ndarray | None, source: str) -> list[str]:
+    rows = 0 if parts is None else int((parts == "").sum())
+    return [f"{source}: left out {rows} rows that are in no part"] if rows else []
 
 
 def _classes(names: np.ndarray, source: str, chosen: Sequence[str] | None) -> tuple[str, ...]:
@@ -144,15 +150,21 @@ def _groups(values: np.ndarray, source: str, column: str) -> np.ndarray:
     return values
 
 
+def part_of(word: str) -> str | None:
+    """train, validation or test, however it is spelt; None: it is none of these."""
+    plain = word.strip().lower()
+    return next((part for part, words in SPELLINGS.items() if plain in words), None)
+
+
 def _parts(values: np.ndarray, source: str, column: str) -> np.ndarray:
-    known = {word: part for part, words in SPELLINGS.items() for word in words}
-    said = {value: known.get(value.strip().lower()) for value in np.unique(values).tolist()}
+    said = {value: part_of(value) for value in np.unique(values).tolist() if value}
     unknown = [value for value, part in said.items() if part is None]
     if unknown:
         raise FedH2LError(
             f"{source}: column {column!r} says {unknown[0]!r}; expected {', '.join(PARTS)}"
         )
-    return np.array([said[value] for value in values.tolist()])
+    # A row in no part is in no use.
+    return np.array([said.get(value, "") for value in values.tolist()])
 
 
 def _check_enough(sites: np.ndarray, labels: np.ndarray, source: str) -> None:

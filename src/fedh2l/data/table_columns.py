@@ -6,13 +6,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.lib.recfunctions import structured_to_unstructured
 
-from fedh2l.data.own_rows import OwnRows
+from fedh2l.data.own_rows import OwnRows, listed
 from fedh2l.error import FedH2LError, choose
 
 Kind = Literal["numbers", "categories", "left out"]
 # A text that is another one in more than half of the rows tells rows apart, and not classes.
 MANY_VALUES = 20
-SHOWN = 12  # columns that a sentence names
 
 
 LABEL = "label"  # what a column of labels is usually called
@@ -192,9 +191,3 @@ def _doubts(columns: Sequence[Column]) -> list[str]:
             what = "left out column" if c.kind == "left out" else "column"
             doubts.append(f"{what} {c.name!r}: it {c.doubt}")
     return doubts
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first ones, and how many there are besides."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
