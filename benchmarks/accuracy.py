@@ -56,7 +56,7 @@ def runs() -> Iterator[Run]:
     for algorithm in ("fedh2l", "fedavg", "alone"):
         flags = f"--algorithm {algorithm} --no-baselines"
         weight = "--weight 10" if algorithm == "fedh2l" else ""
-        # Who learns from no seed row has no batch of them.
+        # A peer that learns from no seed row has no batch of them.
         short = SHORT.replace("--seed-batch 32 ", "") if algorithm == "alone" else SHORT
         yield Run(f"one-{algorithm}", 0, f"--peers batchnorm-cnn {flags}")
         yield Run(
@@ -106,13 +106,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "build/results")
     parser.add_argument("--only", default="", help="only the runs whose name begins with this")
     parser.add_argument("--table", action="store_true", help="run nothing; the finished runs")
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
     for run in runs():
-        finished = (run.folder(asked.out) / "summary.json").exists()
-        if run.name.startswith(asked.only) and not asked.table and not finished:
-            do(run, asked.data_dir, asked.out)
-    print("\n".join(table(asked.out)))
+        finished = (run.folder(options.out) / "summary.json").exists()
+        if run.name.startswith(options.only) and not options.table and not finished:
+            do(run, options.data_dir, options.out)
+    print("\n".join(table(options.out)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.loop import Algorithm, run
 from fedh2l.message import Inbox, Weights
 from fedh2l.peer import Peer
-from finished import Result, arguments, kept, origins, show, write
+from finished import Result, arguments, load_or_compute, origins, show, write
 
 TARGETS = (70.0, 75.0, 80.0, 85.0, 90.0)
 METHODS = ("fedh2l adaptive", "fedh2l lattice", "fedh2l float32", "fedavg int8", "fedavg float32")
@@ -85,7 +85,7 @@ def measured(federation: Federation, model: str, method: str, seed: int) -> Resu
 
 def bytes_to(target: float, curve: Sequence[Sequence[float]]) -> float | None:
     """None: it is never reached."""
-    return next((sent for sent, accuracy in curve if accuracy >= target), None)
+    return next((size for size, accuracy in curve if accuracy >= target), None)
 
 
 def row(method: str, model: str, runs: Sequence[Result]) -> Result:
@@ -114,23 +114,23 @@ def shown(r: Result) -> dict[str, str]:
 def main() -> None:
     parser = arguments(__doc__, seeds=(0, 1, 2))
     parser.add_argument("--model", default="lenet")
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
     torch.set_num_threads(1)
     rows: list[Result] = []
     for method in METHODS:
         runs: list[Result] = []
-        for seed in asked.seeds:
+        for seed in options.seeds:
 
             def compute(method: str = method, seed: int = seed) -> Result:
-                return measured(ten(asked.data_dir, seed), asked.model, method, seed)
+                return measured(ten(options.data_dir, seed), options.model, method, seed)
 
-            runs.append(kept(f"alike-{asked.model}-{method}-{seed}", compute))
-        rows.append(row(method, asked.model, runs))
+            runs.append(load_or_compute(f"alike-{options.model}-{method}-{seed}", compute))
+        rows.append(row(method, options.model, runs))
 
     title = (
-        f"kB per peer and copy until the mean of {len(asked.seeds)} random seeds is there: five "
-        f"{asked.model}s, labels withheld"
+        f"kB per peer and copy until the mean of {len(options.seeds)} random seeds is there: five "
+        f"{options.model}s, labels withheld"
     )
     show(title, [shown(r) for r in rows], texts=["method"])
     write("alike.json", rows)

@@ -81,13 +81,13 @@ def child(*arguments: str | Path) -> Spent:
         process = subprocess.Popen(
             [sys.executable, *arguments], stdout=out, env=os.environ | ONE_THREAD
         )
-        _, status, used = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - clock
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"{' '.join(map(str, arguments))}: exit code {process.returncode}")
         out.seek(0)
-        return Spent(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, out.read())
+        return Spent(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, out.read())
 
 
 def start_up() -> list[Measure]:

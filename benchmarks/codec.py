@@ -23,7 +23,17 @@ from fedh2l.wire import CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.frame import HEADER
 from fedh2l.wire.lattice import Lattice
-from finished import Result, arguments, kept, origins, place, show, spread, standard_error, write
+from finished import (
+    Result,
+    arguments,
+    load_or_compute,
+    origins,
+    place,
+    show,
+    spread,
+    standard_error,
+    write,
+)
 from timed import Timed
 
 NOTHING = "nothing exchanged"
@@ -76,20 +86,20 @@ def measured(federation: Federation, name: str, seed: int, weight: float) -> Res
     }
 
 
-def results_of(kind: str, asked: argparse.Namespace) -> dict[str, dict[int, Result]]:
+def results_of(kind: str, options: argparse.Namespace) -> dict[str, dict[int, Result]]:
     """Of one of the two federations: by codec and random seed. With `--table` those on disk."""
     results: dict[str, dict[int, Result]] = {}
-    for seed in asked.seeds:
-        for codec in asked.codecs:
-            name = f"{kind}-{codec}-{asked.weight:g}-{seed}"
-            if asked.table and not place(name).exists():
+    for seed in options.seeds:
+        for codec in options.codecs:
+            name = f"{kind}-{codec}-{options.weight:g}-{seed}"
+            if options.table and not place(name).exists():
                 continue
 
             def compute(codec: str = codec, seed: int = seed) -> Result:
-                federation = FEDERATIONS[kind](asked.data_dir, seed)
-                return measured(federation, codec, seed, asked.weight)
+                federation = FEDERATIONS[kind](options.data_dir, seed)
+                return measured(federation, codec, seed, options.weight)
 
-            results.setdefault(codec, {})[seed] = kept(name, compute)
+            results.setdefault(codec, {})[seed] = load_or_compute(name, compute)
     return results
 
 
@@ -137,7 +147,7 @@ def row(runs: Sequence[Result], exact: Sequence[Result]) -> Result:
 def shown(r: Result) -> dict[str, str]:
     """A row of the table on the screen."""
     below = r["times_below_float32"]
-    lost, error = r["accuracy_loss_vs_float32"], r["accuracy_loss_standard_error"]
+    loss, error = r["accuracy_loss_vs_float32"], r["accuracy_loss_standard_error"]
     return {
         "codec": r["codec"],
         "seeds": str(r["n"]),
@@ -145,7 +155,7 @@ def shown(r: Result) -> dict[str, str]:
         "last 10": f"{r['bits_per_sample_last10']:.2f}",
         "below float32": f"{below:.0f}×" if below else "–",
         "all domains %": f"{r['accuracy_mean']:.2f} ± {r['accuracy_std']:.2f}",
-        "points lost": f"{lost:+.2f} ± {error:.2f}",
+        "points lost": f"{loss:+.2f} ± {error:.2f}",
         "encode ms": f"{r['encode_ms']:.2f}",
         "decode ms": f"{r['decode_ms']:.2f}",
     }
@@ -157,18 +167,18 @@ def main() -> None:
     parser.add_argument("--codecs", nargs="+", default=NAMES, choices=NAMES)
     parser.add_argument("--weight", type=float, default=3.0, help="λ, chosen on validation images")
     parser.add_argument("--table", action="store_true", help="run nothing; show what is on disk")
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
     torch.set_num_threads(1)
     every: list[Result] = []
-    for kind in asked.only or FEDERATIONS:
-        rows = rows_of(results_of(kind, asked))
+    for kind in options.only or FEDERATIONS:
+        rows = rows_of(results_of(kind, options))
         if not rows:
             print(f"{kind}: no float32 run to compare with")
             continue
         title = (
             f"{rows[0]['classes']} classes, {rows[0]['rows']} seed rows, {ROUNDS} rounds, labels "
-            f"withheld, λ={asked.weight:g}"
+            f"withheld, λ={options.weight:g}"
         )
         show(title, [shown(r) for r in rows], texts=["codec"])
         every += rows

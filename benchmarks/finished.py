@@ -1,5 +1,5 @@
-"""What the benchmarks on real MNIST share: runs that are finished and kept on disk, where each one
-comes from, and how the tables look.
+"""The parts that the benchmarks on real MNIST share: finished runs, kept on disk with their
+provenance, and the look of the tables.
 """
 
 import argparse
@@ -36,8 +36,8 @@ def place(name: str) -> Path:
     return OUT / "runs" / f"{name.replace(' ', '-')}.json"
 
 
-def kept(name: str, compute: Callable[[], Result]) -> Result:
-    """The result of a finished run from disk, or computed and put there."""
+def load_or_compute(name: str, compute: Callable[[], Result]) -> Result:
+    """The result of a finished run from disk; if there is none, computed and written there."""
     path = place(name)
     if not path.exists():
         clock = time.perf_counter()

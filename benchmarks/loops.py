@@ -42,14 +42,14 @@ def tasks() -> list[Task]:
     """The six unlike networks, each with its own noise for images: what is learnt does not change
     what a step costs.
     """
-    made: list[Task] = []
+    task_list: list[Task] = []
     for i, build in enumerate(NETWORKS.values()):
         torch.manual_seed(i)
         model = build(SHAPE, CLASSES)
         optimizer = torch.optim.Adam(model.parameters(), RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, HORIZON)
-        made.append(Task(model, optimizer, schedule, *images(ROWS, i)))
-    return made
+        task_list.append(Task(model, optimizer, schedule, *images(ROWS, i)))
+    return task_list
 
 
 def images(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,11 +99,11 @@ def raw(views: bool) -> Iterator[object]:
     past: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=REUSE if views else 1)
     while True:
         if views:
-            asked, soft = questions(seeds, hot, rng)
+            rows, soft = questions(seeds, hot, rng)
         else:
-            asked, soft = tensor(seeds), torch.from_numpy(hot)
-        answers = torch.stack([posteriors(t.model, asked) for t in all_tasks])
-        past.append((asked, soft, answers.mean(0)))
+            rows, soft = tensor(seeds), torch.from_numpy(hot)
+        answers = torch.stack([posteriors(t.model, rows) for t in all_tasks])
+        past.append((rows, soft, answers.mean(0)))
         lesson = [torch.cat(parts) for parts in zip(*past, strict=True)]
         for t in all_tasks:
             train(t, lesson, views, rng)

@@ -90,18 +90,18 @@ def shown(r: Result) -> dict[str, str]:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    options = parser.parse_args()
 
     torch.set_num_threads(1)
-    few = record(ten(asked.data_dir, asked.seed), asked.seed)
-    many = record(hundred(asked.data_dir, asked.seed), asked.seed)
+    few = record(ten(options.data_dir, options.seed), options.seed)
+    many = record(hundred(options.data_dir, options.seed), options.seed)
     stacked = many.reshape(len(many), -1, many.shape[3])
     recordings = (few[:, 0], many[:, 0], stacked)
     results = [coded(frames, codec) for frames in recordings for codec in CODECS]
 
     title = "recorded posteriors of one peer, said again in each codec; MB/s of float32 on one core"
     show(title, [shown(r) for r in results], texts=["codec"])
-    write("recorded.json", [r | {"seed": asked.seed} | provenance() for r in results])
+    write("recorded.json", [r | {"seed": options.seed} | provenance() for r in results])
 
 
 if __name__ == "__main__":

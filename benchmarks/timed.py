@@ -25,20 +25,20 @@ class Timed:
         return self.codec.kind
 
     def encode(
-        self, probs: np.ndarray, held: CodecState | None, rounds_left: int | None = None
+        self, probs: np.ndarray, state: CodecState | None, rounds_left: int | None = None
     ) -> tuple[bytes, CodecState]:
         clock = time.process_time()
-        body, state = self.codec.encode(probs, held, rounds_left)
+        body, after = self.codec.encode(probs, state, rounds_left)
         self.spent["encode"].append(1000 * (time.process_time() - clock))
-        return body, state
+        return body, after
 
     def decode(
-        self, body: bytes, shape: tuple[int, int], held: CodecState | None
+        self, body: bytes, shape: tuple[int, int], state: CodecState | None
     ) -> tuple[np.ndarray, CodecState]:
         clock = time.process_time()
-        rows, state = self.codec.decode(body, shape, held)
+        rows, after = self.codec.decode(body, shape, state)
         self.spent["decode"].append(1000 * (time.process_time() - clock))
-        return rows, state
+        return rows, after
 
     def medians(self) -> dict[str, float]:
         """Milliseconds of the median call: `encode_ms`, `decode_ms`."""

@@ -23,7 +23,17 @@ from fedh2l.wire import CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.lattice import Lattice
 from fedh2l.wire.state import WireState
-from finished import OUT, Result, arguments, kept, origins, show, spread, standard_error, write
+from finished import (
+    OUT,
+    Result,
+    arguments,
+    load_or_compute,
+    origins,
+    show,
+    spread,
+    standard_error,
+    write,
+)
 
 FRESH = "a fresh view each round"
 MARKS = "sD^v<>"  # of the schedules in the drawing
@@ -86,19 +96,19 @@ def measured(federation: Federation, schedule: Schedule, seed: int) -> Result:
         algorithm = quiet(federation.steps)
 
     states: dict[tuple[str, int], WireState] = {}
-    sent = 0.0
+    payload_bytes = 0.0
     for t in range(ROUNDS):
         # With views in turn each view has a chain of frames of its own.
         for p in peers if schedule.turns else ():
             p.wire = states.setdefault((p.name, seeds.view_index(t)), WireState(p.name))
         for r in run(algorithm, peers, rounds=t + 1, start=t, codec=schedule.coder()):
-            sent += float(np.mean(list(r.sent.values()) or [0]))
+            payload_bytes += float(np.mean(list(r.sent.values()) or [0]))
     return {
         "schedule": schedule.name,
         "codec": schedule.codec,
         "passing": schedule.passing,
         "seed": seed,
-        "sent": sent,
+        "sent": payload_bytes,
         "validation": all_domains(peers, federation.validation),
         "test": all_domains(peers, federation.test),
     }
@@ -114,7 +124,7 @@ def results_of(kind: str, folder: Path, seeds: Sequence[int]) -> dict[Schedule, 
                 return measured(ten(folder, seed, labelled=kind == "labelled"), s, seed)
 
             name = f"views-{kind}-{s.name}-{s.codec}-{s.passing:g}-{seed}"
-            results.setdefault(s, []).append(kept(name, compute))
+            results.setdefault(s, []).append(load_or_compute(name, compute))
     return results
 
 
@@ -179,13 +189,13 @@ def draw(rows_of: Mapping[str, Sequence[Result]]) -> None:
 
 
 def main() -> None:
-    asked = arguments(__doc__, seeds=(0, 1, 2)).parse_args()
+    options = arguments(__doc__, seeds=(0, 1, 2)).parse_args()
     torch.set_num_threads(1)
     rows_of: dict[str, list[Result]] = {}
     for kind in ("unlabelled", "labelled"):
-        results = results_of(kind, asked.data_dir, asked.seeds)
+        results = results_of(kind, options.data_dir, options.seeds)
         rows_of[kind] = [row(runs, results[NOTHING]) for runs in results.values()]
-        title = f"views against bytes, seed set {kind}, random seeds {asked.seeds}"
+        title = f"views against bytes, seed set {kind}, random seeds {options.seeds}"
         show(title, [shown(r) for r in rows_of[kind]], texts=["schedule", "codec"])
     write("views.json", rows_of)
     draw(rows_of)

@@ -30,12 +30,12 @@ def test_a_round_closes_with_all_or_after_the_grace_or_at_the_deadline(terms: Te
 
 @given(st.lists(st.tuples(st.floats(0.01, 9.0), st.integers(0, 1)), min_size=60, max_size=60))
 def test_a_round_closes_whatever_comes(terms: Terms, steps: list[tuple[float, int]]) -> None:
-    barrier, now, spoken = Barrier(terms, 0.0, 30.0), 0.0, 1
+    barrier, now, speakers = Barrier(terms, 0.0, 30.0), 0.0, 1
     for wait, more in steps:
-        if barrier.closes_at(spoken, now) <= now:
+        if barrier.closes_at(speakers, now) <= now:
             break
-        spoken = min(spoken + more, 4)
-        now = min(now + wait, barrier.closes_at(spoken, now))
+        speakers = min(speakers + more, 4)
+        now = min(now + wait, barrier.closes_at(speakers, now))
     assert now <= 30.0
 
 
