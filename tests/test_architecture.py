@@ -20,7 +20,9 @@ PYTHON = [
 FLOORS = [
     {"error"},
     {"choices", "bounds", "finding"},
-    {"delivery", "learner", "message", "question", "rows", "seed_rows", "views"},
+    {"tables"},
+    {"rows"},
+    {"delivery", "learner", "message", "question", "seed_rows", "views"},
     {"distill", "metrics", "seedset"},
     {"wire"},
     {"peer"},

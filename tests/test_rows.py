@@ -63,7 +63,7 @@ def test_other_labels_are_refused_with_the_fix(labels: Any, message: str) -> Non
     [
         (sparse.csr_matrix(X), r"sparse csr_matrix; use .toarray\(\)"),
         (X.astype(object), "features of type object; use numbers"),
-        (np.full((12, 2), "oslo"), "encode text"),
+        (np.full((12, 2), "oslo"), "texts.*featurise="),
         (X.astype(complex), "features of type complex"),
         (np.where(Y[:, None] == 2, np.inf, X), "NaN or infinity in row 2"),
         (X[:0], "0 rows and 12 labels"),

@@ -2,19 +2,32 @@
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
 from fedh2l.error import FedH2LError
+from fedh2l.tables import checked_table, checked_texts
 
 # As many of one as of the other, once checked.
 Rows = tuple[Shaped[np.ndarray, "_ ..."], Int[np.ndarray, "_"]]
+Kind = Literal["numbers", "images", "table", "text"]
 MOST_CLASSES = 2**31  # a label above is no index, but a number that names something else
 
 
-def checked_rows(data: Sequence[Any], *, missing: bool = False) -> Rows:
+def kind_of(x: Shaped[np.ndarray, "..."]) -> Kind:
+    """What the rows of an array are: a table where it has a field for each column, texts, images
+    (rows, channels, height, width), or numbers of another shape.
+    """
+    if x.dtype.names:
+        return "table"
+    if x.dtype.kind == "U":
+        return "text"
+    return "images" if x.ndim == 4 else "numbers"
+
+
+def checked_rows(data: Sequence[Any], *, missing: bool = False, raw: bool = False) -> Rows:
     """Features and class indices, as many of one as of the other.
 
     Parameters
@@ -24,6 +37,8 @@ def checked_rows(data: Sequence[Any], *, missing: bool = False) -> Rows:
         booleans, also as a column (rows, 1) or one-hot.
     missing
         Whether the model takes NaN as a missing value.
+    raw
+        Whether x may be a table or texts, of which something else makes numbers.
 
     Raises FedH2LError with the fix for anything else.
     """
@@ -37,17 +52,19 @@ def checked_rows(data: Sequence[Any], *, missing: bool = False) -> Rows:
         raise FedH2LError(
             f"private data: {len(x)} rows and {len(y)} labels; needs one label per row, and a row"
         )
-    return features(x, missing=missing), y
+    return features(x, missing=missing, raw=raw), y
 
 
-def features(x: Any, *, missing: bool = False) -> Shaped[np.ndarray, "rows ..."]:
-    """Rows of numbers, finite but for NaN where it is taken as missing."""
+def features(x: Any, *, missing: bool = False, raw: bool = False) -> Shaped[np.ndarray, "rows ..."]:
+    """Rows of numbers, finite but for NaN where it is taken as missing; raw: or of any kind."""
     rows = _array(x, "features")
+    kind = kind_of(rows)
+    if raw and kind == "table":
+        return checked_table(rows, "private data")
+    if raw and kind == "text":
+        return checked_texts(rows, "private data")
     if rows.dtype.kind not in "biuf":
-        raise FedH2LError(
-            f"private data: features of type {rows.dtype}; use numbers: encode text and "
-            "categories, then x.astype(np.float32)"
-        )
+        raise FedH2LError(f"private data: {_no_numbers(rows)}")
 
     good = ~np.isinf(rows) if missing else np.isfinite(rows)
     whole = good.reshape(len(rows), -1).all(1)
@@ -57,6 +74,17 @@ def features(x: Any, *, missing: bool = False) -> Shaped[np.ndarray, "rows ..."]
             "data first"
         )
     return rows.astype(rows.dtype.newbyteorder("="), copy=False)
+
+
+def _no_numbers(rows: np.ndarray) -> str:
+    kind = kind_of(rows)
+    if kind in ("table", "text"):
+        what = f"a table of {len(rows.dtype.names or ())} columns" if kind == "table" else "texts"
+        return f"{what}, and this model takes numbers; give featurise=, a function that makes them"
+    return (
+        f"features of type {rows.dtype}; use numbers, text as x.astype(str), or a table as a "
+        "structured array with a field for each column"
+    )
 
 
 def class_indices(labels: Any) -> Int[np.ndarray, " rows"]:

@@ -6,17 +6,25 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from fedh2l.error import FedH2LError
+from fedh2l.rows import kind_of
+from fedh2l.tables import checked_table, checked_texts
 
 UNLABELLED = -1  # the label of a row whose class nobody has said
 
 
 def feature_rows(x: Any) -> Shaped[np.ndarray, "rows ..."]:
-    """Finite numbers, a row per example."""
+    """A row per example: finite numbers, texts, or a table as a structured array."""
     array = _array("x", x)
+    kind = kind_of(array)
+    if kind == "table":
+        return checked_table(array, "seed set")
+    if kind == "text":
+        return checked_texts(array, "seed set")
     if array.ndim == 0 or array.dtype.kind not in "fiub":
         raise FedH2LError(
             f"seed set: x is a {type(x).__name__} of {array.dtype}; needs an array of numbers, a "
-            "row per example (of a sparse matrix take .toarray())"
+            "row per example (of a sparse matrix take .toarray()), texts as .astype(str), or a "
+            "table as a structured array with a field for each column"
         )
     finite = np.isfinite(array)
     if not finite.all():

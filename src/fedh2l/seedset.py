@@ -73,10 +73,7 @@ class SeedSet:
             "labels": self.labels,
             "owners": None if self.owners is None else self.owners.astype(np.str_),
         }
-        head = {
-            k: None if a is None else [a.dtype.newbyteorder("<").str, list(a.shape)]
-            for k, a in arrays.items()
-        }
+        head = {k: None if a is None else _form(a) for k, a in arrays.items()}
         sha = hashlib.sha256(
             json.dumps([head, self.classes, self.view, self.every, self.mixtures]).encode()
         )
@@ -189,6 +186,12 @@ class SeedSet:
 
     def _rng(self, t: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([int(self.digest[:16], 16), t, purpose])
+
+
+def _form(array: np.ndarray) -> list[Any]:
+    """Type and shape, whatever the machine's byte order; of a table with the columns' names."""
+    dtype = array.dtype.newbyteorder("<")
+    return [dtype.descr if dtype.names else dtype.str, list(array.shape)]
 
 
 def _set(seeds: SeedSet, name: str, value: Any) -> None:

@@ -17,6 +17,7 @@ from fedh2l.data.seedset_about import about, differences
 from fedh2l.data.seedset_build import in_order, seed_set_of
 from fedh2l.data.seedset_file import check_out, load_columns, load_seed_set, save_seed_set
 from fedh2l.error import FedH2LError
+from fedh2l.rows import kind_of
 from fedh2l.seedset import SeedSet
 
 
@@ -179,8 +180,9 @@ def _compared(
         "private rows": len(rows),
         "near duplicates": len(found.pairs),
         "pairs": [{"seed row": a, "private row": b} for a, b in found.pairs[:20]],
-        "values": f"seed rows {_range(seeds.x)}, private rows {_range(x)}",
     }
+    if kind_of(x) in ("numbers", "images"):
+        answer["values"] = f"seed rows {_range(seeds.x)}, private rows {_range(x)}"
     if found.not_compared:
         answer["rows not compared"] = len(found.not_compared)
     if rows.notes:

@@ -2,7 +2,8 @@
 
 Rows of many features (images, spectra) are compared by their correlation, which neither brightness
 nor contrast nor the unit changes, and JPEG hardly. Rows of few features (a table) are compared by
-the distance of their columns, each in its own standard deviation.
+the distance of their columns, each in its own standard deviation; categories are columns of 0 and
+1. Texts are compared by their words.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Shaped
 
+from fedh2l.data.near_columns import Columns, Pairs
+from fedh2l.data.near_texts import near_texts
 from fedh2l.error import FedH2LError
+from fedh2l.rows import kind_of
+from fedh2l.tables import as_numbers, checked_columns
 
 # From here on a chance correlation near 1 is rare, so that the correlation tells rows apart.
 MANY_FEATURES = 64
@@ -24,8 +29,6 @@ SHARE_OF_NEAREST = 0.3
 LEAST_OF_MEDIAN, MOST_OF_MEDIAN = 0.05, 0.25
 LONE_ROW = 0.02  # where there is no other seed row to measure by
 
-# Of the typical distance of two rows of a table.
-NEAR = 0.05
 BLOCK = 1000  # private rows at a time: no more than BLOCK × seed rows distances are held
 
 
@@ -41,7 +44,18 @@ class NearDuplicates:
 def near_duplicates(
     seed_rows: Shaped[np.ndarray, "seeds ..."], private: Shaped[np.ndarray, "rows ..."]
 ) -> NearDuplicates:
-    """Compare every private row with every seed row; NaN and infinity are left out row by row."""
+    """Compare every private row with every seed row; what is missing in one of them is left out."""
+    if kind_of(private) != kind_of(seed_rows):
+        raise FedH2LError(
+            f"private rows are {kind_of(private)}, seed rows {kind_of(seed_rows)}; the model must "
+            "take both"
+        )
+    if kind_of(seed_rows) == "text":
+        return NearDuplicates(near_texts(seed_rows, private), [])
+    if kind_of(seed_rows) == "table":
+        checked_columns(private, seed_rows, "private rows")
+        measure = Columns(as_numbers(seed_rows, seed_rows))
+        return _searched(measure, as_numbers(private, seed_rows))
     if private.shape[1:] != seed_rows.shape[1:]:
         raise FedH2LError(
             f"private rows of {private.shape[1:]}, seed rows of {seed_rows.shape[1:]}; the model "
@@ -49,8 +63,10 @@ def near_duplicates(
         )
     a = seed_rows.reshape(len(seed_rows), -1)
     b = private.reshape(len(private), -1)
-    measure = _Correlation(a) if a.shape[1] >= MANY_FEATURES else _Columns(a)
+    return _searched(_Correlation(a) if a.shape[1] >= MANY_FEATURES else Columns(a), b)
 
+
+def _searched(measure: "Columns | _Correlation", b: np.ndarray) -> NearDuplicates:
     pairs: list[tuple[int, int]] = []
     not_compared: list[int] = []
     for start in range(0, len(b), BLOCK):
@@ -61,35 +77,6 @@ def near_duplicates(
         near = measure.near(block, finite)
         pairs += [(int(i), int(j) + start) for i, j in zip(*near, strict=True) if known[j]]
     return NearDuplicates(sorted(pairs, key=lambda pair: pair[::-1]), not_compared)
-
-
-Pairs = tuple[np.ndarray, np.ndarray]  # the indices of the seed rows, and of the block's rows
-
-
-class _Columns:
-    """The distance of two rows of a table, each column in its own standard deviation."""
-
-    def __init__(self, seeds: np.ndarray) -> None:
-        a = seeds.astype(np.float64)
-        self.centre, scale = a.mean(0), a.std(0)
-        # A column that is constant in the seed set tells no two rows apart.
-        self.varies = scale > 1e-6 * np.abs(a).max(0)
-        self.scale = np.where(self.varies, scale, 1.0)
-        self.a = self._standardised(a)
-
-    def _standardised(self, rows: np.ndarray) -> np.ndarray:
-        return np.where(self.varies, (rows - self.centre) / self.scale, rows - self.centre)
-
-    def near(self, block: np.ndarray, finite: Bool[np.ndarray, "rows features"]) -> Pairs:
-        # Where the seed set has one row, or equal ones, only an equal row is near.
-        counted = finite & self.varies if self.varies.any() else finite
-        b = np.where(counted, self._standardised(np.where(finite, block, 0.0)), 0.0)
-        m = counted.astype(np.float64)
-        apart = (self.a**2) @ m.T + (b**2).sum(1) - 2 * self.a @ b.T
-        # Two independent rows are √(2·features) apart.
-        limit = NEAR**2 * 2 * m.sum(1) if self.varies.any() else np.full(len(b), 1e-9)
-        seeds, rows = np.nonzero((apart <= limit) & (m.sum(1) > 0))
-        return seeds, rows
 
 
 class _Correlation:

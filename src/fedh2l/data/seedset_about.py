@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from fedh2l.rows import kind_of
 from fedh2l.seedset import SeedSet
+from fedh2l.tables import is_text, names_of, unlike
 
 
 def about(seeds: SeedSet) -> dict[str, Any]:
@@ -12,12 +14,23 @@ def about(seeds: SeedSet) -> dict[str, Any]:
     counts = balance(seeds)
     return {
         "rows": len(seeds),
-        "row": str(seeds.x.shape[1:]),
+        "row": _about_row(seeds.x),
         "classes": counts or ", ".join(seeds.classes),
         "labels": _labelling(counts, len(seeds)),
         "fingerprint": seeds.fingerprint,
         "digest": seeds.digest,
     }
+
+
+def _about_row(x: np.ndarray) -> str:
+    """What one row is: its shape, the columns of a table, or text."""
+    if kind_of(x) == "text":
+        return f"a text of up to {x.dtype.itemsize // 4} characters"
+    if kind_of(x) == "table":
+        categories = [name for name in names_of(x) if is_text(x, name)]
+        numbers = len(names_of(x)) - len(categories)
+        return f"{numbers} columns of numbers, {len(categories)} of categories"
+    return str(x.shape[1:])
 
 
 def _labelling(counts: dict[str, int] | None, rows: int) -> str:
@@ -42,8 +55,10 @@ def differences(a: SeedSet, b: SeedSet) -> list[str]:
     """In what two seed sets differ, in plain sentences; nothing where they are one."""
     settings = {
         "rows": (len(a), len(b)),
+        "kind of the rows": (kind_of(a.x), kind_of(b.x)),
+        "columns": (names_of(a.x), names_of(b.x)),
         "shape of a row": (a.x.shape[1:], b.x.shape[1:]),
-        "dtype": (a.x.dtype, b.x.dtype),
+        "dtype": (_number_type(a.x), _number_type(b.x)),
         "classes": (list(a.classes), list(b.classes)),
         "view": (a.view, b.view),
         "every": (a.every, b.every),
@@ -56,13 +71,20 @@ def differences(a: SeedSet, b: SeedSet) -> list[str]:
     return sentences or ([] if a.digest == b.digest else ["the digests differ"])
 
 
+def _number_type(x: np.ndarray) -> str:
+    """Of numbers; text is as wide as its longest, and a table's columns are float32 or text."""
+    return "" if kind_of(x) in ("table", "text") else str(x.dtype.newbyteorder("="))
+
+
 def _unlike_rows(name: str, x: np.ndarray | None, y: np.ndarray | None) -> list[str]:
-    """How many rows of one array differ; nothing where the shapes do, which is said already."""
+    """How many rows of one array differ; nothing where the shapes, kinds or columns do, which is
+    said already.
+    """
     if x is None and y is None:
         return []
     if x is None or y is None:
         return [f"{name}: only in the {'second' if x is None else 'first'}"]
-    if x.shape != y.shape:
+    if x.shape != y.shape or kind_of(x) != kind_of(y) or names_of(x) != names_of(y):
         return []
-    rows = np.flatnonzero((x != y).reshape(len(x), -1).any(1))
+    rows = np.flatnonzero(unlike(x, y))
     return [f"{name}: {rows.size} rows differ, the first is row {rows[0]}"] if rows.size else []

@@ -9,8 +9,10 @@ import numpy as np
 from fedh2l.data.labels import MISSING, agreed_classes, check_none_missing, class_names
 from fedh2l.data.own_rows import OwnRows
 from fedh2l.error import FedH2LError
+from fedh2l.rows import kind_of
 from fedh2l.seed_rows import UNLABELLED
 from fedh2l.seedset import SeedSet
+from fedh2l.tables import checked_columns
 
 # Two contributors whose largest values differ by more than this use two units: 0..1 and 0..255.
 UNLIKE_SCALES = 16
@@ -59,27 +61,44 @@ def in_order(rows: OwnRows, columns: Sequence[str], source: str, of: str) -> np.
             f"{source}: column {unlike[0]!r} is not in both, {source} and {of}; every table needs "
             "the same columns"
         )
+    if kind_of(rows.x) == "table":
+        return rows.x[list(columns)]
     return rows.x[:, [rows.columns.index(c) for c in columns]]
 
 
 def _joined(sources: Mapping[str, OwnRows]) -> np.ndarray:
-    shapes = {name: rows.x.shape[1:] for name, rows in sources.items()}
+    _check_alike("kinds", {name: kind_of(rows.x) for name, rows in sources.items()})
+    parts = _in_one_order(sources)
+    _check_alike("shapes", {name: str(x.shape[1:]) for name, x in parts.items()})
+    _check_scales(sources)
+
+    rows = list(parts.values())
+    if kind_of(rows[0]) == "table":
+        for name, x in parts.items():
+            checked_columns(x, rows[0], f"{name}: its rows")
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+
+def _in_one_order(sources: Mapping[str, OwnRows]) -> dict[str, np.ndarray]:
+    """The rows of each, tables with the columns in the first one's order."""
     tables = {name: rows for name, rows in sources.items() if rows.columns is not None}
     first = next(iter(tables), None)
     columns = () if first is None else tables[first].columns or ()
-    parts = [in_order(rows, columns, name, str(first)) for name, rows in sources.items()]
-    if len(set(shapes.values())) > 1:
+    return {name: in_order(rows, columns, name, str(first)) for name, rows in sources.items()}
+
+
+def _check_alike(what: str, found: Mapping[str, str]) -> None:
+    if len(set(found.values())) > 1:
         raise FedH2LError(
-            f"rows of unlike shapes: {', '.join(f'{n} {s}' for n, s in shapes.items())}; every "
+            f"rows of unlike {what}: {', '.join(f'{n} {k}' for n, k in found.items())}; every "
             "contributor needs the same"
         )
-    _check_scales(sources)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _check_scales(sources: Mapping[str, OwnRows]) -> None:
     """Refuse values of 0..1 beside values of 0..255: a model would take them for two things."""
-    for (a, rows_a), (b, rows_b) in combinations(sources.items(), 2):
+    numbers = {n: rows for n, rows in sources.items() if kind_of(rows.x) in ("numbers", "images")}
+    for (a, rows_a), (b, rows_b) in combinations(numbers.items(), 2):
         most_a, most_b = (max(abs(float(r.x.min())), float(r.x.max())) for r in (rows_a, rows_b))
         small, large = sorted((most_a, most_b))
         # Tables may differ in their largest value; that one of them is scaled is seen by its 1.

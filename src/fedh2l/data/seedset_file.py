@@ -13,7 +13,9 @@ from safetensors.numpy import save
 
 from fedh2l.error import FedH2LError
 from fedh2l.record.atomic import write_file
+from fedh2l.record.raw_types import packed, unpacked
 from fedh2l.seedset import SeedSet
+from fedh2l.tables import names_of
 from fedh2l.views import VIEWS
 
 
@@ -36,9 +38,10 @@ def check_out(out: Path, sources: Sequence[Path], overwrite: bool) -> None:
 
 def save_seed_set(seed_set: SeedSet, path: Path, columns: Sequence[str] | None = None) -> None:
     """Write the seed set; `columns`: the names of a table's features, for `check --private`."""
-    arrays = {"x": np.ascontiguousarray(seed_set.x)}
+    arrays = {"x": seed_set.x}
     if seed_set.labels is not None:
-        arrays["labels"] = np.ascontiguousarray(seed_set.labels)
+        arrays["labels"] = seed_set.labels
+    tensors, types = packed(arrays)
     about = {
         "classes": seed_set.classes,
         "view": seed_set.view,
@@ -47,10 +50,11 @@ def save_seed_set(seed_set: SeedSet, path: Path, columns: Sequence[str] | None =
         "owners": None if seed_set.owners is None else [str(o) for o in seed_set.owners],
         "digest": seed_set.digest,
     }
-    # Without columns the file is what it always was, to the byte.
+    # What a file does not need is not in it, so that its bytes depend on nothing else.
+    about |= {"types": types} if types else {}
     about |= {} if columns is None else {"columns": list(columns)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, save(arrays, metadata={"fedh2l": json.dumps(about)}))
+    write_file(path, save(tensors, metadata={"fedh2l": json.dumps(about)}))
 
 
 def load_seed_set(path: Path) -> SeedSet:
@@ -80,15 +84,17 @@ def load_seed_set(path: Path) -> SeedSet:
 
 def load_columns(path: Path) -> list[str] | None:
     """The names of the features of a table, in their order, where the seed set was made of one."""
-    about, _ = _read(path)
-    return about.get("columns")
+    about, arrays = _read(path)
+    columns = names_of(arrays["x"]) or about.get("columns")
+    return None if columns is None else list(columns)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     with safe_open(path, "numpy") as file:
         about: dict[str, Any] = json.loads((file.metadata() or {}).get("fedh2l", "null"))
         names = [name for name in ("x", "labels") if name in file.keys()]  # noqa: SIM118  (no mapping)
-        return about, {name: file.get_tensor(name) for name in names}
+        tensors = {name: file.get_tensor(name) for name in names}
+    return about, unpacked(tensors, about.get("types", {}))
 
 
 def _made(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> SeedSet:

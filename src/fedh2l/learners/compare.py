@@ -4,11 +4,12 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from fedh2l.error import FedH2LError
-from fedh2l.rows import Rows, check_classes
+from fedh2l.learners.compare_columns import compare_columns, filled_numbers, other_unit
+from fedh2l.rows import Rows, check_classes, kind_of
 from fedh2l.seedset import SeedSet
+from fedh2l.tables import checked_columns
 
 OTHER_SCALE = 8  # times as large as the seed rows, or as small: no domain is that far away
-OTHER_UNIT = 30  # the same of one feature of a table
 ROWS = 1000  # of either kind that are compared by their neighbours
 FEW = 5  # rows of a class that say nothing about it
 ALIKE = 0.5  # share of a class's rows that must look like one other class
@@ -24,6 +25,9 @@ def compare(private: Rows, seed_set: SeedSet, *, flat: bool = False) -> list[str
     """
     x, y = private
     check_classes(y, len(seed_set.classes))
+    kinds = kind_of(x), kind_of(seed_set.x)
+    if "text" in kinds or "table" in kinds:
+        return _compare_raw(private, seed_set)
     _check_shapes(x.shape[1:], seed_set.x.shape[1:], flat=flat)
 
     doubts: list[str] = []
@@ -35,6 +39,27 @@ def compare(private: Rows, seed_set: SeedSet, *, flat: bool = False) -> list[str
         known = seed_set.labelled
         labels = seed_set.labels[known]
         doubts += _contradictions(private, seed_set.x[known], labels, seed_set.classes)
+    return doubts
+
+
+def _compare_raw(private: Rows, seed_set: SeedSet) -> list[str]:
+    """The same of tables and texts; a table's columns must be those of the seed rows."""
+    x, y = private
+    kinds = kind_of(x), kind_of(seed_set.x)
+    if kinds[0] != kinds[1]:
+        raise FedH2LError(
+            f"private rows are {kinds[0]}, seed rows {kinds[1]}; give the learner the private rows "
+            "as raw as the seed rows are"
+        )
+    if kinds[0] == "text":
+        return []
+
+    checked_columns(x, seed_set.x, "private rows")
+    doubts = compare_columns(x, seed_set.x)
+    if seed_set.labels is not None:
+        known = seed_set.labelled
+        own, seeds = filled_numbers(x, seed_set.x)
+        doubts += _contradictions((own, y), seeds[known], seed_set.labels[known], seed_set.classes)
     return doubts
 
 
@@ -96,7 +121,7 @@ def _units(x: np.ndarray, s: np.ndarray) -> list[str]:
     outside = (reach > 0) & ((middle < low - reach) | (middle > high + reach))
     seeds_size = np.quantile(np.abs(s), 0.95, 0)
     pairs = zip(size, seeds_size, strict=True)
-    other_size = np.array([_ratio(float(a), float(b)) >= OTHER_UNIT for a, b in pairs])
+    other_size = np.array([other_unit(float(a), float(b)) for a, b in pairs])
 
     odd = np.flatnonzero(outside | other_size)
     if not len(odd):

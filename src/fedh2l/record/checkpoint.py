@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from fedh2l.error import FedH2LError
 from fedh2l.peer import Peer
 from fedh2l.record.atomic import write_file
+from fedh2l.record.raw_types import packed, unpacked
 
 
 def save_peers(folder: Path, rounds: int, peers: Sequence[Peer]) -> None:
@@ -23,8 +24,11 @@ def save_peers(folder: Path, rounds: int, peers: Sequence[Peer]) -> None:
     place = folder / f"{rounds:06d}"
     place.mkdir(parents=True, exist_ok=True)
     for p in peers:
-        state = {k: np.asarray(v, order="C") for k, v in p.state_dict().items()}
-        write_file(place / f"{p.name}.safetensors", save(state, metadata={"rounds": str(rounds)}))
+        state, types = packed(p.state_dict())
+        about = {"rounds": str(rounds)}
+        if types:
+            about["types"] = json.dumps(types)
+        write_file(place / f"{p.name}.safetensors", save(state, metadata=about))
 
 
 def commit(folder: Path, rounds: int, about: dict[str, Any]) -> None:
@@ -49,6 +53,13 @@ def latest(folder: Path) -> dict[str, Any] | None:
         ) from error
 
 
+def _state(path: Path) -> dict[str, np.ndarray]:
+    with safe_open(path, "numpy") as file:
+        types = json.loads((file.metadata() or {}).get("types", "{}"))
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+    return unpacked(tensors, types)
+
+
 def load_peers(folder: Path, rounds: int, peers: Sequence[Peer]) -> None:
     """Give the peers the states that they had after so many rounds.
 
@@ -57,8 +68,8 @@ def load_peers(folder: Path, rounds: int, peers: Sequence[Peer]) -> None:
     for p in peers:
         path = folder / f"{rounds:06d}" / f"{p.name}.safetensors"
         try:
-            state = load(path.read_bytes())
-        except (OSError, SafetensorError) as error:
+            state = _state(path)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             raise FedH2LError(
                 f"{path}: missing, truncated or corrupt ({error}); restore it from a "
                 "copy, or start anew in another folder"
