@@ -6,9 +6,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -38,6 +42,21 @@ def float64(rows: Rows, seed: int) -> TorchLearner:
 
 def estimator(make: Callable[[], Any]) -> Build:
     return lambda rows, seed: SklearnLearner(make(), rows, 3, seed=seed)
+
+
+def jitter(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return x + rng.normal(0, 0.1, x.shape).astype(np.float32)
+
+
+def boosted(library: str, params: dict[str, Any], **options: Any) -> Build:
+    def build(rows: Rows, seed: int) -> Learner:
+        from fedh2l.learners.lightgbm import LightGBMLearner
+        from fedh2l.learners.xgboost import XGBoostLearner
+
+        kind = {"lightgbm": LightGBMLearner, "xgboost": XGBoostLearner}[library]
+        return kind(params, rows, 3, trees=4, refitted=20, seed=seed, **options)
+
+    return build
 
 
 def jax_function(rows: Rows, seed: int) -> Learner:
@@ -97,6 +116,14 @@ KINDS: dict[str, Build] = {
     "forest": estimator(lambda: RandomForestClassifier(10)),
     "extra-trees": estimator(lambda: ExtraTreesClassifier(10)),
     "logistic": estimator(LogisticRegression),
+    "extra-trees-shares": lambda rows, seed: SklearnLearner(
+        ExtraTreesRegressor(10), rows, 3, remember=40, seed=seed
+    ),
+    "neighbours": estimator(lambda: make_pipeline(StandardScaler(), KNeighborsRegressor())),
+    "lightgbm": boosted("lightgbm", {"min_data_in_leaf": 5, "feature_fraction": 0.7}),
+    "lightgbm-views": boosted("lightgbm", {"min_data_in_leaf": 5}, augment=jitter),
+    "xgboost": boosted("xgboost", {"subsample": 0.8}),
+    "xgboost-views": boosted("xgboost", {"colsample_bynode": 0.7}, augment=jitter, most=20),
     "jax": jax_function,
     "jax-nnx": jax_module,
     "keras": keras_model,

@@ -1,7 +1,7 @@
 """Boosted trees, of whichever library: grown on where the questions change, refitted where not."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
@@ -19,6 +19,7 @@ Table = Float[np.ndarray, "rows features"]
 Soft = Float[np.ndarray, "rows classes"]
 
 
+@runtime_checkable
 class Library(Protocol):
     """What a library of boosted trees does with a model of its own kind."""
 
@@ -84,6 +85,7 @@ class BoostedTrees:
         )
         self.x, self.y, self.rows = self.private.x, self.private.y, len(self.private)
         self.model: Any = None  # the library's own; None until two classes are known
+        self._grow(None)  # a peer speaks before it is taught
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Soft:
         """p(class | x).
@@ -92,8 +94,6 @@ class BoostedTrees:
         succession says, on every row.
         """
         if self.model is None:
-            self._grow(None)
-        if self.model is None:
             known, total = np.bincount(self.y, minlength=self.classes), self.rows + self.classes
             return np.tile(((known + 1) / total).astype(np.float32), (len(x), 1))
         return self.library.posteriors(self.model, _table(self.features(x))).astype(np.float32)
@@ -101,8 +101,7 @@ class BoostedTrees:
     def learn(self, lesson: Lesson | None, steps: int) -> None:
         """A round's trees, however many steps are asked for."""
         # Private rows alone, as they were: all that they teach is learnt.
-        nothing_new = lesson is None and self.private.augment is None
-        if self.model is None or not nothing_new:
+        if lesson is not None or self.private.augment is not None:
             self._grow(lesson)
 
     def state_dict(self) -> State:

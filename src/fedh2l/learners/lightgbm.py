@@ -18,10 +18,14 @@ from fedh2l.learners.boosted import (
     soft_cross_entropy,
 )
 from fedh2l.learners.features import Featurise
+from fedh2l.learners.model import Training
+from fedh2l.rows import Rows
 from fedh2l.views import View
 
 # Without a penalty Newton steps diverge where trees are added to trees that fit already.
 DEFAULTS = {"lambda_l2": 1.0, "min_sum_hessian_in_leaf": 0.1}
+# Of the model known by name: splits drawn at random differ from view to view.
+NAMED = {"extra_trees": True, "feature_fraction": 0.3, "min_data_in_leaf": 5}
 # A thread, and one order of sums: the same trees on every machine.
 FIXED = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
 
@@ -134,3 +138,8 @@ class LightGBM:
         lines = [line for line in head.split("\n") if not line.startswith("objective=")]
         lines.append(f"objective=multiclass num_class:{self.classes}")
         return lightgbm.Booster(model_str="\n".join(lines) + "\nfeature_names=" + rest)
+
+
+def learner(rows: Rows, classes: int, training: Training) -> LightGBMLearner:
+    """The learner known by name."""
+    return LightGBMLearner(NAMED, rows, classes, augment=training.augment, seed=training.seed)

@@ -46,6 +46,9 @@ class Training:
     seed_set: SeedSet | None = None
 
 
+REMEMBERED = 5000  # rows of earlier questions to which a named forest of shares is fitted
+
+
 class Model(Protocol):
     """What `MODELS` holds: a new one is an object of this kind in a file, and a line there."""
 
@@ -104,6 +107,13 @@ RESNET = _network("resnet", cost=14)
 BATCHNORM_CNN = _network("batchnorm-cnn", cost=12)
 DEEP_MLP = _network("deep-mlp", cost=4)
 FOREST = _estimator("sklearn.ensemble:RandomForestClassifier", cost=30, n_estimators=50)
+EXTRA_TREES = _estimator(
+    "sklearn.ensemble:ExtraTreesRegressor", cost=60, n_estimators=100, remember=REMEMBERED
+)
 LOGISTIC = _estimator("sklearn.linear_model:LogisticRegression", cost=5, max_iter=1000)
+LIGHTGBM = NamedModel("fedh2l.learners.lightgbm:learner", 10, {}, "lightgbm")
+XGBOOST = NamedModel("fedh2l.learners.xgboost:learner", 14, {}, "xgboost")
+PIPELINE = NamedModel("fedh2l.learners.sklearn:pipeline_learner", 10, {}, "sklearn")
+VIT = NamedModel("fedh2l.learners.vit:learner", 12, {}, "huggingface")
 JAX_MLP = NamedModel("fedh2l.learners.jax_mlp:learner", 1, {"hidden": 256}, "jax")
 KERAS_MLP = NamedModel("fedh2l.learners.keras_mlp:learner", 3, {"hidden": 256}, "keras")

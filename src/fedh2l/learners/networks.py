@@ -128,7 +128,7 @@ NETWORKS: dict[str, Callable[[Shape, int], nn.Module]] = {
 
 
 def learner(rows: Rows, classes: int, training: Training, *, network: str) -> TorchLearner:
-    """A learner of this network, trained by Adam along a cosine of learning rates."""
+    """A learner of this network for rows of their shape."""
     shape = rows[0].shape[1:]
     if len(shape) != 3 and network not in FLAT:
         raise FedH2LError(
@@ -138,7 +138,11 @@ def learner(rows: Rows, classes: int, training: Training, *, network: str) -> To
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.start)
         model = NETWORKS[network](shape, classes)
+    return trained_by_adam(model, rows, training)
 
+
+def trained_by_adam(model: nn.Module, rows: Rows, training: Training) -> TorchLearner:
+    """A learner of this network, trained by Adam along a cosine of learning rates."""
     # foreach: the same bits as a tensor at a time, sooner.
     optimizer = Adam(model.parameters(), training.rate, foreach=True)
     return TorchLearner(
@@ -148,7 +152,7 @@ def learner(rows: Rows, classes: int, training: Training, *, network: str) -> To
         batch=training.batch,
         augment=training.augment,
         schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, training.steps),
-        channels_last=len(shape) == 3,
+        channels_last=rows[0].ndim == 4,
         seed=training.seed,
     )
 

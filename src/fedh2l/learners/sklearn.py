@@ -1,5 +1,5 @@
-"""scikit-learn: any classifier with predict_proba and sample weights, a forest for one; refitted
-whenever it is taught.
+"""scikit-learn: any classifier with predict_proba and sample weights, any regressor of several
+outputs; refitted whenever it is taught.
 """
 
 from collections.abc import Sequence
@@ -8,13 +8,18 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
 from fedh2l.learners.compare import compare
-from fedh2l.learners.model import Training
+from fedh2l.learners.features import Features, Featurise, PrivateRows
+from fedh2l.learners.memory import Taught, remembered
+from fedh2l.learners.model import REMEMBERED, Training
 from fedh2l.learners.sklearn_estimator import Estimator
-from fedh2l.rows import Rows, check_classes, checked_rows, number_of_classes
+from fedh2l.rows import Rows, number_of_classes
 from fedh2l.seedset import SeedSet
 
 # A class with less of a row's target is left out of that row: fewer rows to fit, no visible
@@ -23,37 +28,54 @@ LEAST = 0.01
 
 
 class SklearnLearner:
-    """`estimator` refitted on its own rows and on the lesson's, each of these once per class with
-    that class's share as weight.
+    """`estimator` refitted on its own rows and on the lesson's: a classifier on each of these once
+    per class, with that class's share as weight, a regressor on the shares themselves.
 
     Parameters
     ----------
     estimator
         A classifier with predict_proba whose fit takes sample weights; also inside a Pipeline,
-        grid search, soft voting, stacking or calibration. It is left as it is.
+        grid search, soft voting, stacking or calibration. Or a regressor of several outputs, such
+        as ExtraTreesRegressor or KNeighborsRegressor, with or without weights. It is left as it is.
     data
         (x, y): class indices in y; x is flattened to a table. NaN where the estimator takes it.
     classes
         How many classes the federation has.
+    remember
+        How many rows of earlier questions it is fitted to besides the lesson's, the newest ones:
+        where views change, far better for trees, and slower.
+    featurise
+        From raw rows to this peer's own features of them; applied once.
     seed
         Of every random_state in the estimator that is None.
 
     Raises FedH2LError, with the fix, for an estimator or data that will not do.
     """
 
-    def __init__(self, estimator: Any, data: Sequence[Any], classes: int, *, seed: int = 0) -> None:
-        self.classes = number_of_classes(classes)
+    def __init__(
+        self,
+        estimator: Any,
+        data: Sequence[Any],
+        classes: int,
+        *,
+        remember: int = 0,
+        featurise: Featurise | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.classes, self.remember = number_of_classes(classes), remember
         self.estimator = Estimator(estimator, seed)
-        self.x, self.y = checked_rows(data, missing=self.estimator.takes_nan)
-        check_classes(self.y, self.classes)
-        self.rows = len(self.x)
-        # Rows, their soft labels, and the weight of each.
-        self.taught: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self.features = Features(featurise)
+        missing = self.estimator.takes_nan
+        self.private = PrivateRows(
+            data, self.classes, self.features, None, np.random.default_rng(seed), missing=missing
+        )
+        self.x, self.y, self.rows = self.private.x, self.private.y, len(self.private)
+        self.taught: Taught | None = None
         # The fitted estimator, None while one class only is known; and the classes it was shown.
         self.fitted: tuple[Any, np.ndarray] | None = None
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows classes"]:
-        """p(class | x); zero for classes that it was never shown.
+        """p(class | x); zero for classes that a classifier was never shown.
 
         While one class only is known, nothing can be fitted: it is as likely as Laplace's rule of
         succession says, on every row.
@@ -66,9 +88,12 @@ class SklearnLearner:
             probs[:, known] = (self.rows + 1) / (self.rows + self.classes)
             return probs
 
+        table = _table(self.features(x))
         probs = np.zeros((len(x), self.classes), np.float32)
         try:
-            probs[:, known] = estimator.predict_proba(x.reshape(len(x), -1))
+            if self.estimator.is_regressor:
+                return _distributions(estimator.predict(table))
+            probs[:, known] = estimator.predict_proba(table)
         except (ValueError, TypeError) as error:
             raise FedH2LError(
                 f"{self.estimator.name} cannot predict rows of shape {x.shape[1:]}: "
@@ -81,20 +106,18 @@ class SklearnLearner:
         next asked what it believes.
         """
         if lesson is not None:
-            self.taught = (lesson.x, *lesson.merged())
+            rows = _table(self.features.of_lesson(lesson))
+            self.taught = remembered(self.taught, lesson, rows, self.remember)
             self.fitted = None
 
     def state_dict(self) -> State:
-        """What it was last taught: with the private rows that is the whole model, without
-        unpickling anything.
+        """What it was taught: with the private rows that is the whole model, without unpickling
+        anything.
         """
-        if self.taught is None:
-            return {}
-        x, targets, weights = self.taught
-        return {"x": x, "targets": targets, "weights": weights}
+        return {} if self.taught is None else self.taught._asdict()
 
     def load_state_dict(self, state: State) -> None:
-        self.taught = (state["x"], state["targets"], state["weights"]) if state else None
+        self.taught = Taught(**state) if state else None
         self.fitted = None
 
     def compare(self, seed_set: SeedSet) -> list[str]:
@@ -102,29 +125,54 @@ class SklearnLearner:
         return compare((self.x, self.y), seed_set, flat=True)
 
     def _fit(self) -> tuple[Any, np.ndarray]:
-        x, y, share = self.x.reshape(self.rows, -1), self.y, np.full(self.rows, 1.0)
+        own, weights = _table(self.private.some(self.rows)), np.ones(self.rows, np.float32)
+        targets = np.eye(self.classes, dtype=np.float32)[self.y]
+        x = own
         if self.taught is not None:
-            seeds, targets, weights = self.taught
-            row, label = np.nonzero(targets > LEAST)
-            x = np.concatenate([x, seeds.reshape(len(seeds), -1)[row]])
-            y = np.concatenate([y, label])
-            per_row = weights[row] * self.rows / len(seeds)
-            shares = targets[row, label] * per_row.astype(targets.dtype)
-            share = np.concatenate([share, shares])
+            # All rows of a lesson together as much as the private ones, times their own weights.
+            share = (self.taught.weights * self.rows / len(self.taught.x)).astype(np.float32)
+            x = np.concatenate([own, self.taught.x])
+            targets = np.concatenate([targets, self.taught.targets])
+            weights = np.concatenate([weights, share])
 
-        known = np.unique(y)
+        known = np.flatnonzero((targets > LEAST).any(0))
         if len(known) == 1:
             return None, known
+        if self.estimator.is_regressor:
+            return self.estimator.fit(x, targets, weights.astype(np.float64)), known
+        row, label = np.nonzero(targets > LEAST)
+        share = (weights[row] * targets[row, label]).astype(np.float64)
         # Some estimators want the classes that there are numbered without a gap.
-        if not self.estimator.names_classes:
-            y = np.searchsorted(known, y)
-        return self.estimator.fit(x, y, share), known
+        y = label if self.estimator.names_classes else np.searchsorted(known, label)
+        return self.estimator.fit(x[row], y, share), known
 
 
 def learner(
-    rows: Rows, classes: int, training: Training, *, estimator: str, **settings: Any
+    rows: Rows,
+    classes: int,
+    training: Training,
+    *,
+    estimator: str,
+    remember: int = 0,
+    **settings: Any,
 ) -> SklearnLearner:
-    """A learner of a classifier by its place, "package.module:class", made with these settings."""
+    """A learner of an estimator by its place, "package.module:class", made with these settings."""
     module, _, name = estimator.partition(":")
     made = getattr(import_module(module), name)(**settings)
-    return SklearnLearner(made, rows, classes, seed=training.seed)
+    return SklearnLearner(made, rows, classes, remember=remember, seed=training.seed)
+
+
+def pipeline_learner(rows: Rows, classes: int, training: Training) -> SklearnLearner:
+    """Rows scaled, and the shares of the nearest ones."""
+    steps = make_pipeline(StandardScaler(), KNeighborsRegressor(7, weights="distance"))
+    return SklearnLearner(steps, rows, classes, remember=REMEMBERED, seed=training.seed)
+
+
+def _table(rows: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows features"]:
+    return rows.reshape(len(rows), -1)
+
+
+def _distributions(shares: Shaped[np.ndarray, "rows classes"]) -> Float[np.ndarray, "rows classes"]:
+    """What a regressor says of each class's share, as probabilities."""
+    positive = np.maximum(shares, 1e-6)
+    return (positive / positive.sum(1, keepdims=True)).astype(np.float32)

@@ -32,12 +32,23 @@ class Estimator:
         estimator = cast(Any, clone(self.prototype))
         try:
             with sklearn.config_context(enable_metadata_routing=self.routed):
+                if not self.takes_weights:
+                    return estimator.fit(x, y)
                 return estimator.fit(x, y, sample_weight=weights)
         except (ValueError, TypeError, NotImplementedError) as error:
             raise FedH2LError(
                 f"{self.name} cannot be fitted to {len(x)} rows of {x.shape[1]} features: "
                 f"{str(error).strip().splitlines()[0]}"
             ) from error
+
+    @property
+    def is_regressor(self) -> bool:
+        """Whether it is fitted to shares of classes, and not to classes."""
+        return is_regressor(self.prototype)
+
+    @property
+    def takes_weights(self) -> bool:
+        return all(has_fit_parameter(leaf, "sample_weight") for leaf in self._leaves())
 
     @property
     def takes_nan(self) -> bool:
@@ -49,6 +60,9 @@ class Estimator:
         """Whether a setting speaks of classes by their indices."""
         settings = self._settings().items()
         return any(k.endswith("class_weight") and isinstance(v, dict) for k, v in settings)
+
+    def _leaves(self) -> list[Any]:
+        return [part for part in (self.prototype, *self.parts) if _is_leaf(part)]
 
     def _settings(self) -> dict[str, Any]:
         return self.prototype.get_params(deep=True)
@@ -65,14 +79,16 @@ class Estimator:
         return bool(inside)
 
     def _check(self) -> None:
-        leaves = [part for part in (self.prototype, *self.parts) if _is_leaf(part)]
-        without = [part for part in leaves if not has_fit_parameter(part, "sample_weight")]
+        if self.is_regressor:
+            return
+        without = [part for part in self._leaves() if not has_fit_parameter(part, "sample_weight")]
         if without or not hasattr(self.prototype, "predict_proba"):
             at_fault = type(without[0]).__name__ if without else self.name
             raise FedH2LError(
                 f"{at_fault} lacks predict_proba or sample weights, and soft labels need both; "
                 "take a forest, boosted trees or logistic regression (SVC(probability=True), "
-                "VotingClassifier(voting='soft'))"
+                "VotingClassifier(voting='soft')), or a regressor such as KNeighborsRegressor, "
+                "which is fitted to the soft labels themselves"
             )
 
 
@@ -99,9 +115,9 @@ def _is_estimator(value: Any) -> bool:
 
 
 def _is_leaf(part: Any) -> bool:
-    """A classifier with none inside it."""
+    """A classifier or regressor with none inside it."""
     inside = any(_is_estimator(v) for v in part.get_params(deep=True).values())
-    return is_classifier(part) and not inside
+    return (is_classifier(part) or is_regressor(part)) and not inside
 
 
 def _request_weights(part: Any) -> None:

@@ -18,9 +18,12 @@ from fedh2l.learners.boosted import (
     soft_cross_entropy,
 )
 from fedh2l.learners.features import Featurise
+from fedh2l.learners.model import Training
+from fedh2l.rows import Rows
 from fedh2l.views import View
 
 DEFAULTS = {"learning_rate": 0.1, "reg_lambda": 1.0, "min_child_weight": 0.1, "max_depth": 6}
+NAMED = {"colsample_bynode": 0.2}  # of the model known by name: trees that differ
 # Scores begin at zero, and the model knows that its scores are logits.
 FIXED = {"objective": "multi:softprob", "base_score": 0.0, "nthread": 1, "verbosity": 0}
 
@@ -128,3 +131,8 @@ class XGBoost:
     def _matrix(self, x: Table) -> xgboost.DMatrix:
         types = ["c" if i in self.categories else "q" for i in range(x.shape[1])]
         return xgboost.DMatrix(x, feature_types=types, enable_categorical=True, nthread=1)
+
+
+def learner(rows: Rows, classes: int, training: Training) -> XGBoostLearner:
+    """The learner known by name."""
+    return XGBoostLearner(NAMED, rows, classes, augment=training.augment, seed=training.seed)
