@@ -149,7 +149,7 @@ def test_without_a_barrier_nobody_waits_for_who_never_comes(federation: LocalFed
     reasons = [
         why for name in THREE for x in federation.rounds(name) for why in x["refused"].values()
     ]
-    # Who is far ahead is heard from its next key frame on.
+    # A member that is far ahead is heard from its next key frame on.
     assert all("asked for a key frame" in why for why in reasons), reasons
 
 

@@ -118,7 +118,7 @@ class SenderAndReceivers(RuleBasedStateMachine):
 
     @invariant()
     def a_key_frame_is_never_far(self) -> None:
-        """Whoever missed anything reads again from the next key frame, and one comes by itself."""
+        """A receiver that missed a frame reads again from the next key frame, and one comes."""
         frames = getattr(self, "frames", [])
         assert not frames or any(is_key(data) for _, data in frames[-KEY_EVERY:])
 

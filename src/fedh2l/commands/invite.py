@@ -28,7 +28,7 @@ PREFIX = "FEDH2L_INVITE_NEW_"  # of its environment variables
 
 def new(*words: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]) -> None:
     """Convene a federation: write an invite with yourself as its first member."""
-    # Its flags depend on the method that is named among them.
+    # The flags of this command depend on the method that is named among them.
     app = App(
         name="fedh2l invite new",
         help_format="plaintext",

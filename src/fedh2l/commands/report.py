@@ -59,8 +59,8 @@ def command(folder: Path) -> str:
 
 
 def _kinds(index: Path) -> list[str]:
-    """Of what messages that left were: posteriors, weights, or nothing. Told by the record of what
-    was sent, and not by the name of the method.
+    """The kinds of the messages that left, posteriors or weights, from the index of what was sent
+    and not from the name of the method.
     """
     if not index.is_file():
         return []

@@ -24,7 +24,7 @@ class Display:
         self.experiment = next(cell.experiment for cell in cells if cell.name == main)
         self.latest: dict[str, Evaluation] = {}
         self.cell = self.cells[0]
-        self.told = False  # what was inferred of the data
+        self.notes_shown = False  # of what was inferred from the data
         self.clock = time.perf_counter()
         self.live = (
             Live(self._table(), console=console, refresh_per_second=4, transient=True)
@@ -43,11 +43,11 @@ class Display:
 
     def show(self, event: Start | Evaluation) -> None:
         self.cell = event.cell
-        if isinstance(event, Start) and not self.told:
+        if isinstance(event, Start) and not self.notes_shown:
             # A path or a name of the user's is text and not markup.
             for note in event.notes:
                 self.console.print(Text(note), soft_wrap=True)
-            self.told = True
+            self.notes_shown = True
         if isinstance(event, Evaluation):
             self.latest[event.cell] = event
         if self.live:
@@ -102,13 +102,13 @@ def _of(event: Evaluation | None, name: str, key: str) -> str:
 
 
 def final_table(summary: dict[str, Any]) -> RenderableType:
-    """What each cell reaches on the test sets, and what the exchange is worth."""
+    """The accuracies of each cell on the test sets, and the worth of the exchange."""
     keys = {
         "own": "own_accuracy",
         "all domains": "all_domain_accuracy",
         "worst domain": "worst_domain_accuracy",
     }
-    # Of two classes only.
+    # There is an AUC of two classes only.
     if "all_domain_auc" in summary["mean"]:
         keys |= {"own AUC": "own_auc", "all-domain AUC": "all_domain_auc"}
     table = Table(

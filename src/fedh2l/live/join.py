@@ -65,7 +65,7 @@ def join(
     restarted_at_end = folder.done >= terms.rounds
     yield _report(folder, how_reached(terms.member(peer.name), terms))
     with ExitStack() as stack:
-        # The same sums in the same order, whatever the machine.
+        # One thread adds up the same sums in the same order on every machine.
         stack.enter_context(threadpool_limits(1))
         exchange = ZenohP2P(
             terms, identity, folder.path, delivered=folder.delivered, invite_bytes=invite_bytes

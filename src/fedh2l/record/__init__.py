@@ -1,1 +1,1 @@
-"""What is kept on disk: whole or absent, and nothing unpickled."""
+"""Files of a run or a member on disk: each whole or absent, and none of them unpickled."""

@@ -16,7 +16,7 @@ LAST_ROUND = 2**32 - 1  # that a frame can name
 
 
 class Report(NamedTuple):
-    """What became of the frames to one peer in a round, by sender: the fields of `loop.Round`."""
+    """The fate of the frames to one peer in a round, by sender: the fields of `loop.Round`."""
 
     sizes: dict[str, int]
     missing: tuple[str, ...]

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int, UInt16
 from fedh2l.wire.codec import CodecState
 from fedh2l.wire.rans import Reader, Writer, even_table, tables_of
 
-ROW = 1 << 15  # what the counts of a row sum to
+ROW = 1 << 15  # the sum of the counts of a row
 SHARES = 5  # a move takes 1/2, 1/4, ... 1/32 of every count, rounded down
 NEAR = 7  # classes that are coded by their place in the current row; the others by their number
 MOST_PASSES = 15
@@ -23,7 +23,7 @@ Counts = UInt16[np.ndarray, "rows classes"]
 Symbols = Int[np.ndarray, " n"]
 # The values of a row's largest count at which the next context begins.
 STEPS = np.array([1, 2, 4, 8, 16, 24, 30]) * (ROW // 32)
-FIRST: dict[str, np.ndarray] = {  # what a key frame begins with, in sixteenths of a symbol
+FIRST: dict[str, np.ndarray] = {  # weights at a key frame, in sixteenths of a symbol
     "flag": np.full((8 * 4 * 3, 2), 16, np.int64),
     "place": np.tile(np.array([[40, 12, 6, 4, 3, 2, 2, 16]], np.int64), (16, 1)),
     "share": np.full((8 * 4, SHARES), 12, np.int64),

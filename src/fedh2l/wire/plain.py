@@ -9,7 +9,7 @@ from jaxtyping import Float
 from fedh2l.wire.codec import CodecState, WireError, check_posteriors, check_size
 from fedh2l.wire.counts import to_counts
 
-TOTAL = 255  # what the counts of a row sum to
+TOTAL = 255  # the sum of the counts of a row
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def test_who_does_not_say_yes_to_the_fingerprint_has_accepted_nothing(
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch, reply: str | BaseException) -> list[str]:
-    """What is asked of a person at a terminal, who replies so."""
+    """The questions to a person at a terminal that replies so."""
     questions: list[str] = []
 
     def replied(question: str) -> str:

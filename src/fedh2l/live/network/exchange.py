@@ -167,7 +167,7 @@ class ZenohP2P:
 
     @property
     def delivered(self) -> dict[str, int]:
-        """Of each other member the last round that was delivered; for a restart."""
+        """The last round of each other member that was delivered; for a restart."""
         return dict(self._delivered.rounds)
 
     def rounds_heard(self) -> tuple[int, int]:

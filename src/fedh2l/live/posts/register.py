@@ -24,7 +24,7 @@ class Register:
     federation: str
     keys: Mapping[str, str]  # of every author
     limit: int = LARGEST
-    # By author and round, in rising order.
+    # The posts by author and round, in rising order.
     posts: dict[str, dict[int, Post]] = field(default_factory=dict[str, dict[int, Post]])
 
     def take(self, author: str, data: bytes) -> Post | None:

@@ -1,1 +1,1 @@
-"""Who may speak: keys, certificates, and the terms that the convener signs."""
+"""The right to speak: keys, certificates, and the terms that the convener signs."""

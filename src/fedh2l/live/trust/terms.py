@@ -85,7 +85,7 @@ class Terms:
 
     @property
     def fingerprint(self) -> str:
-        """Of the federation, its convener and its seed set, to be read out over the telephone."""
+        """A fingerprint of federation, convener and seed set, to be read out over the telephone."""
         digest = sha256(
             json.dumps([self.federation, self.convener, self.seed_set]).encode()
         ).hexdigest()
