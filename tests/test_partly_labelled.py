@@ -18,6 +18,7 @@ from fedh2l.data.seedset_file import load_seed_set, save_seed_set
 from fedh2l.distill import label_weights, uniform_weights
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
+from fedh2l.learners.batches import seed_picks
 from fedh2l.learners.compare import compare
 from fedh2l.learners.sklearn import SklearnLearner
 from fedh2l.learners.torch_step import seed_loss
@@ -99,13 +100,28 @@ def test_the_label_loss_is_a_mean_over_the_labelled_rows() -> None:
     assert seed_loss(logits, None, torch.zeros_like(labels), 3.0, 1.0) == 0
 
 
+def test_a_quarter_of_every_batch_is_labelled_where_few_rows_are() -> None:
+    labels = np.zeros((200, 3), np.float32)
+    labels[:11, 0] = 1
+    lesson = Lesson(np.zeros((200, 1)), np.full((200, 3), 1 / 3, np.float32), labels, batch=32)
+    picks = [next(batches) for batches in [seed_picks(lesson, np.random.default_rng(0))] * 60]
+    assert {int((pick < 11).sum()) for pick in picks} == {8}
+    counts = np.bincount(np.concatenate(picks), minlength=200)
+    assert counts[:11].min() > 30 and counts[11:].min() > 2
+
+    whole = lesson._replace(labels=None)
+    (epoch, _) = (next(batches) for batches in [seed_picks(whole, np.random.default_rng(0))] * 2)
+    np.testing.assert_array_equal(epoch, np.random.default_rng(0).permutation(200)[:32])
+
+
 def test_without_a_label_those_are_believed_who_know_the_owners_labelled_rows() -> None:
     probs = np.array([[[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], [[0.3, 0.7], [0.9, 0.1], [0.6, 0.4]]])
     labels = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
     owned = np.array([[True, False, True], [False, True, False]])
     # The last row is of the first peer, who knows its labelled row with 0.9, the other with 0.3.
     weights = label_weights(probs, labels, owned)
-    np.testing.assert_allclose(weights[:, 2], [0.81, 0.09], rtol=1e-6)
+    np.testing.assert_allclose(weights[:, 2], [6 * 0.81, 0.09], rtol=1e-6)
+    np.testing.assert_allclose(weights[:, 0], [0.81, 0.09], rtol=1e-6)
     # Of a stranger: as all labelled rows are known.
     owned[0, 2] = False
     both = [(0.81 + 0.04) / 2, (0.09 + 0.81) / 2]

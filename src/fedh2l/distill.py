@@ -30,7 +30,7 @@ TEACHERS: Choices[Weighting] = Choices(
         "label": "fedh2l.distill:label_weights",
     },
 )
-OWNER = 6.0  # weight of the peer that contributed a row, against 1 for the others
+OWNER = np.float32(6)  # weight of the peer that contributed a row, against 1 for the others
 
 
 def linear_pool(
@@ -61,7 +61,8 @@ def label_weights(
     """p(label)²: on each row, believe those who know the answer; without labels everybody alike.
 
     Under label skew a peer that never saw a class is not asked. On a row without a label believe
-    those who know the labelled rows of the same owner; where it has none, all labelled rows.
+    those who know the labelled rows of the same owner, where it has none all labelled rows; and
+    `OWNER` times as much the owner itself.
     """
     if labels is None or not labels.any():
         return uniform_weights(probs)
@@ -73,7 +74,8 @@ def label_weights(
             telling = labelled
         knows[:, rows & ~labelled] = knows[:, telling].mean(1, keepdims=True)
     # Nobody knows: a uniform mean rather than 0/0.
-    return knows + np.float32(1e-8)
+    knows = knows + np.float32(1e-8)
+    return knows if owned is None else np.where(owned & ~labelled, OWNER * knows, knows)
 
 
 def _of_each_owner(
@@ -96,7 +98,7 @@ def owner_weights(
     """
     if owned is None:
         raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
-    return np.where(owned, np.float32(OWNER), np.float32(1))
+    return np.where(owned, OWNER, np.float32(1))
 
 
 def likeliest(

@@ -46,6 +46,13 @@ class Lesson(NamedTuple):
     numbers: Int[np.ndarray, " rows"] | None = None
     fresh: bool = False  # later rounds ask about other rows: in views, in mixtures, in batches
 
+    @property
+    def labelled(self) -> Bool[np.ndarray, " rows"]:
+        """Whether a row has a label."""
+        if self.labels is None:
+            return np.zeros(len(self.x), bool)
+        return np.asarray(self.labels.any(1))
+
     def merged(self) -> tuple[Float[np.ndarray, "rows classes"], Float[np.ndarray, " rows"]]:
         """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and the row's weight,
         1 + λ: the same gradient at T = 1.
@@ -54,18 +61,14 @@ class Lesson(NamedTuple):
         """
         if self.targets is None:
             assert self.labels is not None, "a lesson has targets, labels or both"
-            return self.labels, self._labelled().astype(float)
+            return self.labels, self.labelled.astype(float)
         if self.labels is None:
             return self.targets, np.full(len(self.x), self.weight)
 
-        labelled = self._labelled()
+        labelled = self.labelled
         both = (self.labels + self.weight * self.targets) / (1 + self.weight)
         weights = np.where(labelled, 1 + self.weight, self.weight)
         return np.where(labelled[:, None], both, self.targets), weights
-
-    def _labelled(self) -> Bool[np.ndarray, " rows"]:
-        assert self.labels is not None
-        return np.asarray(self.labels.any(1))
 
 
 @runtime_checkable

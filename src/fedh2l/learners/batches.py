@@ -13,6 +13,8 @@ from fedh2l.learners.features import PrivateRows
 from fedh2l.rows import Rows
 
 BATCH = 32  # private rows per step, if nothing is said
+# Of a batch of the lesson, where fewer of its rows are labelled; measured in docs/worth.md.
+LABELLED = 0.25
 EVALUATION_ROWS = 512  # rows per forward pass where nothing is learnt
 
 
@@ -71,12 +73,31 @@ class SeedBatch(NamedTuple):
     targets: Float[np.ndarray, "rows classes"]
 
 
-def seed_picks(rows: int, batch: int, rng: np.random.Generator) -> Iterator[Int[np.ndarray, "_"]]:
-    """Without end: permutations of a lesson's rows one after the other, in whole batches."""
-    size = min(batch, rows)
+def seed_picks(lesson: Lesson, rng: np.random.Generator) -> Iterator[Int[np.ndarray, "_"]]:
+    """Without end: permutations of a lesson's rows one after the other, in whole batches.
+
+    Where few rows are labelled, `LABELLED` of every batch are: they are permuted apart from the
+    others, and come again sooner.
+    """
+    rows = len(lesson.x)
+    size = min(lesson.batch, rows)
+    labelled, others = np.flatnonzero(lesson.labelled), np.flatnonzero(~lesson.labelled)
+    if 0 < len(labelled) < LABELLED * rows:
+        count = min(len(labelled), max(1, round(LABELLED * size)))
+        with_label = _parts(labelled, count, rng)
+        without = _parts(others, size - count, rng)
+        while True:
+            yield np.concatenate([next(with_label), next(without)])
+    yield from _parts(np.arange(rows), size, rng)
+
+
+def _parts(
+    rows: Int[np.ndarray, " rows"], size: int, rng: np.random.Generator
+) -> Iterator[Int[np.ndarray, " size"]]:
+    """Without end: permutations of these rows, in whole parts."""
     while True:
         order = rng.permutation(rows)
-        for start in range(0, rows - size + 1, size):
+        for start in range(0, len(rows) - size + 1, size):
             yield order[start : start + size]
 
 
@@ -93,7 +114,7 @@ def seed_batches(
             yield SeedBatch(x, nothing, nothing)
     labels = nothing if lesson.labels is None else lesson.labels.astype(np.float32, copy=False)
     targets = nothing if lesson.targets is None else lesson.targets.astype(np.float32, copy=False)
-    for pick in seed_picks(len(x), lesson.batch, rng):
+    for pick in seed_picks(lesson, rng):
         yield SeedBatch(x[pick], labels[pick], targets[pick])
 
 

@@ -83,7 +83,7 @@ class PrivateRows:
         *,
         missing: bool = False,
     ) -> None:
-        self.x, self.y = checked_rows(data, missing=missing)
+        self.x, self.y = checked_rows(data, missing=missing, raw=features.featurise is not None)
         if classes is not None:
             check_classes(self.y, classes)
         self.features, self.augment, self.rng = features, augment, rng

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from fedh2l.distill import reconcile
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
+from fedh2l.learners.batches import seed_picks
 from fedh2l.learners.torch_model import Placement
 
 
@@ -25,7 +26,7 @@ class SeedBatch(NamedTuple):
 
 
 def seed_batches(lesson: Lesson, place: Placement, rng: np.random.Generator) -> Iterator[SeedBatch]:
-    """Without end: permutations of a lesson's rows one after the other, in whole batches."""
+    """Without end: the rows that `seed_picks` picks."""
     # The loss is never computed in less than float32.
     dtype = place.dtype if place.dtype.itemsize >= 4 else torch.float32
     x = place(torch.from_numpy(np.ascontiguousarray(lesson.x)))
@@ -34,13 +35,10 @@ def seed_batches(lesson: Lesson, place: Placement, rng: np.random.Generator) -> 
         for a in (lesson.targets, lesson.labels)
     )
 
-    size = min(lesson.batch, len(x))
-    while True:
-        order = rng.permutation(len(x))
-        for start in range(0, len(order) - size + 1, size):
-            pick = torch.from_numpy(order[start : start + size]).to(place.device)
-            parts = (None if a is None else a[pick] for a in (targets, labels))
-            yield SeedBatch(x[pick], *parts)
+    for rows in seed_picks(lesson, rng):
+        pick = torch.from_numpy(rows).to(place.device)
+        parts = (None if a is None else a[pick] for a in (targets, labels))
+        yield SeedBatch(x[pick], *parts)
 
 
 def seed_loss(
