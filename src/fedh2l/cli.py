@@ -1,6 +1,5 @@
 """The command line. Commands are imported when they are called, so that --help is instant."""
 
-import errno
 import io
 import os
 import sys
@@ -9,6 +8,7 @@ from cyclopts import App, CycloptsError
 from cyclopts.config import Env
 
 from fedh2l.commands.environment import PREFIX, check_commands, check_settings
+from fedh2l.commands.refusals import reason_of
 from fedh2l.error import FedH2LError
 
 app = App(
@@ -117,21 +117,6 @@ app.command("fedh2l.commands.watch:watch", name="watch", help="A local page with
 
 # Flags of an earlier time, which help does not show.
 ALIASES = {"--seeds": "--seed-set"}
-# The extra that installs a module.
-EXTRAS = {
-    "torch": "torch",
-    "sklearn": "sklearn",
-    "zenoh": "zenoh",
-    "cryptography": "zenoh",
-    "pooch": "data",
-    "pyarrow": "tables",
-    "skops": "skops",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
-    "onnxscript": "onnx",
-    "skl2onnx": "onnx",
-    "onnxmltools": "onnx",
-}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -152,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("\nstopped; go on with fedh2l run --resume FOLDER", file=sys.stderr)
         sys.exit(130)
     except (FedH2LError, CycloptsError, OSError, ModuleNotFoundError, MemoryError) as error:
-        reason = _reason_of(error)
+        reason = reason_of(error)
         if reason is None:
             raise
         print(f"fedh2l: {' '.join(reason.split())}", file=sys.stderr)
@@ -177,39 +162,3 @@ def _current_name(token: str) -> str:
     """The token with the present name of its flag: --seeds=FILE is --seed-set=FILE."""
     flag, equals, value = token.partition("=")
     return ALIASES.get(flag, flag) + equals + value
-
-
-FIXES = {
-    errno.ENOSPC: "free some space, then go on with the same command or --resume",
-    errno.EDQUOT: "free some space, then go on with the same command or --resume",
-    errno.EROFS: "choose a folder that can be written to",
-    errno.EACCES: "choose a folder that is yours, or ask for the permission",
-    errno.EPERM: "choose a folder that is yours, or ask for the permission",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOTDIR: "a part of this path is a file; choose another path",
-    errno.EISDIR: "this is a folder; name a file",
-    errno.EEXIST: "this is there already; choose another path",
-}
-
-
-def _reason_of(error: BaseException) -> str | None:
-    """What happened, and what to do; None where the fault is this program's."""
-    if isinstance(error, OSError):
-        return _reason_of_system(error)
-    if isinstance(error, MemoryError):
-        return "out of memory; ask for less: fewer --workers, peers or rows"
-    if isinstance(error, ModuleNotFoundError):
-        extra = EXTRAS.get(str(error.name).partition(".")[0])
-        install = f"pip install 'fedh2l[{extra}]'"
-        return extra and f"this needs {error.name}, which is not installed: {install}"
-    return str(error)
-
-
-def _reason_of_system(error: OSError) -> str:
-    """Which file, what happened to it, and what to do."""
-    if isinstance(error, FileNotFoundError) and error.filename is not None:
-        return f"{error.filename}: no such file"
-    what = (error.strerror or str(error)).lower()
-    where = "" if error.filename is None else f"{error.filename}: "
-    fix = FIXES.get(error.errno or 0)
-    return f"{where}{what}; {fix}" if fix else f"{where}{what}"

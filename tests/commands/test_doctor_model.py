@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conftest import seed_set
@@ -71,3 +72,20 @@ def test_a_file_that_is_not_there_is_a_finding_and_no_model_is_an_error(doctor: 
     assert code == 2 and "fedh2l doctor --model" in err
     code, out, _ = doctor("--model", "forest")
     assert code == 1 and "give --data" in out
+
+
+def test_a_table_of_ones_own_gives_the_rows(doctor: Any) -> None:
+    rng = np.random.default_rng(0)
+    risk = np.arange(120) % 2
+    lines = [
+        f"{i % 3},{a:.3f},{b:.3f},{r}"
+        for i, (a, b, r) in enumerate(
+            zip(rng.normal(3 * risk), rng.normal(size=120), risk, strict=True)
+        )
+    ]
+    Path("clinic.csv").write_text("\n".join(["site,age,dose,risk", *lines]))
+    given = ("--data", "clinic.csv", "--domain", "site", "--label", "risk")
+    code, out, _ = doctor("--model", "mine.py:model", *given)
+    assert code == 0 and "clinic.csv, with the private rows of 0" in out, out
+    code, out, _ = doctor("--model", "mine.py:model", "--data", "digits", "--label", "risk")
+    assert code == 1 and "--label is for a file of your own" in out

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile
 from fedh2l.error import FedH2LError
@@ -20,6 +21,8 @@ def doctor(
     model: str | None = None,
     seed_set: SeedSetFile | None = None,
     data: str | None = None,
+    domain: str | None = None,
+    label: str | None = None,
     identity: Path = DEFAULT_IDENTITY,
     as_json: Json = False,
 ) -> None:
@@ -35,7 +38,12 @@ def doctor(
         The seed set that you were sent; with an invite seeds.safetensors where nothing is said.
         Without it and --data some of the model's own rows stand in for one.
     data
-        A data set, as for run: the model gets the rows of its first domain.
+        A data set, as for run, also a file of your own: the model gets the rows of its first
+        domain.
+    domain
+        Of a file of your own: the column that says whose a row is.
+    label
+        Of a file of your own: the column of labels.
     identity
         The folder of your keys.
     as_json
@@ -54,16 +62,18 @@ def doctor(
             "fedh2l doctor --model mine.py:model"
         )
     else:
-        findings = list(_look_at(model, seed_set, data))
+        findings = list(_look_at(model, seed_set, data, {"domain": domain, "label": label}))
     _tell(findings, as_json=as_json)
 
 
-def _look_at(model: str, seed_set: Path | None, data: str | None) -> Iterator[Finding]:
+def _look_at(
+    model: str, seed_set: Path | None, data: str | None, columns: Mapping[str, str | None]
+) -> Iterator[Finding]:
     """The model without a federation."""
     from fedh2l.learners.contract.examine import examine
 
     try:
-        make, seeds, about = _made_with(model, seed_set, data)
+        make, seeds, about = _made_with(model, seed_set, data, columns)
     except (FedH2LError, OSError) as error:
         yield refusal("seed set", error)
         return
@@ -74,7 +84,7 @@ def _look_at(model: str, seed_set: Path | None, data: str | None) -> Iterator[Fi
 
 
 def _made_with(
-    model: str, seed_set: Path | None, data: str | None
+    model: str, seed_set: Path | None, data: str | None, columns: Mapping[str, str | None]
 ) -> tuple[Callable[[], Learner], SeedSet, str]:
     """What makes a fresh learner, the seed set, and where that comes from."""
     from fedh2l.data.seedset_file import load_seed_set
@@ -84,7 +94,7 @@ def _made_with(
     if data is not None:
         if seed_set is not None:
             raise FedH2LError("--data brings a seed set of its own; leave --seed-set out")
-        return _made_with_data(model, data)
+        return _made_with_data(model, data, columns)
     if not model.rpartition(":")[0].endswith(".py"):
         raise FedH2LError(f"model {model} has no rows of its own; give --data, such as digits")
     if seed_set is not None:
@@ -94,12 +104,19 @@ def _made_with(
     return lambda: own_learner(model, seeds)[0], seeds, about
 
 
-def _made_with_data(model: str, data: str) -> tuple[Callable[[], Learner], SeedSet, str]:
-    from fedh2l.data import DATASETS
+def _made_with_data(
+    model: str, data: str, columns: Mapping[str, str | None]
+) -> tuple[Callable[[], Learner], SeedSet, str]:
+    from fedh2l.data import DATASETS, dataset_of
     from fedh2l.learners import model_of
     from fedh2l.learners.model import Training
 
-    loaded = DATASETS[data]().load(2, seed=0)
+    said = {name: column for name, column in columns.items() if column is not None}
+    if data in DATASETS and said:
+        raise FedH2LError(f"--{next(iter(said))} is for a file of your own, and {data} is none")
+    named: Any = dataset_of(data)
+    chosen = named() if data in DATASETS else named(data=data, **said)
+    loaded = chosen.load(getattr(chosen, "held", None) or 2, seed=0)
     name, domain = next(iter(loaded.domains.items()))
     training = Training(
         steps=STEPS, batch=32, rate=3e-3, augment=None, seed=0, start=0, seed_set=loaded.seed_set

@@ -13,6 +13,8 @@ from fedh2l.record.atomic import write_file
 MODULES = {
     "torch": "torch",
     "sklearn": "sklearn",
+    "jax": "jax",
+    "keras": "keras",
     "huggingface": "transformers",
 }
 
@@ -20,7 +22,7 @@ MODULES = {
 def new(
     folder: Path,
     *,
-    kind: Literal["torch", "sklearn", "huggingface"],
+    kind: Literal["torch", "sklearn", "jax", "keras", "huggingface"],
     overwrite: bool = False,
     as_json: Json = False,
 ) -> None:

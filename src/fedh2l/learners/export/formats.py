@@ -1,6 +1,7 @@
 """From a learner to bytes in a format, which say the same as the learner or are refused."""
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -83,8 +84,10 @@ def _converted(
     # From 1.32 on onnxruntime tells its maker of its use, from its import on.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        data = way.write(learner, x)
-        return data, way.read(data, learner, x)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the converters' own, about themselves
+            data = way.write(learner, x)
+            return data, way.read(data, learner, x)
     except (FedH2LError, ModuleNotFoundError):
         raise
     except Exception as error:  # converters raise kinds of their own
@@ -125,11 +128,17 @@ def features_of(learner: Any, x: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.nd
 
 
 def answers_of_onnx(
-    data: bytes, x: Shaped[np.ndarray, "rows ..."], output: str
+    data: bytes, x: Shaped[np.ndarray, "rows ..."], output: str | None
 ) -> Float[np.ndarray, "rows _"]:
-    """One output of an ONNX model for these rows, by onnxruntime."""
+    """One output of an ONNX model for these rows, by onnxruntime; None: the first."""
     from onnxruntime import InferenceSession
 
     session = InferenceSession(data, providers=["CPUExecutionProvider"])
-    answers: Any = session.run([output], {session.get_inputs()[0].name: x})[0]
+    name = session.get_outputs()[0].name if output is None else output
+    answers: Any = session.run([name], {session.get_inputs()[0].name: x})[0]
     return answers
+
+
+def table_of(x: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows features"]:
+    """Rows as trees take them."""
+    return x.reshape(len(x), -1)

@@ -63,8 +63,9 @@ def _read_skops(data: bytes, learner: SklearnLearner, x: np.ndarray) -> np.ndarr
 def _write_onnx(learner: SklearnLearner, x: np.ndarray) -> bytes:
     from skl2onnx import to_onnx
 
-    example = x[:1].reshape(1, -1).astype(np.float32)
-    model: Any = to_onnx(_fitted(learner)[0], example, options={"zipmap": False})
+    example, estimator = x[:1].reshape(1, -1).astype(np.float32), _fitted(learner)[0]
+    options = {"zipmap": False} if hasattr(estimator, "predict_proba") else None
+    model: Any = to_onnx(estimator, example, options=options)
     return model.SerializeToString()
 
 
@@ -76,6 +77,9 @@ class _Session:
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         return answers_of_onnx(self.data, x.astype(np.float32), "probabilities")
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return answers_of_onnx(self.data, x.astype(np.float32), None)
 
 
 def _read_onnx(data: bytes, learner: SklearnLearner, x: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """A PyTorch module: its weights as safetensors, or the whole as ONNX."""
 
 import logging
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
@@ -68,17 +67,15 @@ def _write_onnx(learner: TorchLearner, x: np.ndarray) -> bytes:
 
         tqdm.tqdm.monitor_interval = 0
     example = torch.from_numpy(np.ascontiguousarray(x[:2].repeat(2, 0)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own, about itself
-        program = torch.onnx.export(
-            _twin(learner, x),
-            (example,),
-            dynamo=True,
-            input_names=["rows"],
-            output_names=["posteriors"],
-            dynamic_shapes=({0: torch.export.Dim("rows")},),
-            verbose=False,
-        )
+    program = torch.onnx.export(
+        _twin(learner, x),
+        (example,),
+        dynamo=True,
+        input_names=["rows"],
+        output_names=["posteriors"],
+        dynamic_shapes=({0: torch.export.Dim("rows")},),
+        verbose=False,
+    )
     assert program is not None
     return program.model_proto.SerializeToString()
 
