@@ -12,7 +12,7 @@ class Question:
     """What a round asks: rows, and all that is known of them."""
 
     number: int  # the same in all rounds that ask the same
-    x: Float[np.ndarray, "rows ..."]
+    x: Shaped[np.ndarray, "rows ..."]
     # As distributions, zeros where nothing is known. None: no row of the set is labelled.
     labels: Float[np.ndarray, "rows classes"] | None
     owners: Shaped[np.ndarray, " rows"] | None  # the name of each row's contributor

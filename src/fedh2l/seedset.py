@@ -13,8 +13,9 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from fedh2l.error import FedH2LError, choose
 from fedh2l.question import Question
+from fedh2l.rows import kind_of
 from fedh2l.seed_rows import UNLABELLED, class_indices, class_names, feature_rows, owner_names
-from fedh2l.views import VIEWS, check_images, cutmix
+from fedh2l.views import MIXTURES, VIEWS, check_view
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,7 @@ class SeedSet:
             _set(self, "owners", owner_names(self.owners, len(x)))
 
         choose("view", self.view, VIEWS)
-        if self.view != "none" or self.mixtures:
-            check_images(x)
+        check_view(x, self.view, mixtures=self.mixtures)
         if self.every < 1:
             raise FedH2LError(f"seed set: every is {self.every}; a view lasts one round or more")
 
@@ -119,7 +119,7 @@ class SeedSet:
         """
         return self.every - t % self.every if self._changes else None
 
-    def rows(self, view: int) -> Float[np.ndarray, "asked ..."]:
+    def rows(self, view: int) -> Shaped[np.ndarray, "asked ..."]:
         """What is asked about in this view: every example, then every mixture."""
         return self._view(view)[0]
 
@@ -135,7 +135,7 @@ class SeedSet:
         x, labels, owners = self.rows(view), self.soft_labels(view), self.owners
         mixture = np.arange(self.asked) >= len(self)
         if owners is not None:
-            # A mixture belongs to the owner of the image that the rectangle was put into.
+            # A mixture belongs to the owner of the row that parts of another were put into.
             owners = np.resize(owners, self.asked)
         whole = Question(view, x, labels, owners, mixture, False, self.rounds_left(t))
         if batch is None:
@@ -169,7 +169,7 @@ class SeedSet:
         if not self.mixtures:
             return x, hot
 
-        mixed, other, share = cutmix(x, self._rng(view, 2))
+        mixed, other, share = MIXTURES[kind_of(x)](x, self._rng(view, 2))
         both = np.concatenate([x, mixed])
         if hot is None:
             return both, None

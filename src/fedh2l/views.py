@@ -1,5 +1,5 @@
-"""Augmentations of images: one function each, from images and a generator to images. Agreed on
-seeds, private on private rows.
+"""What can be asked about seed rows beside the rows themselves, by the kind of the rows; and the
+augmentations of images: agreed on seeds, private on private rows.
 
 Amounts are fractions of the image's side, so that a view of an 8×8 digit is as moderate as one of a
 28×28 digit.
@@ -13,9 +13,12 @@ from jaxtyping import Float, Int, Shaped
 
 from fedh2l.choices import Choices
 from fedh2l.error import FedH2LError
+from fedh2l.rows import kind_of
 
 Images = Float[np.ndarray, "n channels height width"]
 View = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+# From rows to as many mixtures of two: which other row is in each, and the share of the one.
+Mixing = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 def unchanged(
@@ -105,8 +108,43 @@ VIEWS: Choices[View] = Choices(
         "none": "fedh2l.views:unchanged",
         "shift": "fedh2l.views:shift",
         "geometry": "fedh2l.views:geometry",
+        "swap": "fedh2l.table_views:swap",
+        "words": "fedh2l.text_views:drop_words",
     },
 )
+MIXTURES: Choices[Mixing] = Choices(
+    "kind of rows with mixtures",
+    {
+        "images": "fedh2l.views:cutmix",
+        "table": "fedh2l.table_views:cutmix_columns",
+        "text": "fedh2l.text_views:join_spans",
+    },
+)
+VIEWS_OF: dict[str, tuple[str, ...]] = {
+    "images": ("geometry", "shift"),
+    "table": ("swap",),
+    "text": ("words",),
+    "numbers": (),
+}
+# Views of texts have not been measured: nobody gets them unasked.
+DEFAULT_VIEW: dict[str, str] = {
+    "images": "geometry",
+    "table": "swap",
+    "text": "none",
+    "numbers": "none",
+}
+
+
+def check_view(x: Shaped[np.ndarray, "rows ..."], view: str, *, mixtures: bool) -> None:
+    """Refuse a view, or mixtures, that the kind of the rows does not have."""
+    kind = kind_of(x)
+    if view == "none" and not mixtures:
+        return
+    if kind not in MIXTURES or kind == "images":
+        check_images(x)
+    if view not in ("none", *VIEWS_OF[kind]):
+        own = " or ".join(repr(name) for name in (*VIEWS_OF[kind], "none"))
+        raise FedH2LError(f"view {view!r} is not one of {kind}; use {own}")
 
 
 @cache

@@ -60,11 +60,11 @@ def build(
     per_class
         At most as many rows of each class, taken from the sources in turn.
     view
-        For images: what changes each round (none, shift, geometry).
+        What changes each round. Images: geometry, shift. Tables: swap. Texts: words. Or none.
     every
         Rounds for which a view is kept.
     mixtures
-        For images: ask about mixtures of two examples as well.
+        Ask about mixtures of two examples as well.
     label
         The column of labels, by default "label", or the array, by default "y".
     side

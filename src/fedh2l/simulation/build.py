@@ -27,7 +27,10 @@ def _loaded(data: DataSet, domains: int, seed: int, views: Views) -> FederatedDa
     if not views.views:
         return federated
     seeds = replace(
-        federated.seed_set, view=views.view, every=views.every, mixtures=bool(views.mixtures)
+        federated.seed_set,
+        view=views.view or "none",
+        every=views.every,
+        mixtures=bool(views.mixtures),
     )
     return replace(federated, seed_set=seeds)
 
@@ -65,7 +68,8 @@ def _learner(experiment: Experiment, data: FederatedData, seeds: SeedSet, i: int
         steps=experiment.rounds * method.steps,
         batch=min(batch, len(rows[1])),
         rate=experiment.rate,
-        augment=VIEWS[views.view] if views.views else None,
+        # What other rows say of a table's or a text's private rows is not known.
+        augment=VIEWS[views.view or "none"] if experiment.data.kind == "images" else None,
         seed=seed,
         # Weights can be averaged where all peers start from one model.
         start=1000 * experiment.seed if getattr(method, "one_architecture", False) else seed,

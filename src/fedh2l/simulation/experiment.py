@@ -15,6 +15,7 @@ from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.simulation.dealing import completed, models_in_turn, models_of
 from fedh2l.simulation.parts import Method, Network, Views
+from fedh2l.views import DEFAULT_VIEW, MIXTURES, VIEWS_OF
 from fedh2l.wire import CODEC, CODECS
 
 PARTS = ("data", "algorithm", "views", "network")  # the fields that are dataclasses themselves
@@ -86,8 +87,7 @@ class Experiment:
         peers = completed(peers, self.data.names(domains), self.data.models)
         rounds = self.rounds or self.data.rounds
         self._check_idle_settings()
-        asked = self.views.views and self.data.kind == "images"
-        views = replace(self.views, views=asked, mixtures=asked and self._mixtures())
+        views = self._views()
         found = replace(
             self,
             data=replace(self.data, domains=domains),
@@ -106,6 +106,21 @@ class Experiment:
         usual = models if models > 1 else len(self.data.models)
         return self.data.domains or held or usual
 
+    def _views(self) -> Views:
+        """With the defaults of the data's kind; all that is off, where there are no views."""
+        kind = self.data.kind
+        if not self.views.views or kind not in MIXTURES:
+            return replace(self.views, views=False, view=None, mixtures=False)
+        view = self.views.view or DEFAULT_VIEW[kind]
+        if view not in ("none", *VIEWS_OF[kind]):
+            raise FedH2LError(
+                f"view {view!r} is not one of {kind}; use --view {VIEWS_OF[kind][0]}, or leave it "
+                "out"
+            )
+        # "none" is what a view is called that changes nothing; a run has it where none is named.
+        named = None if view == "none" else view
+        return replace(self.views, view=named, mixtures=self._mixtures())
+
     def _mixtures(self) -> bool:
         """Whether the seed set is asked about in mixtures; None: as the data set says."""
         if self.views.mixtures is None:
@@ -120,12 +135,12 @@ class Experiment:
                 f"degree is {network.degree}, and a graph that is {network.graph} has none; use "
                 "--graph regular, or leave --degree out"
             )
-        has_views = self.data.kind == "images"
+        has_views = self.data.kind in MIXTURES
         if self.views.views and has_views:
             return
         views = self.views
         given = {
-            "view": views.view != Views.view,
+            "view": views.view is not None,
             "every": views.every != Views.every,
             # A stored experiment says false where nobody asked for mixtures.
             "mixtures": bool(views.mixtures),

@@ -30,19 +30,20 @@ class Views:
     Parameters
     ----------
     views
-        Augment private rows, and ask about a fresh agreed view of the seed set each round.
+        Ask about a fresh agreed view of the seed set each round, and augment private images.
     view
-        What a view does: shift (±7 % of the side) or geometry (shift, rotation ±12°, scale, shear,
-        elastic).
+        What a view does. Of images: geometry (shift, rotation ±12°, scale, shear, elastic; the
+        default) or shift (±7 % of the side). Of tables: swap (values from other rows; the default).
+        Of texts: words (some left out).
     every
         Rounds for which a view is kept.
     mixtures
-        Ask about agreed CutMix mixtures of seed examples as well; twice the bytes. By default as
-        the data set says.
+        Ask about agreed mixtures of two seed rows as well (CutMix of images and of columns, spans
+        of texts); twice the bytes. By default as the data set says.
     """
 
     views: bool = True
-    view: Literal["shift", "geometry"] = "geometry"
+    view: Literal["geometry", "shift", "swap", "words"] | None = None
     every: int = bounded(1, least=1)
     mixtures: bool | None = None
 
