@@ -152,7 +152,8 @@ def _call(tokens: list[str]) -> None:
         run, words = app_of(tokens[1:])
         run(words, exit_on_error=False, print_error=False)
         return
-    words = [_current_name(token) for token in tokens]
+    # A command has no version of its own.
+    words = ["--version"] if "--version" in tokens else [_current_name(token) for token in tokens]
     app.config = [Env(PREFIX, show=False)]
     check_settings(app, words)
     app(words, exit_on_error=False, print_error=False)

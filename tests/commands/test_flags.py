@@ -1,5 +1,6 @@
 """Flags, files and variables are taken as written, or refused by name."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,9 @@ def test_help_shows_the_settings_of_the_method_that_is_named(tmp_path: Path) -> 
     for other in ("--weight", "--teachers", "--warmup"):
         assert other not in text
     assert "--alpha" in fedh2l("run", "--help", "--data=skewed-mnist", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("command", [[], ["join"], ["run"], ["seedset", "hash"]])
+def test_the_version_is_that_of_the_package(tmp_path: Path, command: list[str]) -> None:
+    process = fedh2l(*command, "--version", cwd=tmp_path)
+    assert process.stdout.strip() == version("fedh2l")

@@ -97,6 +97,7 @@ def status(folder: Path, *, as_json: Json = False) -> None:
     state = "finished" if rounds >= terms.rounds else "stopped"
     if is_running(folder):
         state = "running"
+
     answer = {
         "state": state,
         "rounds": f"{rounds} of {terms.rounds}",

@@ -32,6 +32,7 @@ def write_report(folder: Path) -> Path:
     baselines = {name: folder / FOLDER / name for name in summary["baselines"]}
     cells = {summary["algorithm"]: folder} | baselines
     lines = {cell: committed_lines(place) for cell, place in cells.items()}
+
     template = Environment(autoescape=True).from_string(
         files("fedh2l.commands").joinpath("report.html.j2").read_text()
     )
@@ -47,6 +48,7 @@ def write_report(folder: Path) -> Path:
         command=command(folder),
         audit=shlex.join(["fedh2l", "audit", str(folder)]),
     )
+
     path = folder / "report.html"
     write_file(path, page.encode("utf-8", "replace"))
     return path

@@ -45,6 +45,7 @@ class Screen:
             self.live.stop()
 
     def show(self, news: News) -> None:
+        """Show a finished round, or a text, on the terminal."""
         if news.text:
             self.texts = [*self.texts[-3:], news.text]
         if news.line is not None:
@@ -79,6 +80,7 @@ class Screen:
             "received",
         ):
             table.add_column(heading, justify="left" if heading == "member" else "right")
+
         for name, (_, received_bytes) in self.line.get("wire", {}).items():
             apart = self.line["apart"].get(name)
             table.add_row(
@@ -90,6 +92,7 @@ class Screen:
                 "·" if apart is None else f"{apart:.3f}",
                 size(received_bytes),
             )
+
         accuracy = self.line.get("accuracy")
         mine = f"my accuracy {percent(accuracy)} %\n" if accuracy is not None else ""
         return Group(table, Text(mine + "\n".join(self.texts), "dim"))

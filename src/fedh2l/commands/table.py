@@ -42,6 +42,7 @@ class Display:
             self.live.stop()
 
     def show(self, event: Start | Evaluation) -> None:
+        """Show how far a cell is."""
         self.cell = event.cell
         if isinstance(event, Start) and not self.notes_shown:
             # A path or a name of the user's is text and not markup.

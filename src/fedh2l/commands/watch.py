@@ -32,6 +32,7 @@ def follow(folder: Path, project: str, *, once: bool = False, port: int | None =
         raise FedH2LError(
             "fedh2l watch needs the extra `live`: pip install 'fedh2l[live]'"
         ) from error
+
     terms = open_invite(folder / "invite.json")
     line_count = 0  # lines of the journal that are on the page
     trackio.init(
@@ -50,6 +51,7 @@ def follow(folder: Path, project: str, *, once: bool = False, port: int | None =
             share=False,
             server_port=port,
         )
+
     try:
         while True:
             runs, lines = is_running(folder), read_journal(folder)
@@ -62,6 +64,7 @@ def follow(folder: Path, project: str, *, once: bool = False, port: int | None =
             time.sleep(OFTEN)
     finally:
         trackio.finish()
+
     if not once:
         print("the member has ended; the page stays until Ctrl-C")
         while True:

@@ -122,12 +122,15 @@ def _check_committed(path: Path, size: int) -> None:
             f"{path}: {length} bytes are there, but the last checkpoint counts {size}: lost or "
             "shortened since; restore the file from a copy, or start anew"
         )
+
+    # Only files of lines show where a line ends.
     if not size or path.suffix != ".jsonl":
         return
     with path.open("rb") as file:
         has_mark = file.read(len(BOM_UTF8)) == BOM_UTF8
         file.seek(size - 1)
         ends_line = file.read(1) == b"\n"
+
     # A file that was edited is not cut: the cut would go through a line that counts.
     if has_mark:
         raise FedH2LError(

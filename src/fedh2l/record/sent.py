@@ -35,7 +35,14 @@ class Sent:
 def frames_of(r: Round) -> list[Sent]:
     """The frames that the peers hosted here sent in a round, by author."""
     return [
-        Sent(r.t, name, r.receivers[name], frame, r.said[name].kind, r.said[name].shape)
+        Sent(
+            round=r.t,
+            author=name,
+            receivers=r.receivers[name],
+            frame=frame,
+            kind=r.said[name].kind,
+            shape=r.said[name].shape,
+        )
         for name, frame in sorted(r.frames.items())
     ]
 
@@ -70,11 +77,13 @@ def append_frames(folder: Path, frames: Iterable[Sent], about: dict[str, Any], c
                 "at": bodies.tell() if is_kept else None,
                 **(about if is_kept else {}),
             }
+
             line = json.dumps(entry).encode() + b"\n"
             chain = link_line(chain, line)
             index.write(line)
             if is_kept:
                 bodies.write(s.frame)
+
         # Both files reach the disk before the commit that counts their bytes.
         for file in (index, bodies):
             file.flush()

@@ -71,12 +71,14 @@ def check_posteriors(probs: np.ndarray, shape: tuple[int, int], source: str) -> 
             "example, one column per "
             "class, in the seed set's order of classes"
         )
+
     low, high = probs.min(initial=0.0), probs.max(initial=0.0)
     if not np.isfinite(low) or not np.isfinite(high):
         raise WireError(
             f"{source}: NaN or infinity in the posteriors; its training has diverged: lower the "
             "learning rate or check its data"
         )
+
     sums = probs.sum(1, dtype=np.float64)  # wide enough for whatever a stranger sends
     if low < 0 or np.abs(sums - 1).max(initial=0.0) > SUM_TOLERANCE:
         raise WireError(
@@ -87,6 +89,7 @@ def check_posteriors(probs: np.ndarray, shape: tuple[int, int], source: str) -> 
 
 
 def check_size(body: bytes, expected: int) -> None:
+    """Refuse a body of another size."""
     if len(body) != expected:
         raise WireError(
             f"a body of {len(body)} bytes, expected {expected}: another model, seed set or "

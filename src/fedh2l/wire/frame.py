@@ -46,9 +46,8 @@ class Session:
 def encode(message: Message, session: Session, state: WireState) -> bytes:
     """The frame that carries this message to everybody; `state` is then the author's after it."""
     if isinstance(message, Weights):
-        return _seal(
-            _Header(WEIGHTS, 0, 0, message.round, 0), b"", pack_weights(message), session, 0
-        )[0]
+        header = _Header(WEIGHTS, 0, 0, message.round)
+        return _seal(header, b"", pack_weights(message), session, before=0)[0]
 
     reference = _reference(message, state)
     body, codec_state = session.codec.encode(
@@ -57,8 +56,9 @@ def encode(message: Message, session: Session, state: WireState) -> bytes:
     # An author that finds its own byte in this list sends a key frame.
     unreadable = bytes(sorted({_short(name) for name in state.unreadable}))[:255]
     distance = message.round - reference.round if reference else 0
-    header = _Header(session.codec.kind, distance, len(unreadable), message.round, 0)
-    frame, check = _seal(header, unreadable, body, session, reference.check if reference else 0)
+    header = _Header(session.codec.kind, distance, len(unreadable), message.round)
+    before = reference.check if reference else 0
+    frame, check = _seal(header, unreadable, body, session, before=before)
 
     age = reference.age + 1 if reference else 0
     state.last_sent = Reference(message.round, check, age, codec_state)
@@ -115,7 +115,7 @@ class _Header(NamedTuple):
     distance: int  # rounds back to the frame that this one says the changes of; 0: a key frame
     unreadable: int  # how many authors this author cannot read: a byte each follows the header
     round: int
-    check: int
+    check: int = 0  # until the frame is sealed
 
 
 def _reference(message: Posteriors, state: WireState) -> Reference | None:
@@ -167,7 +167,7 @@ def _checked_header(frame: bytes, expected: Message, session: Session, sender: s
             f"{sender}: {len(frame)} bytes, more than any frame of this session: another model, "
             "seed set or number of classes"
         )
-    return _Header(kind, distance, unreadable, t, check)
+    return _Header(kind, distance, unreadable, t, check=check)
 
 
 def _held_reference(header: _Header, sender: str, state: WireState) -> Reference | None:
@@ -187,7 +187,7 @@ def _held_reference(header: _Header, sender: str, state: WireState) -> Reference
 
 
 def _seal(
-    header: _Header, unreadable: bytes, body: bytes, session: Session, before: int
+    header: _Header, unreadable: bytes, body: bytes, session: Session, *, before: int
 ) -> tuple[bytes, int]:
     """The frame with its check, and the check."""
     head = HEADER.pack(

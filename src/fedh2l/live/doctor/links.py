@@ -26,6 +26,7 @@ ANOTHER = (
 
 
 def look_at_certificate(terms: Terms, member: Member, me: Identity) -> Iterator[Finding]:
+    """Whether the member's certificate is this federation's, of its own key, and valid now."""
     certificate, authority = (
         x509.load_pem_x509_certificate(pem.encode())
         for pem in (member.certificate, terms.authority)
@@ -63,8 +64,10 @@ def _now() -> datetime.datetime:
 
 
 def look_at_port(member: Member) -> Finding:
+    """Whether the member can listen at its port."""
     if not member.address:
         return Finding("port", True, "none: behind NAT, a client of the relays")
+
     port = int(member.address.rpartition(":")[2])
     with socket.socket() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,6 +81,7 @@ def look_at_port(member: Member) -> Finding:
                     "accept with another --address"
                 )
             return Finding("port", False, f"{port}: {error.strerror}", fix)
+
     return Finding(
         "port", True, f"{port} is free; let the others' TCP connections to it through your firewall"
     )

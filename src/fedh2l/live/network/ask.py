@@ -47,6 +47,7 @@ class AuthorProgress:
         self.asked_at = min(self.asked_at, now - ASK_AGAIN / 2)
 
     def count_question(self, whom: str, now: float) -> None:
+        """Note that this member was asked; the next question comes a little later each time."""
         self.open_questions += 1
         self.mirrors_asked += whom != self.author
         self.last_asked, self.asked_at = whom, now

@@ -81,9 +81,11 @@ class ZenohP2P:
             register=self._register,
             changed=self._changed,
         )
+
         self._presence = Presence(self._node, self._instance)
         self._puller = Puller(self._node, self._presence, self._delivered.rounds)
         self._speaker = Speaker(self._node, self._presence, self._sent_bytes)
+
         self._mail.start(f"fedh2l-mail-{self.me}", self._puller.tick, self._presence.check)
         try:
             self._presence.refuse_a_second()

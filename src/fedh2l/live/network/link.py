@@ -42,19 +42,20 @@ def open_link(terms: Terms, identity: Identity, folder: Path) -> zenoh.Session:
                 f"{me.name}: no address and no relay in the invite; ask the convener for one of "
                 "them"
             )
-    return _open(
-        terms, me, "peer" if me.address else "client", me.address, others, identity, folder
-    )
+    mode = "peer" if me.address else "client"
+    return _open(terms, me, identity, folder, mode=mode, listen=me.address, others=others)
 
 
 def open_relay(
-    terms: Terms, name: str, listen: str, identity: Identity, folder: Path
+    terms: Terms, identity: Identity, folder: Path, *, name: str, listen: str
 ) -> zenoh.Session:
     """The session of a relay: it carries the members' posts and can say nothing in their names."""
     for relay in terms.relays:
         if relay.name == name:
             others = [r.address for r in terms.relays if r.name < name]
-            return _open(terms, relay, "router", listen, others, identity, folder)
+            return _open(
+                terms, relay, identity, folder, mode="router", listen=listen, others=others
+            )
     raise FedH2LError(
         f"{name}: not a relay of this invite; its relays are "
         f"{', '.join(r.name for r in terms.relays) or 'none'}"
@@ -64,14 +65,16 @@ def open_relay(
 def _open(
     terms: Terms,
     me: Member,
+    identity: Identity,
+    folder: Path,
+    *,
     mode: str,
     listen: str,
     others: list[str],
-    identity: Identity,
-    folder: Path,
 ) -> zenoh.Session:
     os.environ.setdefault("ZENOH_RUNTIME", THREADS)
     zenoh.init_log_from_env_or("off")  # Zenoh's log goes to the user's screen
+
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "authority.pem", terms.authority.encode())
     write_file(folder / "link.pem", me.certificate.encode())
@@ -81,9 +84,9 @@ def _open(
             f"{side}_certificate": folder / "link.pem",
             f"{side}_private_key": identity.link_key,
         }
-    config = configuration(
-        mode, listen, others, {k: str(v.resolve()) for k, v in files.items()}, access(terms)
-    )
+    paths = {k: str(v.resolve()) for k, v in files.items()}
+    config = configuration(mode, listen, others, files=paths, allowed=access(terms))
+
     while True:
         try:
             return zenoh.open(zenoh.Config.from_json5(json.dumps(config)))

@@ -24,7 +24,7 @@ def relay(
     0.0.0.0:7447).
     """
     at = listen or next((r.address for r in terms.relays if r.name == identity.name), "")
-    session = open_relay(terms, identity.name, at, identity, folder)
+    session = open_relay(terms, identity, folder, name=identity.name, listen=at)
     try:
         tokens = session.liveliness().declare_subscriber(f"{root(terms)}/*/alive/*", history=True)
         keys, last_names = set[str](), None

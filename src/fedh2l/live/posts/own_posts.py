@@ -28,9 +28,9 @@ class OwnPosts:
             return open_post(
                 path.read_bytes(),
                 self.federation,
-                self.identity.name,
-                self.identity.public,
-                LARGEST,
+                author=self.identity.name,
+                key=self.identity.public,
+                limit=LARGEST,
             )
         except PostError as error:
             raise PostError(
@@ -56,11 +56,11 @@ class OwnPosts:
         post = seal(
             self.identity.sign,
             self.federation,
-            self.identity.name,
-            self.epoch,
-            self.seq,
-            t,
-            payload,
+            author=self.identity.name,
+            epoch=self.epoch,
+            seq=self.seq,
+            t=t,
+            payload=payload,
         )
         self.seq += 1
         write_file(self.place / f"{t:08d}.post", post.data)

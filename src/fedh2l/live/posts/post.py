@@ -58,7 +58,8 @@ def seal(
     head = HEAD.pack(
         MAGIC, VERSION, 0, bytes.fromhex(federation), epoch, seq, t, sha256(payload).digest()
     )
-    return Post(author, epoch, seq, t, payload, head + sign(_signed(author, head)) + payload)
+    data = head + sign(_signed(author, head)) + payload
+    return Post(author=author, epoch=epoch, seq=seq, round=t, payload=payload, data=data)
 
 
 def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -> Post:
@@ -70,6 +71,7 @@ def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -
         raise PostError(
             f"{author}: a post of {len(data)} bytes, expected {ENVELOPE} to {ENVELOPE + limit}"
         )
+
     magic, version, zero, theirs, epoch, seq, t, digest = HEAD.unpack_from(data)
     if magic != MAGIC or version != VERSION or zero:
         raise PostError(
@@ -77,13 +79,15 @@ def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -
         )
     if theirs.hex() != federation:
         raise PostError(f"{author}: a post of federation {theirs.hex()}, this is {federation}")
+
     if not verify(key, data[HEAD.size : ENVELOPE], _signed(author, data[: HEAD.size])):
         raise PostError(f"{author}: not signed by this member; whoever sent it is somebody else")
     if sha256(data[ENVELOPE:]).digest() != digest:
         raise PostError(
             f"{author}: its payload is not the one that was signed; damaged or changed on its way"
         )
-    return Post(author, epoch, seq, t, data[ENVELOPE:], data)
+    payload = data[ENVELOPE:]
+    return Post(author=author, epoch=epoch, seq=seq, round=t, payload=payload, data=data)
 
 
 def next_epoch(path: Path) -> int:

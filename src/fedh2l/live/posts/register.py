@@ -39,7 +39,9 @@ class Register:
         if any(data == post.data for post in posts.values()):
             return None
 
-        post = open_post(data, self.federation, author, self.keys[author], self.limit)
+        post = open_post(
+            data, self.federation, author=author, key=self.keys[author], limit=self.limit
+        )
         newest = self.newest(author)
         if post.round in posts:
             self._take_again(posts, post)

@@ -64,6 +64,7 @@ def read_answer(data: bytes) -> Answer:
         "request": lambda v: isinstance(v, str),
     }
     check_entries(entries, rules, "answer")
+
     reply = Answer(**entries)
     check(
         isinstance(signature, str) and len(signature) == 128 and bool(HEX.fullmatch(signature)),

@@ -53,6 +53,7 @@ class Authority:
         signing_request = _read_request(request, name)
         now = datetime.datetime.now(datetime.UTC)
         own = x509.load_pem_x509_certificate(self.certificate.encode())
+
         builder = _builder(
             signing_request.public_key(),
             name,
@@ -85,6 +86,7 @@ def make_authority(folder: Path) -> Authority:
         return open_authority(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = read_or_make_key(folder / "authority.key", ec.EllipticCurvePrivateKey, make_ec_key)
+
     name = subject("fedh2l authority")
     now = datetime.datetime.now(datetime.UTC)
     builder = _builder(
@@ -100,6 +102,7 @@ def make_authority(folder: Path) -> Authority:
         x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
     )
     certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
     write_file(folder / "authority.pem", certificate.encode())
     sync_folder(folder)
     return Authority(folder, key, certificate)
@@ -120,6 +123,7 @@ def open_authority(folder: Path) -> Authority:
         raise FedH2LError(
             f"{path}: no certificate can be read from it ({error}); restore it from a copy"
         ) from error
+
     if certificate.public_key() != key.public_key():
         raise FedH2LError(
             f"{folder}: its certificate is not of the key beside it; restore both from one copy"
@@ -140,6 +144,7 @@ def _read_request(request: str, name: str) -> x509.CertificateSigningRequest:
         raise FedH2LError(
             f"{name}: its request cannot be read ({error}); ask for a new answer"
         ) from error
+
     if not signing_request.is_signature_valid:
         raise FedH2LError(
             f"{name}: its request is not signed by the key in it; ask for a new answer"

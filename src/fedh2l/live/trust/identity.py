@@ -102,6 +102,7 @@ def open_identity(folder: Path) -> Identity:
             f"{folder}: its identity is damaged ({error}); restore it from a copy, or ask to be "
             "invited anew"
         ) from error
+
     if not NAME.fullmatch(name):
         raise FedH2LError(
             f"{folder}: its identity is damaged; restore it from a copy, or ask to be invited anew"

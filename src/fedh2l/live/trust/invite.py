@@ -108,10 +108,12 @@ def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
                 f"{a.name}: there is a member of this name with another key; another organisation "
                 "needs another name, a lost key needs fedh2l invite remove first"
             )
+
         certificate = authority.issue(a.request, a.name, hosts(a.address), DAYS)
-        (relays if a.relay else members)[a.name] = Member(
-            a.name, "" if a.relay else a.key, a.address, certificate
-        )
+        if a.relay:
+            relays[a.name] = Member(a.name, "", a.address, certificate)
+        else:
+            members[a.name] = Member(a.name, a.key, a.address, certificate)
     return replace(
         terms, version=terms.version + 1, members=_sorted(members), relays=_sorted(relays)
     )

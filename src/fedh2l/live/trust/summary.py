@@ -11,6 +11,12 @@ def summary(terms: Terms) -> dict[str, Any]:
     method = terms.method
     assert is_dataclass(method)
     parameters = ", ".join(f"{name} {value}" for name, value in asdict(method).items())
+    members = [
+        {"name": m.name, "address": m.address or "behind NAT", "key": key_print(m.key)}
+        for m in terms.members
+    ]
+    relays = [{"name": r.name, "address": r.address} for r in terms.relays]
+
     return {
         "federation": terms.federation,
         "fingerprint": terms.fingerprint,
@@ -21,11 +27,8 @@ def summary(terms: Terms) -> dict[str, Any]:
         "codec": terms.codec,
         "rounds": terms.rounds,
         "a round closes": _closes(terms),
-        "members": [
-            {"name": m.name, "address": m.address or "behind NAT", "key": key_print(m.key)}
-            for m in terms.members
-        ],
-        "relays": [{"name": r.name, "address": r.address} for r in terms.relays],
+        "members": members,
+        "relays": relays,
     }
 
 

@@ -58,6 +58,7 @@ class Terms:
     authority: str  # PEM of the convener's certificate authority
 
     def member(self, name: str) -> Member:
+        """The member of this name. Raises TermsError where there is none."""
         for m in self.members:
             if m.name == name:
                 return m
