@@ -23,7 +23,13 @@ from fedh2l.learners.torch import TorchLearner
 from fedh2l.rows import Rows
 
 # From the private rows and a seed: a learner of three classes.
-Build = Callable[[Rows, int], Learner]
+Build = Callable[..., Learner]
+
+
+def torch_network(rows: Rows, seed: int, **options: Any) -> TorchLearner:
+    model = mlp(seed=seed)
+    adam = torch.optim.Adam(model.parameters(), 1e-2)
+    return TorchLearner(model, adam, rows, batch=8, seed=seed, **options)
 
 
 def from_loader(rows: Rows, seed: int) -> TorchLearner:
@@ -41,7 +47,7 @@ def float64(rows: Rows, seed: int) -> TorchLearner:
 
 
 def estimator(make: Callable[[], Any]) -> Build:
-    return lambda rows, seed: SklearnLearner(make(), rows, 3, seed=seed)
+    return lambda rows, seed, **options: SklearnLearner(make(), rows, 3, seed=seed, **options)
 
 
 def jitter(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -49,21 +55,21 @@ def jitter(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def boosted(library: str, params: dict[str, Any], **options: Any) -> Build:
-    def build(rows: Rows, seed: int) -> Learner:
+    def build(rows: Rows, seed: int, **more: Any) -> Learner:
         from fedh2l.learners.lightgbm import LightGBMLearner
         from fedh2l.learners.xgboost import XGBoostLearner
 
         kind = {"lightgbm": LightGBMLearner, "xgboost": XGBoostLearner}[library]
-        return kind(params, rows, 3, trees=4, refitted=20, seed=seed, **options)
+        return kind(params, rows, 3, trees=4, refitted=20, seed=seed, **options, **more)
 
     return build
 
 
-def jax_function(rows: Rows, seed: int) -> Learner:
+def jax_function(rows: Rows, seed: int, **options: Any) -> Learner:
     from fedh2l.learners.jax import JaxLearner
     from fedh2l.learners.jax_mlp import apply, init
 
-    return JaxLearner(apply, init(6, 8, 3, seed), _adam(), rows, 3, batch=8, seed=seed)
+    return JaxLearner(apply, init(6, 8, 3, seed), _adam(), rows, 3, batch=8, seed=seed, **options)
 
 
 def jax_module(rows: Rows, seed: int) -> Learner:
@@ -82,7 +88,7 @@ def jax_module(rows: Rows, seed: int) -> Learner:
     return nnx_learner(module, _adam(), rows, 3, batch=8, seed=seed)
 
 
-def keras_model(rows: Rows, seed: int) -> Learner:
+def keras_model(rows: Rows, seed: int, **options: Any) -> Learner:
     import keras
 
     from fedh2l.learners.keras import KerasLearner
@@ -98,7 +104,7 @@ def keras_model(rows: Rows, seed: int) -> Learner:
         ]
     )
     model.compile(keras.optimizers.Adam(1e-2), "sparse_categorical_crossentropy")
-    return KerasLearner(model, rows, 3, batch=8, seed=seed)
+    return KerasLearner(model, rows, 3, batch=8, seed=seed, **options)
 
 
 @cache  # one object for all learners, so that they share what is compiled
@@ -109,7 +115,7 @@ def _adam() -> Any:
 
 
 KINDS: dict[str, Build] = {
-    "torch": lambda rows, seed: torch_learner(seed, data=rows),
+    "torch": torch_network,
     "torch-batchnorm": lambda rows, seed: torch_learner(seed, batchnorm=True, data=rows),
     "torch-loader": from_loader,
     "torch-float64": float64,

@@ -11,6 +11,7 @@ from jaxtyping import Int, Shaped
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.rows import check_classes, checked_rows
+from fedh2l.rows import features as checked
 from fedh2l.views import View
 
 # From raw rows to this peer's features of them: an array, a row each.
@@ -43,7 +44,17 @@ class Features:
         """The features of a lesson's rows, question by question: so they are those that the peer
         spoke about, to the last bit, though several questions are learnt from at once.
         """
-        return self(lesson.x)
+        if self.featurise is None or lesson.numbers is None:
+            return self(lesson.x)
+        made: np.ndarray | None = None
+        for number in np.unique(lesson.numbers):
+            rows = lesson.numbers == number
+            of_question = self(lesson.x[rows])
+            if made is None:
+                made = np.empty((len(rows), *of_question.shape[1:]), of_question.dtype)
+            made[rows] = of_question
+        assert made is not None, "a lesson has rows"
+        return made
 
     def fresh(self, x: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows ..."]:
         """The features of rows that will not come again, such as augmented ones."""
@@ -83,12 +94,15 @@ class PrivateRows:
         *,
         missing: bool = False,
     ) -> None:
-        self.x, self.y = checked_rows(data, missing=missing, raw=features.featurise is not None)
+        raw = features.featurise is not None
+        self.x, self.y = checked_rows(data, missing=missing, raw=raw)
         if classes is not None:
             check_classes(self.y, classes)
         self.features, self.augment, self.rng = features, augment, rng
         # Rows that are not augmented never change: their features are made once.
         self.made = features.fresh(self.x) if augment is None else None
+        if raw:
+            checked(self.some(len(self)), missing=missing)
 
     def __len__(self) -> int:
         return len(self.y)

@@ -32,14 +32,16 @@ def apply(params: list[tuple[Any, Any]], x: Shaped[Any, "rows ..."]) -> Any:
 
 def learner(rows: Rows, classes: int, training: Training, *, hidden: int) -> JaxLearner:
     """Trained by Adam along a cosine of learning rates."""
-    size = rows[0][0].size
+    featurise = training.features_of(rows)
+    some = rows[0][:1] if featurise is None else featurise(rows[0][:1])
     return JaxLearner(
         apply,
-        init(size, hidden, classes, training.start),
+        init(some.size, hidden, classes, training.start),
         optax.adam(optax.cosine_decay_schedule(training.rate, training.steps)),
         rows,
         classes,
         batch=training.batch,
         augment=training.augment,
+        featurise=featurise,
         seed=training.seed,
     )

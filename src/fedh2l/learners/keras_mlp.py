@@ -21,12 +21,15 @@ def learner(rows: Rows, classes: int, training: Training, *, hidden: int) -> "Ke
 
     from fedh2l.learners.keras import KerasLearner
 
+    featurise = training.features_of(rows)
+    some = rows[0][:1] if featurise is None else featurise(rows[0][:1])
+
     def initial(layer: int) -> Any:
         return keras.initializers.HeNormal(seed=2 * training.start + layer)
 
     model = keras.Sequential(
         [
-            keras.layers.Input(rows[0].shape[1:]),
+            keras.layers.Input(some.shape[1:]),
             keras.layers.Flatten(),
             keras.layers.Dense(hidden, "relu", kernel_initializer=initial(0)),
             keras.layers.Dense(classes, kernel_initializer=initial(1)),
@@ -40,6 +43,7 @@ def learner(rows: Rows, classes: int, training: Training, *, hidden: int) -> "Ke
         classes,
         batch=training.batch,
         augment=training.augment,
+        featurise=featurise,
         seed=training.seed,
     )
 

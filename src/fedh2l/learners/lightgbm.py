@@ -141,5 +141,14 @@ class LightGBM:
 
 
 def learner(rows: Rows, classes: int, training: Training) -> LightGBMLearner:
-    """The learner known by name."""
-    return LightGBMLearner(NAMED, rows, classes, augment=training.augment, seed=training.seed)
+    """The learner known by name; of a table it takes codes of categories, and what is missing."""
+    featurise, categories = training.codes_of(rows)
+    return LightGBMLearner(
+        NAMED,
+        rows,
+        classes,
+        categories=categories,
+        augment=training.augment,
+        featurise=featurise,
+        seed=training.seed,
+    )

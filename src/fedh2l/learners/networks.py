@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from fedh2l.error import FedH2LError
+from fedh2l.learners.features import Featurise
 from fedh2l.learners.model import Training
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.learners.torch_adam import Adam
@@ -129,7 +130,8 @@ NETWORKS: dict[str, Callable[[Shape, int], nn.Module]] = {
 
 def learner(rows: Rows, classes: int, training: Training, *, network: str) -> TorchLearner:
     """A learner of this network for rows of their shape."""
-    shape = rows[0].shape[1:]
+    featurise = training.features_of(rows)
+    shape = rows[0].shape[1:] if featurise is None else featurise(rows[0][:1]).shape[1:]
     if len(shape) != 3 and network not in FLAT:
         raise FedH2LError(
             f"{network} is a network for images (channels, height, width), and a row is of shape "
@@ -138,10 +140,12 @@ def learner(rows: Rows, classes: int, training: Training, *, network: str) -> To
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.start)
         model = NETWORKS[network](shape, classes)
-    return trained_by_adam(model, rows, training)
+    return trained_by_adam(model, rows, training, featurise)
 
 
-def trained_by_adam(model: nn.Module, rows: Rows, training: Training) -> TorchLearner:
+def trained_by_adam(
+    model: nn.Module, rows: Rows, training: Training, featurise: Featurise | None = None
+) -> TorchLearner:
     """A learner of this network, trained by Adam along a cosine of learning rates."""
     # foreach: the same bits as a tensor at a time, sooner.
     optimizer = Adam(model.parameters(), training.rate, foreach=True)
@@ -153,6 +157,7 @@ def trained_by_adam(model: nn.Module, rows: Rows, training: Training) -> TorchLe
         augment=training.augment,
         schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, training.steps),
         channels_last=rows[0].ndim == 4,
+        featurise=featurise,
         seed=training.seed,
     )
 

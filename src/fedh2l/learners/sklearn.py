@@ -159,13 +159,26 @@ def learner(
     """A learner of an estimator by its place, "package.module:class", made with these settings."""
     module, _, name = estimator.partition(":")
     made = getattr(import_module(module), name)(**settings)
-    return SklearnLearner(made, rows, classes, remember=remember, seed=training.seed)
+    return _named(made, rows, classes, training, remember)
 
 
 def pipeline_learner(rows: Rows, classes: int, training: Training) -> SklearnLearner:
     """Rows scaled, and the shares of the nearest ones."""
     steps = make_pipeline(StandardScaler(), KNeighborsRegressor(7, weights="distance"))
-    return SklearnLearner(steps, rows, classes, remember=REMEMBERED, seed=training.seed)
+    return _named(steps, rows, classes, training, REMEMBERED)
+
+
+def _named(
+    estimator: Any, rows: Rows, classes: int, training: Training, remember: int
+) -> SklearnLearner:
+    return SklearnLearner(
+        estimator,
+        rows,
+        classes,
+        remember=remember,
+        featurise=training.features_of(rows),
+        seed=training.seed,
+    )
 
 
 def _table(rows: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows features"]:

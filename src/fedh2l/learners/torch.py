@@ -1,32 +1,30 @@
 """PyTorch: any module, any optimiser, on arrays or on the user's own DataLoader."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
 from fedh2l.learners import torch_state
+from fedh2l.learners.batches import check_finite, is_measured
 from fedh2l.learners.compare import compare
+from fedh2l.learners.features import Features, Featurise
 from fedh2l.learners.torch_batches import ArrayBatches, batches_of
-from fedh2l.learners.torch_loader import Batch
-from fedh2l.learners.torch_model import Logits, Placement, check_norms, check_wiring, frozen_modules
+from fedh2l.learners.torch_loader import LoaderBatches
+from fedh2l.learners.torch_losses import Loss, Losses
+from fedh2l.learners.torch_model import Logits, Placement, check_wiring, frozen_modules
 from fedh2l.learners.torch_step import (
     SeedBatch,
     check_loss,
     followed_loss,
-    proximal_loss,
     reconciled_backward,
     seed_batches,
-    seed_loss,
 )
-from fedh2l.rows import check_classes
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View
 
@@ -62,6 +60,15 @@ class TorchLearner:
         `x.view(len(x), -1)` in a model must be `x.flatten(1)`.
     logits
         A function from what the model gives to its logits, where that is not clear.
+    loss
+        Of the private rows: a function of (logits, labels), or a weight for each class;
+        cross-entropy if nothing is said. A lesson's loss is the exchange's, and stays.
+    clip
+        The largest norm of a step's gradient.
+    autocast
+        "bfloat16": the forward pass in bfloat16 where PyTorch deems it safe.
+    featurise
+        From raw rows to this peer's own features of them, once; a DataLoader's rows are features.
     rows
         How many private rows there are, where an iterable does not tell; FedAvg weighs by it.
     seed
@@ -82,24 +89,37 @@ class TorchLearner:
         device: str | torch.device | None = None,
         channels_last: bool = False,
         logits: Callable[[Any], Tensor] | None = None,
+        loss: Loss | Sequence[float] | None = None,
+        clip: float | None = None,
+        autocast: Literal["bfloat16"] | None = None,
+        featurise: Featurise | None = None,
         rows: int | None = None,
         seed: int = 0,
     ) -> None:
         check_wiring(model, optimizer, schedule)
         self.place = Placement(model, device, channels_last=channels_last)
         self.model, self.optimizer, self.schedule = model, optimizer, schedule
-        self.logits = Logits(model, logits)
+        self.logits = Logits(model, logits, autocast)
+        self.losses, self.clip = Losses(self.logits, loss, self.place.device), clip
         self.frozen = frozen_modules(model)
         self.rng = np.random.default_rng(seed)  # order of the rows and their augmentation
         self.randomness = torch_state.Randomness(seed)
-        self.anchor: tuple[list[Tensor], float] | None = None
+        self.features = Features(featurise)
 
         self.batches = batches_of(
-            data, batch=batch, augment=augment, rows=rows, rng=self.rng, place=self.place
+            data,
+            batch=batch,
+            augment=augment,
+            features=self.features,
+            rows=rows,
+            rng=self.rng,
+            place=self.place,
         )
         self.rows = self.batches.rows
         if isinstance(self.batches, ArrayBatches):
-            self.place.tokens = self.place.are_tokens(torch.from_numpy(self.batches.x[:1].copy()))
+            self.place.tokens = self.place.are_tokens(
+                torch.from_numpy(self.batches.private.some(1).copy())
+            )
         self.state_dict()  # refuses here and not after a round what it cannot save
 
     # --- what a Learner does
@@ -110,6 +130,7 @@ class TorchLearner:
 
         Raises FedH2LError where they are NaN: training has diverged.
         """
+        x = self.features(x)
         self.model.eval()
         parts: list[Tensor] = []
         # Not inference_mode: what a model caches in its first pass could not be learnt through.
@@ -118,11 +139,7 @@ class TorchLearner:
                 rows = torch.from_numpy(np.ascontiguousarray(x[start : start + EVALUATION_ROWS]))
                 parts.append(self.logits(self.place(rows)).softmax(1).cpu())
         probs = torch.cat(parts).float().numpy()
-        if not np.isfinite(probs).all():
-            raise FedH2LError(
-                "the model's posteriors are NaN: training has diverged; use a smaller learning "
-                "rate, or features of a smaller range"
-            )
+        check_finite(probs)
         return probs
 
     def learn(self, lesson: Lesson | None, steps: int) -> float | None:
@@ -134,15 +151,15 @@ class TorchLearner:
         conflicts: list[bool] = []
         loss: Tensor | None = None
         with self.randomness():
-            lessons = repeat(None) if lesson is None else seed_batches(lesson, self.place, self.rng)
+            lessons = repeat(None) if lesson is None else self._seed_batches(lesson)
             for step in range(steps):
                 # Both draw from one generator: the seed rows first.
                 taught, batch = next(lessons), self.batches.next()
-                private, seed = self._losses(batch, lesson, taught)
+                private, seed = self.losses(batch, lesson, taught)
                 loss = followed_loss(private, seed, lesson)
                 self.optimizer.zero_grad(set_to_none=True)
                 # Two gradients cost two backward passes: only where somebody looks at them.
-                if lesson is not None and seed is not None and _is_measured(lesson, step):
+                if lesson is not None and seed is not None and is_measured(lesson, step):
                     conflicts.append(reconciled_backward(self.model, private, seed, lesson))
                 else:
                     loss.backward()
@@ -169,7 +186,8 @@ class TorchLearner:
         """What is likely wrong between the private rows and the seed set; see `compare`."""
         with self.randomness():  # a DataLoader draws its order
             x, y = self.batches.some()
-        self.place.tokens = self.place.are_tokens(torch.from_numpy(x[:1].copy()))
+        if isinstance(self.batches, LoaderBatches):
+            self.place.tokens = self.place.are_tokens(torch.from_numpy(x[:1].copy()))
         return compare((x, y), seed_set)
 
     # --- what parameter averaging asks for
@@ -180,39 +198,16 @@ class TorchLearner:
     def load_weights(self, weights: State, proximal: float = 0.0) -> None:
         torch_state.load_weights(self.model, weights)
         anchor = [p.detach().clone() for p in self.model.parameters()] if proximal else []
-        self.anchor = (anchor, proximal) if proximal else None
+        self.losses.anchor = (anchor, proximal) if proximal else None
 
     # --- one step
 
-    def _losses(
-        self, batch: Batch, lesson: Lesson | None, taught: SeedBatch | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Private and seed loss of one step, from one forward pass over both:
-
-        BatchNorm sees them together.
-        """
-        n = len(batch.x)
-        x = batch.x if taught is None else torch.cat([batch.x, taught.x])
-        check_norms(self.model, len(x))
-        logits = self.logits(x)
-        if batch.largest >= logits.shape[1]:
-            check_classes(batch.y.cpu().numpy(), logits.shape[1])
-        private = cross_entropy(logits[:n], batch.y)
-        if self.anchor is not None:
-            private = private + proximal_loss(self.model, *self.anchor)
-        if lesson is None or taught is None:
-            return private, None
-        seed = seed_loss(
-            logits[n:], taught.targets, taught.labels, lesson.weight, lesson.temperature
-        )
-        return private, seed
+    def _seed_batches(self, lesson: Lesson) -> Iterator[SeedBatch]:
+        return seed_batches(lesson, self.features.of_lesson(lesson), self.place, self.rng)
 
     def _advance(self) -> None:
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()
         if self.schedule is not None:
             self.schedule.step()
-
-
-def _is_measured(lesson: Lesson, step: int) -> bool:
-    """Whether the two gradients of this step are needed one by one."""
-    return lesson.conflict != "none" or (lesson.watch and step == 0)

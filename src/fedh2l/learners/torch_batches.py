@@ -5,59 +5,53 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
 from fedh2l.error import FedH2LError
+from fedh2l.learners.batches import PrivateBatches
+from fedh2l.learners.features import Features, PrivateRows
 from fedh2l.learners.torch_loader import Batch, LoaderBatches
-from fedh2l.rows import Rows, checked_rows
+from fedh2l.rows import Rows
 from fedh2l.views import View
-
-BATCH = 32  # private rows per step, if nothing is said
 
 
 class ArrayBatches:
-    """Whole batches of a shuffled epoch; the rest of an epoch leads the next one."""
+    """`PrivateBatches` as tensors where the model is."""
 
     def __init__(
         self,
-        data: Rows,
-        size: int,
-        *,
-        augment: View | None,
+        private: PrivateRows,
+        size: int | None,
         rng: np.random.Generator,
         place: Callable[[Tensor], Tensor],
     ) -> None:
-        self.x, self.y = data
-        if len(self.x) < size:
-            raise FedH2LError(
-                f"private data: {len(self.x)} rows, fewer than a batch of {size}; use a smaller "
-                "batch or more rows"
-            )
-        self.size, self.augment, self.rng, self.place = size, augment, rng, place
-        self.order = np.zeros(0, np.int64)
-        self.largest = int(self.y.max())
+        self.private, self.place = private, place
+        self.batches = PrivateBatches(private, size, rng)
+        self.largest = int(private.y.max())
 
     @property
     def rows(self) -> int:
-        return len(self.x)
+        return len(self.private)
+
+    @property
+    def order(self) -> Int[np.ndarray, " rows"]:
+        """What is left of the epoch."""
+        return self.batches.order
 
     def some(self) -> Rows:
         """All private rows, to compare with the seed set."""
-        return self.x, self.y
+        return self.batches.some()
 
     def next(self) -> Batch:
-        if len(self.order) < self.size:
-            self.order = np.concatenate([self.order, self.rng.permutation(len(self.x))])
-        pick, self.order = self.order[: self.size], self.order[self.size :]
-
-        x = self.x[pick] if self.augment is None else self.augment(self.x[pick], self.rng)
-        x = self.place(torch.from_numpy(np.ascontiguousarray(x)))
-        return Batch(x, torch.from_numpy(self.y[pick]).to(x.device), self.largest)
+        rows, labels = self.batches.next()
+        x = self.place(torch.from_numpy(np.ascontiguousarray(rows)))
+        return Batch(x, torch.from_numpy(labels).to(x.device), self.largest)
 
     def restart(self, order: np.ndarray) -> None:
         """Go on where `order` was what was left of the epoch."""
-        self.order = order.copy()
+        self.batches.restart(order)
 
 
 def batches_of(
@@ -65,6 +59,7 @@ def batches_of(
     *,
     batch: int | None,
     augment: View | None,
+    features: Features,
     rows: int | None,
     rng: np.random.Generator,
     place: Callable[[Tensor], Tensor],
@@ -73,15 +68,15 @@ def batches_of(
     if isinstance(data, TensorDataset):
         data = data.tensors
     if _is_arrays(data):
-        size = BATCH if batch is None else batch
-        return ArrayBatches(checked_rows(data), size, augment=augment, rng=rng, place=place)
+        return ArrayBatches(PrivateRows(data, None, features, augment, rng), batch, rng, place)
 
     if isinstance(data, Dataset):
         raise FedH2LError(
             f"private data: a {type(data).__name__} gives examples, not batches; use "
             "DataLoader(dataset, batch_size=32, shuffle=True, drop_last=True)"
         )
-    for name, value in (("batch", batch), ("augment", augment)):
+    arrays_only = {"batch": batch, "augment": augment}
+    for name, value in arrays_only.items():
         if value is not None:
             raise FedH2LError(
                 f"{name}= works on arrays, and the data are a {type(data).__name__}, which makes "

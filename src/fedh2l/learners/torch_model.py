@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -121,14 +121,22 @@ class Logits:
     """What a model gives, as logits (rows, classes); checked the first time in either mode.
 
     pick: the user's function from what the model gives to the logits.
+    autocast: the type that the forward pass is made in, where PyTorch deems it safe.
     """
 
-    def __init__(self, model: nn.Module, pick: Callable[[Any], Tensor] | None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        pick: Callable[[Any], Tensor] | None,
+        autocast: Literal["bfloat16"] | None = None,
+    ) -> None:
         self.model, self.pick = model, pick
+        self.reduced = None if autocast is None else torch.bfloat16
         self.checked: set[bool] = set()
 
     def __call__(self, x: Tensor) -> Tensor:
-        given = self.model(x)
+        with torch.autocast(x.device.type, self.reduced, enabled=self.reduced is not None):
+            given = self.model(x)
         logits = logits_in(given) if self.pick is None else self.pick(given)
         if logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
             raise FedH2LError(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
@@ -25,11 +26,18 @@ class SeedBatch(NamedTuple):
     labels: Tensor | None
 
 
-def seed_batches(lesson: Lesson, place: Placement, rng: np.random.Generator) -> Iterator[SeedBatch]:
-    """Without end: the rows that `seed_picks` picks."""
+def seed_batches(
+    lesson: Lesson,
+    features: Shaped[np.ndarray, "rows ..."],
+    place: Placement,
+    rng: np.random.Generator,
+) -> Iterator[SeedBatch]:
+    """Without end: the rows that `seed_picks` picks, of a lesson whose rows the model takes as
+    `features`.
+    """
     # The loss is never computed in less than float32.
     dtype = place.dtype if place.dtype.itemsize >= 4 else torch.float32
-    x = place(torch.from_numpy(np.ascontiguousarray(lesson.x)))
+    x = place(torch.from_numpy(np.ascontiguousarray(features)))
     targets, labels = (
         None if a is None else torch.from_numpy(a).to(place.device, dtype)
         for a in (lesson.targets, lesson.labels)

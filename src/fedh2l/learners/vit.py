@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from transformers import ViTConfig, ViTForImageClassification
 
+from fedh2l.error import FedH2LError
 from fedh2l.learners.model import Training
 from fedh2l.learners.networks import trained_by_adam
 from fedh2l.learners.torch import TorchLearner
@@ -13,6 +14,11 @@ from fedh2l.rows import Rows
 
 def learner(rows: Rows, classes: int, training: Training) -> TorchLearner:
     """Images in about 4 × 4 patches (Dosovitskiy et al., arXiv:2010.11929)."""
+    if rows[0].ndim != 4:
+        raise FedH2LError(
+            "vit is a network for images (channels, height, width), and a row is of shape "
+            f"{rows[0].shape[1:]}; use mlp, forest or lightgbm"
+        )
     channels, height, width = rows[0].shape[1:]
     make_config: Any = ViTConfig  # its settings are of the library's base class, untyped
     config = make_config(

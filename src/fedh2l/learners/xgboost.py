@@ -23,7 +23,11 @@ from fedh2l.rows import Rows
 from fedh2l.views import View
 
 DEFAULTS = {"learning_rate": 0.1, "reg_lambda": 1.0, "min_child_weight": 0.1, "max_depth": 6}
-NAMED = {"colsample_bynode": 0.2}  # of the model known by name: trees that differ
+NAMED = {
+    "colsample_bytree": 0.3,
+    "subsample": 0.5,
+    "max_depth": 4,
+}  # of the model known by name: trees that differ
 # Scores begin at zero, and the model knows that its scores are logits.
 FIXED = {"objective": "multi:softprob", "base_score": 0.0, "nthread": 1, "verbosity": 0}
 
@@ -134,5 +138,14 @@ class XGBoost:
 
 
 def learner(rows: Rows, classes: int, training: Training) -> XGBoostLearner:
-    """The learner known by name."""
-    return XGBoostLearner(NAMED, rows, classes, augment=training.augment, seed=training.seed)
+    """The learner known by name; of a table it takes codes of categories, and what is missing."""
+    featurise, categories = training.codes_of(rows)
+    return XGBoostLearner(
+        NAMED,
+        rows,
+        classes,
+        categories=categories,
+        augment=training.augment,
+        featurise=featurise,
+        seed=training.seed,
+    )

@@ -1,0 +1,65 @@
+"""The two losses of a step of a PyTorch learner, from one forward pass over both kinds of rows."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Lesson
+from fedh2l.learners.torch_loader import Batch
+from fedh2l.learners.torch_model import Logits, check_norms
+from fedh2l.learners.torch_step import SeedBatch, proximal_loss, seed_loss
+from fedh2l.rows import check_classes
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # a number of (logits, labels)
+
+
+class Losses:
+    """Private and seed loss of a step.
+
+    loss: the user's own of the private rows, or a weight for each class.
+    """
+
+    def __init__(
+        self, logits: Logits, loss: Loss | Sequence[float] | None, device: torch.device
+    ) -> None:
+        self.logits = logits
+        self.anchor: tuple[list[Tensor], float] | None = None  # what FedProx pulls to, how strongly
+        self.loss: Loss = cross_entropy
+        if callable(loss):
+            self.loss = loss
+        elif loss is not None:
+            weight = torch.tensor([float(w) for w in loss], device=device)
+            self.loss = lambda logits, labels: cross_entropy(logits, labels, weight=weight)
+
+    def __call__(
+        self, batch: Batch, lesson: Lesson | None, taught: SeedBatch | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Both from one forward pass: BatchNorm sees the rows together."""
+        n = len(batch.x)
+        x = batch.x if taught is None else torch.cat([batch.x, taught.x])
+        check_norms(self.logits.model, len(x))
+        logits = self.logits(x)
+        if batch.largest >= logits.shape[1]:
+            check_classes(batch.y.cpu().numpy(), logits.shape[1])
+
+        private = self._private(logits[:n], batch.y)
+        if lesson is None or taught is None:
+            return private, None
+        seed = seed_loss(
+            logits[n:], taught.targets, taught.labels, lesson.weight, lesson.temperature
+        )
+        return private, seed
+
+    def _private(self, logits: Tensor, labels: Tensor) -> Tensor:
+        private = self.loss(logits, labels)
+        if private.ndim:
+            raise FedH2LError(
+                f"loss gives a tensor of shape {tuple(private.shape)}, expected a number: the mean "
+                "over the rows"
+            )
+        if self.anchor is not None:
+            private = private + proximal_loss(self.logits.model, *self.anchor)
+        return private
