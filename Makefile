@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo test test-network lint bench bench-codec fuzz vectors results docs check clean
+.PHONY: setup demo demo-hospitals test test-network lint bench bench-codec fuzz vectors results docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -20,6 +20,9 @@ $(VENV)/.done: pyproject.toml constraints.txt
 
 demo: setup  ## five unlike peers on scikit-learn's digits, with the baselines, in under a minute
 	$(BIN)/fedh2l run --data digits --out runs/demo --overwrite
+
+demo-hospitals: setup  ## four unlike peers on heart disease at four hospitals; UCI's files in DATA=folder, else they are fetched
+	$(BIN)/fedh2l run --data heart-disease $(if $(DATA),--data-dir $(DATA)) --out runs/demo-hospitals --overwrite
 
 test: setup  ## every test that takes seconds
 	$(BIN)/pytest -n 2 -m "not slow"

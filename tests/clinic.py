@@ -38,7 +38,7 @@ def loaded(file: str, seed: int = 0, **settings: Any) -> FederatedData:
 
 def keys(x: np.ndarray) -> list[float]:
     """The first column: which rows these are."""
-    return x[:, 0].tolist()
+    return (x[x.dtype.names[0]] if x.dtype.names else x[:, 0]).tolist()
 
 
 def refusal(file: str, **settings: Any) -> str:

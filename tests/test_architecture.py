@@ -19,7 +19,7 @@ PYTHON = [
 # folders that share a floor do not know each other. A module of the root is named by its file.
 FLOORS = [
     {"error"},
-    {"choices", "bounds", "finding"},
+    {"choices", "bounds", "own_code", "finding"},
     {"tables"},
     {"rows"},
     {"delivery", "learner", "message", "question", "seed_rows"},

@@ -54,6 +54,41 @@ def test_a_table_is_told_run_repeated_and_not_resumed_once_it_was_changed(tmp_pa
     )
 
 
+def test_a_table_with_gaps_and_categories_in_ten_lines_with_a_model_of_ones_own(
+    tmp_path: Path,
+) -> None:
+    """Seven lines of the user's, for a site of his own; the other site has a model by name."""
+    lines = ["age,drug,site,risk"]
+    for i in range(120):
+        drug, risk = ("a", "b", "")[i % 3], ("high", "low", "")[i % 2 if i % 11 else 2]
+        lines.append(f"{50 + 9 * (i % 2) + i % 7 if i % 5 else ''},{drug},{i // 2 % 2},{risk}")
+    (tmp_path / "clinic.csv").write_text("\n".join(lines))
+    (tmp_path / "mine.py").write_text(
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "from fedh2l.learners.sklearn import SklearnLearner\n"
+        "from fedh2l.learners.table_features import table_features\n\n\n"
+        "def model(seeds, rows, training):\n"
+        "    featurise = table_features(rows[0], seeds.x)\n"
+        "    tree = DecisionTreeClassifier(max_depth=3)\n"
+        "    return SklearnLearner(tree, rows, len(seeds.classes), featurise=featurise)\n"
+    )
+    done = fedh2l(
+        *("run", "--data", "clinic.csv", *COLUMNS, "--peers", "1=mine.py:model"),
+        *("--peers", "mlp", *SHORT, "--out", "r"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "r" / "summary.json").read_text())
+    assert {n: p["model"] for n, p in summary["peers"].items()} == {
+        "0": "mlp",
+        "1": "mine.py:model",
+    }
+    assert summary["mean"]["all_domain_auc"] > 0.8
+    assert "11 rows without a label" in " ".join(summary["data_notes"])
+    assert "own AUC" in done.stdout
+    assert "rows without a label" in (tmp_path / "r" / "report.html").read_text()
+
+
 def test_help_shows_the_settings_of_an_own_file(tmp_path: Path) -> None:
     write_clinic(tmp_path / "clinic.csv")
     text = fedh2l("run", "--data", "clinic.csv", "--help", cwd=tmp_path).stdout

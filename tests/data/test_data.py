@@ -137,7 +137,8 @@ def test_every_data_set_names_its_domains_before_it_is_read(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # a data set that fetched would find none
-    for domains in (1, 2, 5, 6, 80):
+    most = DATASETS[name].__dataclass_fields__["domains"].metadata["most"]
+    for domains in (n for n in (1, 2, 4, 5, 6, 80) if n <= most):
         names = DATASETS[name]().names(domains)
         assert len(set(names)) == domains
 

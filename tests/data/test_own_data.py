@@ -59,7 +59,7 @@ def test_no_patient_is_in_two_parts_at_whichever_hospitals() -> None:
     assert all(patients)
     patients[0] |= {int(k) % 40 for k in keys(data.seed_set.x)}
     assert sum(map(len, patients)) == len(set.union(*patients)) == 40
-    assert data.seed_set.x.shape[1:] == (2,)  # neither site nor patient is a feature
+    assert data.seed_set.x.dtype.names == ("key", "age")  # neither site nor patient is a feature
 
 
 @pytest.mark.parametrize("words", [("train", "val", "test"), ("Training", "dev", "testing")])

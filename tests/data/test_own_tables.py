@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from clinic import clinic, keys, loaded, refusal, write_csv
@@ -53,7 +54,55 @@ def test_what_was_inferred_is_told() -> None:
     ):
         assert note in told
     dropped = loaded("clinic.csv", domain="site", label="risk", drop=["number", "same"])
-    assert dropped.seed_set.x.shape[1:] == (2,)
+    assert dropped.seed_set.x.dtype.names == ("key", "age")
+
+
+def test_a_row_without_a_label_becomes_a_seed_row_without_one() -> None:
+    columns = clinic()
+    columns["risk"] = ["" if i % 4 == 0 else risk for i, risk in enumerate(columns["risk"])]
+    write_csv("clinic.csv", columns)
+    data = loaded("clinic.csv", domain="site", label="risk")
+    seeds = data.seed_set
+    assert sorted(keys(seeds.x[~seeds.labelled])) == [i + 0.5 for i in range(0, 120, 4)]
+    assert seeds.labelled.sum() == 3 * 4  # a fifth of 18, of each
+    everywhere = [k for d in data.domains.values() for x, _ in d for k in keys(x)]
+    assert not any(int(k) % 4 == 0 for k in everywhere)
+    assert any("30 rows without a label, which become seed rows" in note for note in data.notes)
+
+
+def test_columns_are_numbers_or_categories_with_gaps_and_ids_are_left_out() -> None:
+    drugs = ["" if i % 10 == 0 else "abc"[i % 3] for i in range(120)]
+    doses = ["?" if i % 6 == 0 else i for i in range(120)]
+    columns = clinic(drug=drugs, dose=doses, name=[f"patient {i}" for i in range(120)])
+    columns |= {"ward": [i % 4 for i in range(120)], "day": ["2024-01-02"] * 120}
+    columns |= {"pulse": ["high" if i == 7 else i for i in range(120)]}
+    write_csv("clinic.csv", columns)
+    data = loaded("clinic.csv", domain="site", label="risk", categories=["ward"], drop=["pulse"])
+    x = data.domains["rome"].train[0]
+    kinds = {name: x.dtype[name].kind for name in x.dtype.names or ()}
+    assert kinds == {"key": "f", "age": "f", "drug": "U", "dose": "f", "ward": "U"}
+    number = x["key"].astype(int)
+    np.testing.assert_array_equal(np.isnan(x["dose"]), number % 6 == 0)
+    np.testing.assert_array_equal(x["drug"] == "", number % 10 == 0)
+    told = "\n".join(data.notes)
+    for note in (
+        "2 columns of categories: drug, ward",
+        "missing values in drug (12), dose (20)",
+        "left out column 'name': it has 120 values in 120 rows",
+        "left out column 'day': it holds times",
+    ):
+        assert note in told
+    both = "\n".join(loaded("clinic.csv", domain="site", label="risk").notes)
+    assert "column 'pulse': it is text because of 'high' among its numbers" in both
+
+
+def test_a_column_of_text_may_be_what_is_learnt_from() -> None:
+    words = ["good fine well" if i // 3 % 2 else "bad awful poor" for i in range(120)]
+    write_csv("mail.csv", clinic(body=[f"{w} {i}" for i, w in enumerate(words)]))
+    data = loaded("mail.csv", domain="site", label="risk", text="body")
+    assert data.seed_set.x.dtype.kind == "U"
+    assert any("left out the other columns: key, age" in note for note in data.notes)
+    assert "did you mean 'body'" in refusal("mail.csv", domain="site", label="risk", text="bodi")
 
 
 def test_a_domain_of_one_class_is_told() -> None:
@@ -125,4 +174,4 @@ def test_one_way_to_read_a_file_for_run_and_for_a_seed_set(
     write_csv("clinic.csv", columns)
     answer = seedset_build("clinic.csv", "--label", "risk")
     assert answer["classes"] == {"high": 60, "low": 60}
-    assert answer["row"] == "(2,)"
+    assert answer["row"] == "(2,): 2 columns of numbers, 0 of categories"

@@ -95,9 +95,9 @@ def test_images_of_other_modes_and_colours_are_read_and_what_is_none_is_named(
     x = load_seed_set(tmp_path / "s").x
     assert x.shape == (2, 3, 8, 8) and (x[:, 0] == 1).all() and (x[:, 1:] == 0).all()
     (tmp_path / "images" / "dog" / "1.png").write_bytes(b"no image")
-    assert "1.png: not an image" in refusal(
-        capsys, "seedset", "build", str(tmp_path / "images"), "--out", str(tmp_path / "t")
-    )
+    build = ("seedset", "build", str(tmp_path / "images"), "--out", str(tmp_path / "t"))
+    assert "1.png: not an image" in refusal(capsys, *build, "--strict")
+    assert "dog/1.png" in str(answer(capsys, *build)["left out"])
 
 
 def test_a_parquet_table_becomes_a_seed_set(
@@ -120,12 +120,16 @@ def test_a_parquet_table_becomes_a_seed_set(
         and seeds.labels is not None
         and seeds.labels.tolist() == [0, 1, 0, 1]
     )
-    assert seeds.x.tolist() == [[30, 0.5], [40, 1.5], [50, 2.5], [60, 3.5]]
-    assert "column 'ill' is not numeric" in refusal(capsys, *build)
+    assert seeds.x.dtype.names == ("age", "dose")
+    assert seeds.x.tolist() == [(30, 0.5), (40, 1.5), (50, 2.5), (60, 3.5)]
+    assert "no labels (y), or no column of them" in refusal(capsys, *build)
     parquet.write_table(table({"ill": ["no", "yes"]}), tmp_path / "t.parquet")
     assert "no column but 'ill'" in refusal(capsys, *build, "--label", "ill")
-    parquet.write_table(table({"age": [30, None], "ill": ["no", "yes"]}), tmp_path / "t.parquet")
-    assert "NaN or infinity in row 1" in refusal(capsys, *build, "--label", "ill")
+    gaps = {"age": [30, None], "drug": ["a", None], "ill": ["no", "yes"]}
+    parquet.write_table(table(gaps), tmp_path / "t.parquet")
+    answer(capsys, *build, "--label", "ill")
+    x = load_seed_set(tmp_path / "s").x
+    assert np.isnan(x["age"][1]) and x["drug"].tolist() == ["a", ""]
     (tmp_path / "t.parquet").write_bytes(b"PAR1 no table")
     assert "no table that can be read" in refusal(capsys, *build)
 

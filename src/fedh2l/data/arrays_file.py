@@ -90,6 +90,8 @@ def _opened(path: Path) -> Generator[zipfile.ZipFile]:
 def _x(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
     with archive.open(name) as file:
         header = _header(file, archive.getinfo(name), path)
+        if header.dtype.kind == "U" and len(header.shape) == 1:
+            return _texts_of_rows(archive, name, path)
         if header.dtype.kind not in "biuf":
             raise FedH2LError(f"{path}: x holds {header.dtype}, not numbers; encode it as numbers")
         if len(header.shape) < 2 or 0 in header.shape:
@@ -110,6 +112,13 @@ def _x(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
             with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused
                 block[...] = raw.reshape(block.shape)
         return x
+
+
+def _texts_of_rows(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
+    texts = _small(archive, name, path)
+    if not len(texts):
+        raise FedH2LError(f"{path}: no texts in x")
+    return texts
 
 
 def _texts(archive: zipfile.ZipFile, name: str, path: Path, rows: int) -> np.ndarray:

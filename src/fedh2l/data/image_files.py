@@ -48,6 +48,11 @@ def find_images(root: Path) -> tuple[list[ImageFile], tuple[str, ...]]:
     return _by_lists(files, root), notes
 
 
+def holds_images(root: Path) -> bool:
+    """Whether there is an image where one would be looked for."""
+    return any(next(_images_at(root, d), None) for d in range(1, DEEPEST + 1))
+
+
 def _depth(root: Path) -> int:
     """How many levels of folders lie above the images."""
     for depth in range(1, DEEPEST + 1):

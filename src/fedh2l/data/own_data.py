@@ -14,6 +14,7 @@ from fedh2l.data.own_rows import Stamp, stamp_of
 from fedh2l.data.own_sites import Sites, sites_of
 from fedh2l.data.own_split import federation_of
 from fedh2l.error import FedH2LError, choose
+from fedh2l.rows import kind_of
 
 # Settings that only some files have, and which.
 ONLY = {
@@ -23,12 +24,15 @@ ONLY = {
     "split": ("table", "arrays"),
     "drop": ("table",),
     "categories": ("table",),
+    "text": ("table",),
     "side": ("images",),
     "colour": ("images",),
     "strict": ("images",),
 }
 MODELS = {
     "numbers": ("forest", "mlp", "logistic"),
+    "table": ("lightgbm", "mlp", "logistic", "forest"),
+    "text": ("forest", "mlp", "logistic"),
     "images": ("lenet", "resnet", "batchnorm-cnn", "mlp"),
 }
 
@@ -56,6 +60,8 @@ class OwnFile:
         Columns of a table that are left out.
     categories
         Columns of a table whose numbers are names.
+    text
+        A column of free text to learn from, instead of the other columns.
     side
         Images are scaled to side × side, by default 32.
     colour
@@ -82,6 +88,7 @@ class OwnFile:
     split: str | None = None
     drop: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    text: str | None = None
     side: int | None = bounded(None, least=1, most=2048)
     colour: bool = False
     strict: bool = False
@@ -95,7 +102,7 @@ class OwnFile:
     @property
     def kind(self) -> str:
         try:
-            return "images" if self._sites().rows.x.ndim == 4 else "numbers"
+            return kind_of(self._sites().rows.x)
         except FedH2LError:
             # An isinstance asks for this: the refusal comes where the domains are asked for.
             return "numbers"
@@ -149,6 +156,7 @@ def _read(own: OwnFile, _: Stamp) -> Sites:
         beside=list(columns.values()),
         leave_out=own.drop,
         categories=own.categories,
+        text=own.text,
     )
     if form == "images":
         # Here folders say it, and no column was named.

@@ -29,7 +29,8 @@ def _about_row(x: np.ndarray) -> str:
     if kind_of(x) == "table":
         categories = [name for name in names_of(x) if is_text(x, name)]
         numbers = len(names_of(x)) - len(categories)
-        return f"{numbers} columns of numbers, {len(categories)} of categories"
+        columns = f"{numbers} columns of numbers, {len(categories)} of categories"
+        return f"({len(names_of(x))},): {columns}"
     return str(x.shape[1:])
 
 

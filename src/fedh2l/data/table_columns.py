@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.lib.recfunctions import structured_to_unstructured
 
 from fedh2l.data.own_rows import OwnRows, listed
 from fedh2l.error import FedH2LError, choose
@@ -55,13 +54,29 @@ def table_rows(
     values = {c.name: c.values for c in columns if c.values is not None}
     if not values:
         raise FedH2LError(f"{source}: no column but {label!r}; every other column is a feature")
-    x = _joined(values)
     return OwnRows(
-        _numbers(x, source),
+        _joined(values),
         labels_of(table.column(label)) if label in table.column_names else None,
         tuple(values),
         tuple(f"{source}: {note}" for note in _notes(columns)),
         {name: texts_of(table.column(name)) for name in beside},
+    )
+
+
+def text_rows(
+    table: Any, source: str, *, text: str, label: str, beside: Sequence[str] = ()
+) -> OwnRows:
+    """The texts of one column, labels, and what else is said of each row."""
+    _check_names(table, source, label, [text, *beside])
+    used = {text, label, *beside}
+    others = [name for name in table.column_names if name not in used]
+    notes = [f"texts of column {text!r}"]
+    notes += [f"left out the other columns: {listed(others)}"] if others else []
+    return OwnRows(
+        texts_of(table.column(text)),
+        labels_of(table.column(label)) if label in table.column_names else None,
+        notes=tuple(f"{source}: {note}" for note in notes),
+        beside={name: texts_of(table.column(name)) for name in beside},
     )
 
 
@@ -78,16 +93,6 @@ def _check_names(table: Any, source: str, label: str, others: Sequence[str]) -> 
     # A label's column that was named must be there; the usual one may be missing.
     for name in others if label == LABEL else [label, *others]:
         choose(f"column of {source}", name, table.column_names)
-
-
-def _numbers(x: np.ndarray, source: str) -> np.ndarray:
-    """Every row as a row of numbers."""
-    for name in x.dtype.names or ():
-        if x[name].dtype.kind != "f":
-            raise FedH2LError(
-                f"{source}: column {name!r} is not numeric; encode it as numbers, or drop it"
-            )
-    return structured_to_unstructured(x, np.float32)
 
 
 def texts_of(column: Any) -> np.ndarray:

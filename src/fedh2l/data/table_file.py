@@ -1,4 +1,4 @@
-"""A table from a .csv or .parquet file, as a table of pyarrow's."""
+"""A table from a .csv or .parquet file, or from a folder of them, as a table of pyarrow's."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedh2l.data.own_rows import Stamp, check_size, stamp_of
+from fedh2l.data.site_files import joined_tables, site_files
 from fedh2l.error import FedH2LError
 
 COMMA_SEPARATED, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
@@ -37,13 +38,20 @@ def _read(path: Path, _: Stamp) -> Any:
 
     unreadable: tuple[type[Exception], ...] = (pyarrow.ArrowException, ValueError, OSError)
     try:
-        read = _read_parquet if path.suffix.lower() in PARQUET else _read_csv
-        return read(path)
+        if not path.is_dir():
+            return _read_one(path)
+        files = site_files(path, TABLES)
+        tables = [_without_index(_read_one(f.path), f.path, ())[0] for f in files]
+        return joined_tables(files, tables)
     except FedH2LError:
         raise
     except unreadable as error:
         why = " ".join(str(error).split())
         raise FedH2LError(f"{path}: no table that can be read ({why})") from error
+
+
+def _read_one(path: Path) -> Any:
+    return _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path)
 
 
 def _read_parquet(path: Path) -> Any:

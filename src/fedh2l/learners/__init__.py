@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fedh2l.choices import Choices
+from fedh2l.own_code import is_own_code
 
 if TYPE_CHECKING:
     from fedh2l.learners.model import Model
@@ -34,7 +35,7 @@ def model_of(name: str) -> "Model":
 
     Raises FedH2LError with the near miss, or where there is no such file.
     """
-    if name.rpartition(":")[0].endswith(".py"):
+    if is_own_code(name):
         from fedh2l.learners.own_file import OwnModel
 
         return OwnModel(name)

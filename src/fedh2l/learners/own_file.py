@@ -1,7 +1,5 @@
 """The user's own model: a function in a file of the user's that gives a learner."""
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
 from fedh2l.learners.model import Training
+from fedh2l.own_code import own_module
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 
@@ -36,13 +35,13 @@ class OwnModel:
         """A fresh learner with these private rows."""
         if training.seed_set is None:
             raise FedH2LError(f"model {self.where}: needs the seed set; give Training(seed_set=…)")
-        return self._learner(self._module(), training.seed_set, rows, training)
+        return self._learner(own_module(self.file), training.seed_set, rows, training)
 
     def of_member(self, seed_set: SeedSet) -> tuple[Learner, Rows | None]:
         """A learner with the member's own rows; and validation rows, if the file has a function
         `validation` too.
         """
-        module = self._module()
+        module = own_module(self.file)
         learner = self._learner(module, seed_set)
         validation: Callable[[], Rows] | None = getattr(module, "validation", None)
         return learner, validation() if callable(validation) else None
@@ -63,22 +62,6 @@ class OwnModel:
                 "load_state_dict"
             )
         return learner
-
-    def _module(self) -> Any:
-        name = f"fedh2l_own_{self.file.stem}"
-        spec = importlib.util.spec_from_file_location(name, self.file)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-
-        # What the file imports may lie beside it.
-        folder = str(self.file.parent.resolve())
-        sys.path.insert(0, folder)
-        try:
-            spec.loader.exec_module(module)
-        finally:
-            sys.path.remove(folder)
-        return module
 
 
 def own_learner(where: str, seed_set: SeedSet) -> tuple[Learner, Rows | None]:
