@@ -1,4 +1,4 @@
-"""Models of JAX and Keras in their own formats say the same, also in a fresh process."""
+"""Models of every framework in its own format say the same, also in a fresh process."""
 
 import os
 import subprocess
@@ -26,6 +26,14 @@ def taught(kind: str) -> Learner:
 @pytest.mark.parametrize(
     ("kind", "to"),
     [
+        ("lightgbm", "native"),
+        ("lightgbm", "onnx"),
+        ("lightgbm-views", "onnx"),
+        ("xgboost", "native"),
+        ("xgboost", "onnx"),
+        ("extra-trees-shares", "skops"),
+        ("extra-trees-shares", "onnx"),
+        ("neighbours", "onnx"),
         ("jax", "native"),
         ("jax", "safetensors"),
         ("jax-nnx", "native"),
@@ -41,6 +49,14 @@ def test_other_frameworks_say_the_same_in_their_own_formats(kind: str, to: str) 
 
 
 NATIVE = {
+    "lightgbm": """
+import lightgbm
+probs = lightgbm.Booster(model_file="model.txt").predict(x)
+""",
+    "xgboost": """
+import xgboost
+probs = xgboost.Booster(model_file="model.json").predict(xgboost.DMatrix(x))
+""",
     "jax": """
 import sys
 from jax import export

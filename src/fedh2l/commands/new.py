@@ -13,6 +13,8 @@ from fedh2l.record.atomic import write_file
 MODULES = {
     "torch": "torch",
     "sklearn": "sklearn",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
     "jax": "jax",
     "keras": "keras",
     "huggingface": "transformers",
@@ -22,7 +24,7 @@ MODULES = {
 def new(
     folder: Path,
     *,
-    kind: Literal["torch", "sklearn", "jax", "keras", "huggingface"],
+    kind: Literal["torch", "sklearn", "lightgbm", "xgboost", "jax", "keras", "huggingface"],
     overwrite: bool = False,
     as_json: Json = False,
 ) -> None:

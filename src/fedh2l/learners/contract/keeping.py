@@ -13,6 +13,7 @@ from fedh2l.finding import Finding
 from fedh2l.learner import Learner, Lesson
 from fedh2l.learners.contract.learning import STEPS, contrary
 from fedh2l.learners.contract.speaking import arrays_of, changed_entries
+from fedh2l.record.raw_types import packed, unpacked
 from fedh2l.seedset import SeedSet
 
 GENERATOR = (
@@ -49,13 +50,14 @@ def look_at_state(make: Callable[[], Learner], seeds: SeedSet) -> Iterator[Findi
 
 def _through_a_file(state: Mapping[str, Any]) -> dict[str, np.ndarray]:
     for name, value in state.items():
-        if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufc":
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "biufcUV":
             kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
             raise FedH2LError(
                 f"state_dict: {name!r} is a {kind}; give arrays of numbers: of text "
                 "np.frombuffer(text.encode(), np.uint8)"
             )
-    return load(save({k: np.array(v, order="C") for k, v in state.items()}))
+    tensors, types = packed(state)
+    return unpacked(load(save(tensors)), types)
 
 
 def _goes_on(learner: Learner, restored: Learner, lesson: Lesson) -> Finding:

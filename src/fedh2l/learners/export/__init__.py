@@ -8,6 +8,8 @@ To export another kind of learner is a module with FORMATS here, and a line in K
 KINDS = {
     "fedh2l.learners.torch:TorchLearner": "fedh2l.learners.export.torch",
     "fedh2l.learners.sklearn:SklearnLearner": "fedh2l.learners.export.sklearn",
+    "fedh2l.learners.lightgbm:LightGBMLearner": "fedh2l.learners.export.lightgbm",
+    "fedh2l.learners.xgboost:XGBoostLearner": "fedh2l.learners.export.xgboost",
     "fedh2l.learners.jax:JaxLearner": "fedh2l.learners.export.jax",
     "fedh2l.learners.keras:KerasLearner": "fedh2l.learners.export.keras",
 }

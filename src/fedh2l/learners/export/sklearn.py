@@ -8,6 +8,7 @@ import numpy as np
 
 from fedh2l.error import FedH2LError
 from fedh2l.learners.export.formats import Format, answers_of_onnx
+from fedh2l.learners.features import Features
 from fedh2l.learners.sklearn import SklearnLearner
 
 
@@ -28,6 +29,7 @@ def _answers_by(learner: SklearnLearner, estimator: Any, x: np.ndarray) -> np.nd
     """What the learner would say with another estimator in the place of its own."""
     twin = copy(learner)
     twin.fitted = (estimator, np.array(_columns(learner)))
+    twin.features = Features(None)  # x are features already
     return twin.posteriors(x)
 
 
