@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals test test-network lint bench bench-codec fuzz vectors results docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network lint bench bench-codec fuzz vectors results docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -23,6 +23,11 @@ demo: setup  ## five unlike peers on scikit-learn's digits, with the baselines, 
 
 demo-hospitals: setup  ## four unlike peers on heart disease at four hospitals; UCI's files in DATA=folder, else they are fetched
 	$(BIN)/fedh2l run --data heart-disease $(if $(DATA),--data-dir $(DATA)) --out runs/demo-hospitals --overwrite
+
+examples: setup  ## models of every framework in examples/: each looked at by the doctor, and a federation that mixes them
+	for name in hospital laboratory plant; do $(BIN)/fedh2l doctor --model examples/$$name.py:model --data digits || exit 1; done
+	$(BIN)/pytest -n 0 tests/test_examples.py
+	$(BIN)/fedh2l run --data digits --peers examples/hospital.py:model --peers examples/laboratory.py:model --peers examples/plant.py:model --peers forest --out runs/examples --overwrite
 
 test: setup  ## every test that takes seconds
 	$(BIN)/pytest -n 2 -m "not slow"

@@ -10,16 +10,18 @@ from fedh2l.seedset import SeedSet
 
 
 def model(seed_set: SeedSet, rows: Rows, training: Training) -> LightGBMLearner:
-    frame = pd.DataFrame(seed_set.x)
-    words = frame.select_dtypes(exclude="number").columns
-    known = {name: pd.CategoricalDtype(sorted(set(frame[name]) - {""})) for name in words}
+    names = list(seed_set.x.dtype.names or ())
+    words = [name for name in names if seed_set.x[name].dtype.kind == "U"]
+    known = {name: sorted(set(seed_set.x[name]) - {""}) for name in words}
 
-    def codes(table: np.ndarray) -> np.ndarray:  # a category that is missing or unknown: NaN
-        coded = pd.DataFrame(table).astype(known)
-        coded[words] = coded[words].apply(lambda column: column.cat.codes.replace(-1, np.nan))
-        return coded.to_numpy(np.float32)
+    def codes(table: np.ndarray) -> np.ndarray:
+        frame = pd.DataFrame(table)
+        for name in words:  # a category that is missing or unknown becomes NaN
+            places = dict(zip(known[name], range(len(known[name])), strict=True))
+            frame[name] = [places.get(word, np.nan) for word in frame[name]]
+        return frame.to_numpy(np.float32)
 
-    categories = [frame.columns.get_loc(name) for name in words]
+    categories = [names.index(name) for name in words]
     parameters = {"num_leaves": 15, "min_data_in_leaf": 5}
     classes = len(seed_set.classes)
     return LightGBMLearner(

@@ -5,6 +5,8 @@ PyPI; on its features a logistic regression.
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch.nn.functional import interpolate
 
 from fedh2l.error import FedH2LError
@@ -30,5 +32,6 @@ def model(seed_set: SeedSet, rows: Rows, training: Training) -> SklearnLearner:
         with torch.no_grad():
             return backbone.extract_features(large).mean((2, 3)).numpy()
 
-    head, classes = LogisticRegression(max_iter=300), len(seed_set.classes)
+    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    classes = len(seed_set.classes)
     return SklearnLearner(head, rows, classes, featurise=features, seed=training.seed)

@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "fedh2l"
 PYTHON = [
-    p for part in ("src", "tests", "benchmarks", "tools") for p in (ROOT / part).rglob("*.py")
+    p
+    for part in ("src", "tests", "benchmarks", "tools", "examples")
+    for p in (ROOT / part).rglob("*.py")
 ]
 
 # Floors, the lowest first. What stands on one floor imports from its own folder and from below;
