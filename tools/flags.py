@@ -6,6 +6,7 @@ from fedh2l.algorithms import ALGORITHMS
 from fedh2l.commands.flags import Flag, flag, flags_of, shown
 from fedh2l.data import DATASETS
 from fedh2l.data.own_data import OwnFile
+from fedh2l.data.own_function import OwnFunction
 from fedh2l.learners import MODELS
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Network, Views
@@ -39,6 +40,8 @@ def tables() -> str:
     parts += [
         "With `--data FILE`, a file or folder of your own:\n",
         rows(flags_of(OwnFile, ["data"])),
+        "With `--data FILE.py:FUNCTION`, a function of your own:\n",
+        rows(flags_of(OwnFunction, ["data"])),
     ]
     for option, table in (("data", DATASETS), ("algorithm", ALGORITHMS)):
         for name in table:

@@ -123,3 +123,13 @@ def test_settings_of_an_own_file_survive_toml_and_name_the_file() -> None:
     assert settings_of(experiment)["data"] == "clinic.csv"
     for e in (experiment, experiment.resolved()):
         assert compose(settings_of(e)) == e
+
+
+def test_gaps_and_infinity_in_arrays_are_refused_with_the_file() -> None:
+    for value in (np.nan, np.inf):
+        x = RNG.random((40, 3))
+        x[7, 1] = value
+        np.savez("gaps.npz", x=x, y=np.arange(40) % 2)
+        assert "gaps.npz: NaN or infinity in row 7, 1 rows in all" in refusal("gaps.npz")
+    write_csv("endless.csv", clinic(dose=["inf" if i == 3 else i for i in range(120)]))
+    assert "endless.csv: infinity in row 3" in refusal("endless.csv", domain="site", label="risk")

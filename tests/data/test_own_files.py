@@ -80,7 +80,7 @@ def test_arrays_of_any_number_and_order_are_read_to_the_value(
     x = (np.random.default_rng(0).random((30, 5, 4)) * 200).astype(kind)
     for order in ("C", "F"):
         np.savez_compressed("d.npz", x=np.asarray(x, order=order), y=Y, more=Y)
-        assert "more" in seedset_build("d.npz", "--overwrite")["left out"][0]
+        assert "more" in seedset_build("d.npz", "--overwrite")["notes"][-1]
         np.testing.assert_array_equal(built().x, x.astype(np.float32))
 
 
@@ -104,7 +104,7 @@ def test_the_index_that_pandas_writes_is_no_feature(
 ) -> None:
     write_table("t.parquet", {"a": X[:, 0], "label": Y, index: np.arange(30)}, index)
     answer = seedset_build("t.parquet")
-    assert answer["row"].startswith("(1,): 1 columns of numbers") and index in answer["left out"][0]
+    assert answer["row"].startswith("(1,): 1 columns of numbers") and index in answer["notes"][0]
 
 
 def test_columns_are_joined_by_name(
@@ -138,7 +138,7 @@ def test_images_of_every_depth_are_read_from_0_to_1(seedset_build: Callable[...,
     np.testing.assert_allclose(x, np.broadcast_to(ramp, x.shape), atol=1 / 255)
 
     save_image("im/a/4.tif", (ramp * 255).astype(np.float32))
-    told = seedset_build("im", "--overwrite")["left out"]
+    told = seedset_build("im", "--overwrite")["notes"]
     assert (
         "left out 1 images that cannot be read: a/4.tif (values 0 to 255, expected 0 to 1"
         in told[0]
@@ -167,7 +167,7 @@ def test_what_a_folder_holds_besides_is_told(seedset_build: Callable[..., Any]) 
         save_image(f"im/{name}", grey)
     answer = seedset_build("im")
     assert answer["classes"] == {"cat": 1, "dog": 1}
-    told = "; ".join(answer["left out"])
+    told = "; ".join(answer["notes"])
     assert ".ipynb" not in told
     for what in ("2 hidden", "1 files cat/*.gif", "folder cat/more", "1 files beside"):
         assert what in told
@@ -183,7 +183,7 @@ def test_an_image_of_several_frames_is_left_out_or_refused(
     for name in "ab":
         save_image(f"im/{name}/1.png", np.zeros((8, 8), np.uint8))
     frames[0].save("im/a/2.tif", save_all=True, append_images=frames[1:])
-    assert "a/2.tif (2 frames or pages" in seedset_build("im")["left out"][0]
+    assert "a/2.tif (2 frames or pages" in seedset_build("im")["notes"][-1]
     assert "2.tif: not an image that can be read (2 frames" in seedset_build(
         "im", "--strict", "--overwrite"
     )

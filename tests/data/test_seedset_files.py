@@ -97,7 +97,7 @@ def test_images_of_other_modes_and_colours_are_read_and_what_is_none_is_named(
     (tmp_path / "images" / "dog" / "1.png").write_bytes(b"no image")
     build = ("seedset", "build", str(tmp_path / "images"), "--out", str(tmp_path / "t"))
     assert "1.png: not an image" in refusal(capsys, *build, "--strict")
-    assert "dog/1.png" in str(answer(capsys, *build)["left out"])
+    assert "dog/1.png" in str(answer(capsys, *build)["notes"])
 
 
 def test_a_parquet_table_becomes_a_seed_set(

@@ -101,8 +101,8 @@ def build(
         **views,
     )
     save_seed_set(seeds, out, columns)
-    left_out = {"left out": notes} if notes else {}
-    tell(about(seeds) | {"file": str(out)} | left_out, as_json)
+    about_rows = {"notes": notes} if notes else {}
+    tell(about(seeds) | {"file": str(out)} | about_rows, as_json)
 
 
 def hash_(file: Path, *, as_json: Json = False) -> None:
@@ -186,7 +186,7 @@ def _compared(
     if found.not_compared:
         answer["rows not compared"] = len(found.not_compared)
     if rows.notes:
-        answer["left out"] = list(rows.notes)
+        answer["notes"] = list(rows.notes)
     return answer
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from fedh2l.data.image_files import ImageFile, find_images
 from fedh2l.data.own_rows import OwnRows, check_size, listed
 from fedh2l.error import FedH2LError
+from fedh2l.record.units import size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,12 +52,14 @@ def read_images(path: Path, side: int, colour: bool, *, strict: bool = False) ->
             broken.append(f"{file.path.relative_to(path).as_posix()} ({error})")
             continue
         read.append(file)
-    return _rows(path, x[: len(read)], read, (*notes, *_told(path, broken)))
+    x = x[: len(read)]
+    told = f"{path}: {len(x)} images of {channels} × {side} × {side}, {size(x.nbytes)} in memory"
+    return _rows(path, x, read, (told, *notes, *_told(path, broken)))
 
 
 def _rows(path: Path, x: np.ndarray, files: list[ImageFile], notes: tuple[str, ...]) -> OwnRows:
     if not files:
-        raise FedH2LError(f"{path}: no image there can be read; {notes[-1]}")
+        raise FedH2LError(f"{path}: no image there can be read ({notes[-1]})")
     beside: dict[str, np.ndarray] = {}
     if any(file.domain for file in files):
         beside["domain"] = np.array([file.domain for file in files])

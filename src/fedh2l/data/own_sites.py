@@ -63,6 +63,7 @@ def sites_of(
     """
     if rows.y is None:
         raise FedH2LError(f"{source}: no labels; {fix}")
+    _check_finite(rows.x, source)
     names = class_names(rows.y, source, len(rows))
     agreed = _classes(names, source, classes)
     index = {name: i for i, name in enumerate(agreed)} | {MISSING: UNLABELLED}
@@ -79,6 +80,23 @@ def sites_of(
     if sites is not None:
         _check_enough(sites, labels, source)
     return Sites(source, rows, agreed, labels, sites, groups, parts, tuple(notes))
+
+
+def _check_finite(x: np.ndarray, source: str) -> None:
+    """Only a table may have gaps; nothing may be infinite."""
+    columns = [x[name] for name in x.dtype.names or ()]
+    for column in columns or [x]:
+        if column.dtype.kind != "f":
+            continue
+        bad = np.isinf(column) if columns else ~np.isfinite(column)
+        rows = np.flatnonzero(bad.reshape(len(x), -1).any(1))
+        if len(rows):
+            what = "infinity" if columns else "NaN or infinity"
+            fix = "correct them" if columns else "fill them in, or give a table (.csv, .parquet)"
+            raise FedH2LError(
+                f"{source}: {what} in row {rows[0]}, {len(rows)} rows in all; {fix}, or leave "
+                "them out"
+            )
 
 
 def _left_out(parts: np.ndarray | None, source: str) -> list[str]:

@@ -10,7 +10,7 @@ from fedh2l.data.own_rows import Stamp, check_size, stamp_of
 from fedh2l.data.site_files import joined_tables, site_files
 from fedh2l.error import FedH2LError
 
-COMMA_SEPARATED, PARQUET = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
+COMMA_SEPARATED, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
 TABLES = COMMA_SEPARATED + PARQUET
 # What pandas calls an index without a name, and what such an index is called in a CSV file.
 INDEX = re.compile(r"__index_level_\d+__|Unnamed: 0|")
