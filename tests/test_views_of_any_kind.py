@@ -1,10 +1,14 @@
 """Questions about tables and texts: of values and words that occur, agreed without a word."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedh2l.data.domains import Domain, FederatedData
 from fedh2l.error import FedH2LError
 from fedh2l.simulation.build import data_of
 from fedh2l.simulation.experiment import Experiment
@@ -104,3 +108,34 @@ def test_the_view_of_an_experiment_is_that_of_its_data() -> None:
     assert data_of(resolved).seed_set.view == "geometry"
     with pytest.raises(FedH2LError, match="view 'swap' is not one of images; use --view geometry"):
         Experiment(views=Views(view="swap")).resolved()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clinics:
+    """Tables of two sites."""
+
+    models = ("forest", "logistic")
+    rounds: ClassVar[int] = 2
+    mixtures: ClassVar[bool] = True
+    baselines: ClassVar[bool] = False
+    kind = "table"
+
+    domains: int | None = 2
+
+    def names(self, domains: int) -> list[str]:
+        return ["oslo", "rome"][:domains]
+
+    def load(self, domains: int, seed: int) -> FederatedData:
+        rows = clinic(40), np.arange(40) % 2
+        sites = {name: Domain(rows, rows, rows) for name in self.names(domains)}
+        return FederatedData(sites, seeds_of(clinic(seed=seed)))
+
+
+def test_tables_are_swapped_and_mixed_where_nobody_says_otherwise() -> None:
+    resolved = Experiment(data=Clinics()).resolved()
+    seeds = data_of(resolved).seed_set
+    assert (seeds.view, seeds.mixtures) == ("swap", True)
+    off = Experiment(data=Clinics(), views=Views(views=False)).resolved()
+    assert data_of(off).seed_set.view == "none"
+    with pytest.raises(FedH2LError, match="view 'words' is not one of table; use --view swap"):
+        Experiment(data=Clinics(), views=Views(view="words")).resolved()
