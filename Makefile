@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals examples test test-network lint bench bench-codec fuzz vectors results docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network lint bench bench-codec bench-models fuzz vectors results docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -50,6 +50,9 @@ bench-codec: setup  ## bits per sample against accuracy, views and FedAvg agains
 	$(BIN)/python benchmarks/codec.py --data-dir $(DATA)
 	$(BIN)/python benchmarks/views.py --data-dir $(DATA)
 	$(BIN)/python benchmarks/alike.py --data-dir $(DATA)
+
+bench-models: setup  ## federations of ten kinds of model, alone, with seed labels, by the exchange: build/bench/models.json (resumable; SEEDS="0 1")
+	$(BIN)/python benchmarks/models.py $(if $(SEEDS),--seeds $(SEEDS))
 
 fuzz: setup  ## a million bad frames (ten minutes)
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris
