@@ -118,6 +118,7 @@ def test_odd_files_have_the_right_pixels_or_are_left_out_and_named() -> None:
     frames[0].save("im/art/dog/moving.webp", save_all=True, append_images=frames[1:])
     Path("im/art/dog/broken.png").write_bytes(Path("im/art/dog/0.png").read_bytes()[:50])
     Path("im/art/dog/empty.jpg").write_bytes(b"")
+    Path("im/art/dog/link.png").symlink_to("nowhere.png")
     save_grey("im/art/.hidden/1.png")
     save_grey("im/art/cat/deeper/1.png")
 
@@ -133,6 +134,7 @@ def test_odd_files_have_the_right_pixels_or_are_left_out_and_named() -> None:
     assert "left out 3 images that cannot be read: art/dog/broken.png" in told
     for name in ("art/dog/empty.jpg", "art/dog/moving.webp (2 frames"):
         assert name in told
+    assert "left out 1 files art/dog/*.png" in told  # the link
     assert "left out 1 hidden files or folders" in told
     assert "left out 1 files in the nested folder art/cat/deeper" in told
     assert "broken.png: not an image that can be read" in refusal("im", side=8, strict=True)

@@ -45,8 +45,8 @@ def stamp_of(path: Path) -> Stamp:
     """Place, time and size: what was read and kept in memory is of this file, or of all files in
     this folder, as they are now.
     """
-    files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    about = [file.stat() for file in files]
+    # In a folder a link may lead nowhere: that it cannot be read is said by those who read it.
+    about = [path.stat(), *(file.lstat() for file in path.rglob("*"))]
     return path.resolve(), sum(a.st_mtime_ns for a in about), sum(a.st_size for a in about)
 
 
