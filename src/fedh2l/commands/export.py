@@ -25,9 +25,11 @@ def export(
     overwrite: bool = False,
     as_json: Json = False,
 ) -> None:
-    """The trained model of a peer, as it was at the last checkpoint, in a format that other
-    software reads. It is read again and compared with the original on the seed rows: where a
-    posterior differs by more than 0.00001 it is refused.
+    """The trained model of a peer, as it was at the last checkpoint (of a member with validation
+    rows: in the round that it keeps), in a format that other software reads.
+
+    It is read again and compared with the original on the seed rows: where a posterior differs by
+    more than 0.00001 it is refused.
 
     Parameters
     ----------
@@ -94,6 +96,7 @@ def _of_run(folder: Path, name: str | None) -> tuple[str, Learner, SeedSet]:
 def _of_member(folder: Path, model: str | None, seed_set: Path) -> tuple[str, Learner, SeedSet]:
     from fedh2l.data.seedset_file import load_seed_set
     from fedh2l.learners.own_file import own_learner
+    from fedh2l.live.kept import load_kept
     from fedh2l.peer import Peer
 
     if model is None:
@@ -103,5 +106,6 @@ def _of_member(folder: Path, model: str | None, seed_set: Path) -> tuple[str, Le
         raise FedH2LError(f"{folder}: no checkpoint in it; let fedh2l join finish a round")
     seeds = load_seed_set(seed_set)
     peer = Peer(str(saved["peer"]), own_learner(model, seeds)[0], seeds)
-    load_peers(folder / "checkpoints", saved["rounds"], [peer])
+    if load_kept(folder, peer) is None:
+        load_peers(folder / "checkpoints", saved["rounds"], [peer])
     return peer.name, peer.learner, seeds

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
-from fedh2l.learners.export.formats import save_model
+from fedh2l.live.kept import keep_round, save_kept_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.news import News, how_reached, journal_line, log_line
@@ -78,7 +78,7 @@ def join(
         _wait_for_first_post(exchange)
         yield from _take_part(exchange, peer, folder, invite, validation)
 
-        model = save_model(learner, seeds, folder.path)
+        model = save_kept_model(folder.path, peer)
         yield _report(folder, f"{folder.done} rounds; the model lies in {model}")
         if folder.done >= exchange.terms.rounds:
             exchange.finish(FAREWELL if restarted_at_end else exchange.terms.deadline)
@@ -171,6 +171,7 @@ def _rounds(
         line = journal_line(r, peer, exchange, validation, time.perf_counter() - clock)
         folder.write_round(line, frames_of(r), {"codec": terms.codec, "seed_set": terms.seed_set})
         folder.commit(peer, r.t + 1, exchange.delivered)
+        keep_round(folder.path, peer, r.t + 1, validation)
 
         events = [f"{event.kind} {event.peer}: {event.reason}" for event in exchange.events()]
         for text in (*events, log_line(line)):
