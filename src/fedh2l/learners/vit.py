@@ -1,5 +1,6 @@
 """A small vision transformer of the library `transformers`, known by name."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -37,4 +38,5 @@ def learner(rows: Rows, classes: int, training: Training) -> TorchLearner:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.start)
         model = ViTForImageClassification(config)
-    return trained_by_adam(model, rows, training)
+    # At the rate of a convolutional network attention does not learn.
+    return trained_by_adam(model, rows, replace(training, rate=training.rate / 3))
