@@ -28,6 +28,7 @@ examples: setup  ## models of every framework in examples/: each looked at by th
 	for name in hospital laboratory plant; do $(BIN)/fedh2l doctor --model examples/$$name.py:model --data digits || exit 1; done
 	$(BIN)/pytest -n 0 tests/test_examples.py
 	$(BIN)/fedh2l run --data digits --peers examples/hospital.py:model --peers examples/laboratory.py:model --peers examples/plant.py:model --peers forest --out runs/examples --overwrite
+	$(BIN)/fedh2l run --data examples/loans.csv --domain branch --label default --peers examples/bank.py:model --peers logistic --out runs/examples-bank --overwrite
 
 test: setup  ## every test that takes seconds
 	$(BIN)/pytest -n 2 -m "not slow"
