@@ -116,7 +116,7 @@ class Clinics:
 
     models = ("forest", "logistic")
     rounds: ClassVar[int] = 2
-    mixtures: ClassVar[bool] = True
+    mixtures = True
     baselines: ClassVar[bool] = False
     kind = "table"
 

@@ -69,7 +69,7 @@ class Toy:
 
     models = ("logistic",)
     rounds: ClassVar[int] = 3
-    mixtures: ClassVar[bool] = False
+    mixtures = False
     baselines: ClassVar[bool] = True
     kind = "numbers"
 

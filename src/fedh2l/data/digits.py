@@ -35,7 +35,7 @@ class Digits:
 
     models = ("mlp", "lenet", "resnet", "batchnorm-cnn", "forest")
     rounds: ClassVar[int] = 24
-    mixtures: ClassVar[bool] = False
+    mixtures = False
     baselines: ClassVar[bool] = True
     kind = "images"
 

@@ -69,7 +69,6 @@ class DataSet(Protocol):
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
     rounds: ClassVar[int]
-    mixtures: ClassVar[bool]  # ask about mixtures of two seed examples as well
     baselines: ClassVar[bool]  # run alone, seed-only and pooled as well
 
     @property
@@ -80,6 +79,11 @@ class DataSet(Protocol):
     @property
     def kind(self) -> str:
         """What a row is: numbers, images, table or text. Of images views can be taken."""
+        ...
+
+    @property
+    def mixtures(self) -> bool:
+        """Whether to ask about mixtures of two seed examples as well."""
         ...
 
     @property

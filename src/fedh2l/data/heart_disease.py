@@ -64,7 +64,7 @@ class HeartDisease:
 
     models = ("lightgbm", "mlp", "logistic", "forest")
     rounds: ClassVar[int] = 24
-    mixtures: ClassVar[bool] = False
+    mixtures = True
     baselines: ClassVar[bool] = True
     kind = "table"
 

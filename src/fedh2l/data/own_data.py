@@ -78,7 +78,6 @@ class OwnFile:
     """
 
     rounds: ClassVar[int] = 24
-    mixtures: ClassVar[bool] = False
     baselines: ClassVar[bool] = True
 
     data: str
@@ -106,6 +105,10 @@ class OwnFile:
         except FedH2LError:
             # An isinstance asks for this: the refusal comes where the domains are asked for.
             return "numbers"
+
+    @property
+    def mixtures(self) -> bool:
+        return self.kind == "table"
 
     @property
     def models(self) -> tuple[str, ...]:

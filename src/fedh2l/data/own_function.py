@@ -39,7 +39,6 @@ class OwnFunction:
     """
 
     rounds: ClassVar[int] = 24
-    mixtures: ClassVar[bool] = False
     baselines: ClassVar[bool] = True
 
     data: str
@@ -60,6 +59,10 @@ class OwnFunction:
         if isinstance(given, FederatedData):
             return kind_of(given.seed_set.x)
         return kind_of(next(iter(given.values()))[0])
+
+    @property
+    def mixtures(self) -> bool:
+        return self.kind == "table"
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class RotatedMnist:
         "deep-mlp",
     )
     rounds: ClassVar[int] = 150
-    mixtures: ClassVar[bool] = True
+    mixtures = True
     baselines: ClassVar[bool] = False
     kind = "images"
 

@@ -39,7 +39,7 @@ class SkewedMnist:
 
     models = RotatedMnist.models
     rounds: ClassVar[int] = 150
-    mixtures: ClassVar[bool] = True
+    mixtures = True
     baselines: ClassVar[bool] = False
     kind = "images"
 
