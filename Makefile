@@ -52,8 +52,8 @@ bench-codec: setup  ## bits per sample against accuracy, views and FedAvg agains
 	$(BIN)/python benchmarks/views.py --data-dir $(DATA)
 	$(BIN)/python benchmarks/alike.py --data-dir $(DATA)
 
-bench-models: setup  ## federations of ten kinds of model, alone, with seed labels, by the exchange: build/bench/models.json (resumable; SEEDS="0 1")
-	$(BIN)/python benchmarks/models.py $(if $(SEEDS),--seeds $(SEEDS))
+bench-models: setup  ## federations of unlike kinds of models: alone, seed labels only, exchange, pooled (an hour; resumable): make bench-models DATA=folder SEEDS="0 1"
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/models.py --data $(or $(DATA),data) $(if $(SEEDS),--seeds $(SEEDS))
 
 fuzz: setup  ## a million bad frames (ten minutes)
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris

@@ -1,7 +1,8 @@
-"""Federations of many kinds of model: alone, with the seed labels, by the exchange.
+"""Federations of unlike kinds of models, on digits, a table, pictures and few labels: what each
+peer reaches alone, by the seed labels only, and by the exchange.
 
-`make bench-models`. Finished runs are kept in build/bench/models/, so it can be stopped and called
-again. Writes build/bench/models.json and prints it as a table.
+`make bench-models`. Every run is a `fedh2l run` below build/bench/models; finished ones are kept,
+so it can be stopped and called again.
 """
 
 import argparse
@@ -9,140 +10,173 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fedh2l.data import DATASETS
+from rich.console import Console
+from rich.table import Table
+
+from drawn_images import write_folder
 from finished import OUT, ROOT, provenance
 
-RUNS = OUT / "models"
-SCORE = "all_domain_accuracy"
-KINDS = (
-    "mlp",
-    "lenet",
-    "vit",
-    "forest",
-    "extra-trees",
-    "lightgbm",
-    "xgboost",
-    "jax-mlp",
-    "keras-mlp",
-    "pipeline",
-)
-NETS = ("mlp", "lenet", "vit", "jax-mlp", "keras-mlp")
-METHODS = {
-    "alone": "--algorithm alone",
-    "seed_only": "--algorithm seed-only",
-    "fedh2l": "",
-    "unlabelled": "--unlabelled",
-}
+NINE = "lenet resnet vit extra-trees lightgbm xgboost jax-mlp keras-mlp pipeline"
+# The same networks on the same domains, with other networks in the trees' places.
+NETS = "lenet resnet vit mlp mlp mlp jax-mlp keras-mlp mlp"
+BACKBONES = ROOT / "benchmarks" / "backbones.py"
+MEASURES = ("own_accuracy", "all_domain_accuracy", "worst_domain_accuracy", "all_domain_auc")
 
 
 @dataclass(frozen=True)
 class Federation:
-    """Models on the domains of a data set.
-
-    methods: which are run, by their names in `METHODS`.
-    """
+    """flags: of `fedh2l run`. data: the folder of the data it needs, None: it needs none."""
 
     name: str
-    data: str
-    models: Sequence[str]
-    methods: Sequence[str] = tuple(METHODS)
-    flags: str = ""
+    flags: str
+    data: Path | None = None
+    unlabelled: bool = True  # run it a second time with the seed labels withheld
 
-    def command(self, method: str, seed: int) -> str:
-        return (
-            f"run --data {self.data} --peers {' '.join(self.models)} {METHODS[method]} "
-            f"--no-baselines --seed {seed} {self.flags}"
+
+def federations(data: Path, drawn: Path) -> list[Federation]:
+    """All of them; `data` holds mnist/ and heart-disease/."""
+    heart, mnist = data / "heart-disease", data / "mnist"
+    partly = "--data rotated-mnist --seed-share 0.11 --seed-labels 60 --rounds 50 --baselines"
+    pictures = f"--data {drawn} --side 64 --colour --seed-share 0.5 --seed-labels 60 --rounds 40"
+    own = " ".join(f"--peers {BACKBONES}:{name}" for name in ("lite0", "lite1", "lite2", "small"))
+    return [
+        Federation("digits, nine kinds", f"--data digits {_peers(NINE)}"),
+        Federation("digits, nets alone", f"--data digits {_peers(NETS)}"),
+        Federation(
+            "digits, 40 labels", f"--data digits --seed-labels 40 {_peers(NINE)}", None, False
+        ),
+        Federation("heart disease", f"--data heart-disease --data-dir {heart}", heart),
+        Federation("rotated MNIST, 60 labels", f"{partly} --data-dir {mnist}", mnist, False),
+        Federation("drawn images, pretrained", f"{pictures} {own} --baselines", None, False),
+    ]
+
+
+def _peers(models: str) -> str:
+    return f"--peers {models} --baselines"
+
+
+def finished(federation: Federation, seed: int, *, unlabelled: bool) -> dict[str, Any]:
+    """summary.json of one run; a run that was begun is gone on with."""
+    kind = "unlabelled" if unlabelled else "labelled"
+    folder = (
+        OUT / "models" / f"{federation.name.replace(', ', '-').replace(' ', '-')}-{kind}-{seed}"
+    )
+    summary = folder / "summary.json"
+    if not summary.exists():
+        words = [sys.executable, "-m", "fedh2l", "run"]
+        begun = (folder / "config.toml").exists()
+        words += (
+            ["--resume", str(folder)]
+            if begun
+            else [
+                *federation.flags.split(),
+                *("--seed", str(seed), "--out", str(folder), "--overwrite"),
+                *(["--unlabelled"] if unlabelled else []),
+            ]
         )
-
-    def folder(self, method: str, seed: int) -> Path:
-        return RUNS / self.name / f"{method}-{seed}"
-
-
-# The same nets in the company of other nets: what the trees' company costs them.
-WITHOUT_TREES = tuple(kind if kind in NETS else "mlp" for kind in KINDS)
-FEDERATIONS = (
-    Federation("digits", "digits", KINDS),
-    Federation("digits-nets", "digits", WITHOUT_TREES, methods=("fedh2l", "unlabelled")),
-    Federation("digits-partly", "digits", KINDS, flags="--seed-labels 40"),
-    Federation("heart-disease", "heart-disease", ("lightgbm", "mlp", "logistic", "forest")),
-)
+        print(" ".join(words), flush=True)
+        subprocess.run(words, check=True)
+        (folder / "provenance.json").write_text(json.dumps(provenance()))
+    return json.loads(summary.read_text()) | json.loads((folder / "provenance.json").read_text())
 
 
-def do(federation: Federation, method: str, seed: int) -> None:
-    """Run it, or go on with it where it was stopped."""
-    folder = federation.folder(method, seed)
-    if (folder / "summary.json").exists():
-        return
-    words = federation.command(method, seed).split()
-    print("fedh2l", *words, flush=True)
-    place = ["--resume"] if (folder / "config.toml").exists() else ["--out"]
-    command = [sys.executable, "-m", "fedh2l", *words, *place, str(folder)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-    (folder / "provenance.json").write_text(json.dumps(provenance()))
-
-
-def result(federation: Federation, seeds: Sequence[int]) -> dict[str, Any]:
-    """The federation's entry in models.json, from the runs that are finished."""
-    scores: dict[str, dict[str, list[float]]] = {}
-    kinds: dict[str, str] = {}
-    measured: list[Mapping[str, str]] = []
-    for method in federation.methods:
-        for seed in seeds:
-            folder = federation.folder(method, seed)
-            if not (folder / "provenance.json").exists():
-                continue
-            measured.append(json.loads((folder / "provenance.json").read_text()))
-            for name, peer in json.loads((folder / "summary.json").read_text())["peers"].items():
-                kinds[name] = peer["model"]
-                of_method = scores.setdefault(name, {}).setdefault(method, [])
-                of_method.append(100 * peer[SCORE])
-
-    peers = {
-        name: {"kind": kinds[name]}
-        | {method: spread(of_method) for method, of_method in methods.items()}
-        | {"projected": False}  # every figure was measured, none extrapolated
-        for name, methods in scores.items()
+def entry(federation: Federation, seeds: Sequence[int]) -> dict[str, Any]:
+    """The federation's part of models.json: for each peer what it reached, over the seeds."""
+    labelled = [finished(federation, seed, unlabelled=False) for seed in seeds]
+    withheld = (
+        [finished(federation, seed, unlabelled=True) for seed in seeds]
+        if federation.unlabelled
+        else []
+    )
+    peers: dict[str, Any] = {}
+    for name, peer in labelled[0]["peers"].items():
+        cells = {
+            "alone": [run["baselines"]["alone"]["peers"][name] for run in labelled],
+            "seed_only": [run["baselines"]["seed-only"]["peers"][name] for run in labelled],
+            "pooled": [run["baselines"]["pooled"]["peers"][name] for run in labelled],
+            "fedh2l": [run["peers"][name] for run in labelled],
+            "unlabelled": [run["peers"][name] for run in withheld],
+        }
+        measured = {cell: _measured(scores) for cell, scores in cells.items() if scores}
+        # Every figure was measured, none is projected from fewer rounds or rows.
+        peers[name] = {"kind": peer["model"], **measured, "projected": False}
+    last = labelled[-1]
+    return {
+        "federation": federation.name,
+        "command": f"fedh2l run {federation.flags}",
+        "seeds": list(seeds),
+        "peers": peers,
+        "commit": last["commit"],
+        "date": last["date"],
     }
-    last = max(measured, key=lambda each: each["date"], default={"commit": "", "date": ""})
-    return {"federation": federation.name, "peers": peers, **last}
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean and standard deviation in percent, and of how many seeds."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return {"mean": statistics.mean(values), "std": deviation, "n": len(values)}
+def _measured(scores: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Accuracy on all domains in %: mean, standard deviation, n; the other measures' means."""
+    values = [100 * score["all_domain_accuracy"] for score in scores]
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    others = {
+        name: 100 * statistics.fmean(score[name] for score in scores)
+        for name in MEASURES
+        if name in scores[0]
+    }
+    return {"mean": statistics.fmean(values), "std": spread, "n": len(values)} | others
 
 
-def table(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Markdown, a row for each peer."""
-    yield "| federation | peer | kind | alone | seed-only | FedH2L | unlabelled |"
-    yield "|---|---|---|---:|---:|---:|---:|"
-    for federation in results:
+def table(entries: Sequence[dict[str, Any]]) -> Table:
+    """All-domain accuracy of each peer."""
+    shown = Table(title="all-domain accuracy, %: mean ± standard deviation over the seeds")
+    cells = ("alone", "seed_only", "fedh2l", "unlabelled", "pooled")
+    for heading in ("federation", "peer", "kind", *cells):
+        shown.add_column(heading)
+    for federation in entries:
         for name, peer in federation["peers"].items():
-            cells = [f"{peer[m]['mean']:.1f}" if m in peer else "–" for m in METHODS]
-            yield f"| {federation['federation']} | {name} | {peer['kind']} | {' | '.join(cells)} |"
+            values = [_cell(peer.get(cell)) for cell in cells]
+            shown.add_row(federation["federation"], name, Path(peer["kind"]).name, *values)
+        means = [_mean(federation, cell) for cell in cells]
+        shown.add_row("", "mean", "", *means, end_section=True)
+    return shown
+
+
+def _cell(measured: dict[str, Any] | None) -> str:
+    if measured is None:
+        return "–"
+    spread = measured["std"]
+    return f"{measured['mean']:.1f}" + ("" if spread is None else f" ± {spread:.1f}")
+
+
+def _mean(federation: dict[str, Any], cell: str) -> str:
+    peers = [peer[cell]["mean"] for peer in federation["peers"].values() if cell in peer]
+    return f"{statistics.fmean(peers):.1f}" if peers else "–"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, default=Path("data"), help="holds mnist/, heart-disease/"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--only", nargs="+", default=[f.name for f in FEDERATIONS])
-    asked = parser.parse_args()
+    parser.add_argument("--only", nargs="+", default=[], help="words in a federation's name")
+    arguments = parser.parse_args()
+    drawn = OUT / "drawn"
+    if not drawn.exists():
+        write_folder(drawn, each=100)
 
-    known = [f for f in FEDERATIONS if f.data in DATASETS and f.name in asked.only]
-    for seed in asked.seeds:
-        for federation in known:
-            for method in federation.methods:
-                do(federation, method, seed)
-    results = [result(federation, asked.seeds) for federation in known]
-    OUT.mkdir(parents=True, exist_ok=True)
-    (OUT / "models.json").write_text(json.dumps(results, indent=2))
-    print("\n".join(table(results)))
+    entries: list[dict[str, Any]] = []
+    for federation in federations(arguments.data, drawn):
+        if arguments.only and not any(word in federation.name for word in arguments.only):
+            continue
+        if federation.data is not None and not federation.data.is_dir():
+            print(f"{federation.name}: left out, {federation.data} is no folder; give --data")
+            continue
+        entries.append(entry(federation, arguments.seeds))
+        (OUT / "models.json").write_text(json.dumps(entries, indent=1))
+    Console(width=140).print(table(entries))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,11 @@ def summary_of(
         name: {"model": model, **(final.peers[name].test or {}), **_bytes(final.peers[name])}
         for name, model in models.items()
     }
-    baselines = {name: _means(e) for name, e in finals.items() if name != main}
+    baselines: dict[str, Any] = {}
+    for name, evaluation in finals.items():
+        if name != main:
+            tests = {peer: p.test for peer, p in evaluation.peers.items()}
+            baselines[name] = {**_means(evaluation), "peers": tests}
     return {
         "algorithm": main,
         "data": settings_of(experiment)["data"],
