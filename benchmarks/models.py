@@ -42,8 +42,9 @@ def federations(data: Path, drawn: Path) -> list[Federation]:
     """All of them; `data` holds mnist/ and heart-disease/."""
     heart, mnist = data / "heart-disease", data / "mnist"
     partly = "--data rotated-mnist --seed-share 0.11 --seed-labels 60 --rounds 50 --baselines"
-    pictures = f"--data {drawn} --side 64 --colour --seed-share 0.5 --seed-labels 60 --rounds 40"
-    own = " ".join(f"--peers {BACKBONES}:{name}" for name in ("lite0", "lite1", "lite2", "small"))
+    few = "--seed-share 0.5 --seed-labels 60 --rounds 40 --no-views"
+    pictures = f"--data {drawn} --side 64 --colour {few}"
+    own = _peers(" ".join(f"{BACKBONES}:{name}" for name in ("lite0", "lite1", "lite2", "small")))
     return [
         Federation("digits, nine kinds", f"--data digits {_peers(NINE)}"),
         Federation("digits, nets alone", f"--data digits {_peers(NETS)}"),
@@ -52,7 +53,7 @@ def federations(data: Path, drawn: Path) -> list[Federation]:
         ),
         Federation("heart disease", f"--data heart-disease --data-dir {heart}", heart),
         Federation("rotated MNIST, 60 labels", f"{partly} --data-dir {mnist}", mnist, False),
-        Federation("drawn images, pretrained", f"{pictures} {own} --baselines", None, False),
+        Federation("drawn images, pretrained", f"{pictures} {own} --workers 1", None, False),
     ]
 
 

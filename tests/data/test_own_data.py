@@ -133,3 +133,12 @@ def test_gaps_and_infinity_in_arrays_are_refused_with_the_file() -> None:
         assert "gaps.npz: NaN or infinity in row 7, 1 rows in all" in refusal("gaps.npz")
     write_csv("endless.csv", clinic(dose=["inf" if i == 3 else i for i in range(120)]))
     assert "endless.csv: infinity in row 3" in refusal("endless.csv", domain="site", label="risk")
+
+
+def test_as_many_seed_labels_are_kept_as_are_asked_for() -> None:
+    file = write_csv("clinic.csv", clinic())
+    data = loaded(file, domain="site", label="risk", seed_labels=9)
+    assert data.seed_set.labelled.sum() == 9
+    assert data.seed_set.owners is not None
+    owners = data.seed_set.owners[data.seed_set.labelled].tolist()
+    assert {owners.count(name) for name in data.domains} == {3}

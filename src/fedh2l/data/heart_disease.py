@@ -57,6 +57,8 @@ class HeartDisease:
         How many of the hospitals Cleveland, Budapest, Zurich and Basel, Long Beach, in this order.
     seed_share
         Share of each hospital's training rows that goes to the seed set.
+    seed_labels
+        How many rows of the seed set keep their label, as many of each hospital; by default all.
     data_dir
         Folder of UCI's four files processed.*.data, with a line of names or without; without the
         folder they are fetched once.
@@ -70,6 +72,7 @@ class HeartDisease:
 
     domains: int | None = bounded(None, least=1, most=len(HOSPITALS))
     seed_share: float = bounded(0.2, above=0, most=0.9)
+    seed_labels: int | None = bounded(None, least=1)
     data_dir: Annotated[Path | None, Parameter(env_var="FEDH2L_DATA")] = None
 
     def __post_init__(self) -> None:
@@ -85,7 +88,8 @@ class HeartDisease:
         each class.
         """
         names = self.names(domains)
-        return federation_of(_sites(self.data_dir, names), names, seed, self.seed_share)
+        sites = _sites(self.data_dir, names)
+        return federation_of(sites, names, seed, self.seed_share, self.seed_labels)
 
 
 def _sites(folder: Path | None, hospitals: list[str]) -> Sites:

@@ -75,6 +75,8 @@ class OwnFile:
     seed_share
         Share of each peer's training rows that goes to the seed set; by default a fifth, and at
         most 1000 rows in all.
+    seed_labels
+        How many rows of the seed set keep their label, as many of each peer; by default all.
     """
 
     rounds: ClassVar[int] = 24
@@ -94,6 +96,7 @@ class OwnFile:
     classes: tuple[str, ...] | None = None
     domains: int | None = bounded(None, least=1)
     seed_share: float | None = bounded(None, above=0, most=0.9)
+    seed_labels: int | None = bounded(None, least=1)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -133,13 +136,14 @@ class OwnFile:
         """60 % of a domain's rows to train, 15 % to choose on and 25 % to test, class by class,
         where the file has no split of its own.
         """
-        return federation_of(self._sites(), self.names(domains), seed, self.seed_share)
+        names = self.names(domains)
+        return federation_of(self._sites(), names, seed, self.seed_share, self.seed_labels)
 
     def _sites(self) -> Sites:
         # These do not change what is read, so that they must not make it be read again.
         path = Path(self.data)
         form_of(path)
-        return _read(replace(self, domains=None, seed_share=None), stamp_of(path))
+        return _read(replace(self, domains=None, seed_share=None, seed_labels=None), stamp_of(path))
 
 
 @lru_cache(maxsize=1)  # asked for the names of its domains again and again

@@ -6,7 +6,7 @@ import numpy as np
 
 from fedh2l.data.domains import Domain, FederatedData
 from fedh2l.data.own_sites import LEAST, PARTS, Sites
-from fedh2l.data.split import split_seeds
+from fedh2l.data.split import split_seeds, withheld
 from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 from fedh2l.seed_rows import UNLABELLED
@@ -18,11 +18,16 @@ SEED_SHARE, MOST_SEEDS = 0.2, 1000  # by default, and then at most so many in al
 
 
 def federation_of(
-    sites: Sites, names: list[str], seed: int, seed_share: float | None
+    sites: Sites,
+    names: list[str],
+    seed: int,
+    seed_share: float | None,
+    labels_kept: int | None = None,
 ) -> FederatedData:
     """Every domain in its three parts, and the seed set of all.
 
-    Rows without a label are seed rows, and nothing else. What was done is told in `notes`.
+    labels_kept: how many seed rows keep their label; None: all that have one. Rows without a label
+    are seed rows, and nothing else. What was done is told in `notes`.
     """
     rng = np.random.default_rng([seed, 4])
     owner = _dealt(sites, names, rng) if sites.sites is None else sites.sites
@@ -37,19 +42,35 @@ def federation_of(
 
     training = sum(len(parts[0][1]) for parts in rows.values())
     share = seed_share or min(SEED_SHARE, MOST_SEEDS / training)
-    private, (seeds, seed_labels, owners) = split_seeds(
-        {name: parts[0] for name, parts in rows.items()}, share, rng
-    )
-    _check_every_class(sites, seed_labels)
-    more = np.flatnonzero(~labelled)
-    if len(more):
-        seeds = np.concatenate([seeds, x[more]])
-        seed_labels = np.concatenate([seed_labels, labels[more]])
-        owners = np.concatenate([owners, owner[more]])
+    private, given = split_seeds({name: parts[0] for name, parts in rows.items()}, share, rng)
+    _check_every_class(sites, given[1])
+    seeds, seed_labels, owners = _seed_rows(sites, owner, given, labels_kept)
 
     domains = {name: Domain(private[name], *rows[name][1:]) for name in names}
     notes = (*sites.notes, *_notes(sites, domains, seed_labels, owners))
     return FederatedData(domains, SeedSet(seeds, sites.classes, seed_labels, owners), notes)
+
+
+def _seed_rows(
+    sites: Sites,
+    owner: np.ndarray,
+    given: tuple[np.ndarray, np.ndarray, np.ndarray],
+    labels_kept: int | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, labels and owners of the seed set: what the peers give, and all rows without a label,
+    with which nobody could train or test.
+    """
+    seeds, labels, owners = given
+    if labels_kept is not None:
+        labels = withheld(labels, owners, labels_kept)
+    more = np.flatnonzero(sites.labels == UNLABELLED)
+    if not len(more):
+        return seeds, labels, owners
+    return (
+        np.concatenate([seeds, sites.rows.x[more]]),
+        np.concatenate([labels, sites.labels[more]]),
+        np.concatenate([owners, owner[more]]),
+    )
 
 
 def _dealt(sites: Sites, names: list[str], rng: np.random.Generator) -> np.ndarray:
