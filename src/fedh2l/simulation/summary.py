@@ -36,11 +36,7 @@ def summary_of(
         name: {"model": model, **(final.peers[name].test or {}), **_bytes(final.peers[name])}
         for name, model in models.items()
     }
-    baselines: dict[str, Any] = {}
-    for name, evaluation in finals.items():
-        if name != main:
-            tests = {peer: p.test for peer, p in evaluation.peers.items()}
-            baselines[name] = {**_means(evaluation), "peers": tests}
+    baselines = {name: _baseline(e) for name, e in finals.items() if name != main}
     return {
         "algorithm": main,
         "data": settings_of(experiment)["data"],
@@ -93,6 +89,11 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _baseline(event: Evaluation) -> dict[str, Any]:
+    """The means over the peers, and the scores of each."""
+    return {**_means(event), "peers": {name: p.test for name, p in event.peers.items()}}
 
 
 def _means(event: Evaluation) -> dict[str, Any]:
