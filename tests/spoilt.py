@@ -25,16 +25,17 @@ class Softmax:
 
     def learn(self, lesson: Any, steps: int) -> float | None:
         for _ in range(steps):
-            step = self.gradient(self.x, self.y, self.rng)
+            step = self.gradient(self.x, self.y, np.ones(len(self.x)), self.rng)
             if lesson is not None:
-                targets, weight = lesson.merged()
-                step = step + weight * self.gradient(lesson.x, targets, self.rng)
+                targets, weights = lesson.merged()
+                step = step + self.gradient(lesson.x, targets, weights, self.rng)
             self.w = self.w - 0.1 * step
         return None
 
-    def gradient(self, x: np.ndarray, y: np.ndarray, rng: Any) -> np.ndarray:
+    def gradient(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray, rng: Any) -> np.ndarray:
         pick = rng.choice(len(x), min(32, len(x)), replace=False)
-        return x[pick].T @ (self.posteriors(x[pick]) - y[pick]) / len(pick)
+        apart = weights[pick][:, None] * (self.posteriors(x[pick]) - y[pick])
+        return x[pick].T @ apart / len(pick)
 
     def state_dict(self) -> dict[str, Any]:
         state = json.dumps(self.rng.bit_generator.state).encode()
@@ -93,8 +94,8 @@ class LearnsNothing(Softmax):
 
 
 class GlobalRandomness(Softmax):
-    def gradient(self, x: np.ndarray, y: np.ndarray, rng: Any) -> np.ndarray:
-        return super().gradient(x, y, np.random)
+    def gradient(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray, rng: Any) -> np.ndarray:
+        return super().gradient(x, y, weights, np.random)
 
 
 class SavesNothing(Softmax):

@@ -149,7 +149,7 @@ def test_a_file_whose_types_are_no_types_is_refused(tmp_path: Path, types: Any) 
 
 
 def test_what_is_in_a_seed_set_is_told_in_words(tmp_path: Path) -> None:
-    assert about(seeds_of(clinic()))["row"] == "2 columns of numbers, 1 of categories"
+    assert about(seeds_of(clinic()))["row"] == "(3,): 2 columns of numbers, 1 of categories"
     assert "a text of up to" in about(seeds_of(texts()))["row"]
     save_seed_set(seeds_of(clinic()), tmp_path / "s")
     assert load_columns(tmp_path / "s") == ["age", "sex", "dose"]

@@ -72,6 +72,17 @@ def is_text(x: Table, name: str) -> bool:
     return x.dtype[name].kind == "U"
 
 
+def holds_numbers_only(x: Any) -> bool:
+    """Whether rows are a table without a column of text."""
+    names = getattr(getattr(x, "dtype", None), "names", None)
+    return bool(names) and all(x.dtype[name].kind in "fiub" for name in names)
+
+
+def stacked_columns(x: Table) -> Float32[np.ndarray, "rows columns"]:
+    """A table without a column of text, as an array with the columns in their order."""
+    return np.stack([x[name].astype(np.float32) for name in names_of(x)], axis=1)
+
+
 def unlike(
     a: Shaped[np.ndarray, "rows ..."], b: Shaped[np.ndarray, "rows ..."]
 ) -> Bool[np.ndarray, " rows"]:

@@ -72,7 +72,7 @@ def test_other_images_of_mnist_are_hardly_ever_taken_for_copies(mnist: Path) -> 
 
 
 def test_rows_of_a_table_are_compared_by_column() -> None:
-    x = load_breast_cancer(return_X_y=True)[0].astype(np.float32)
+    x = np.asarray(load_breast_cancer(return_X_y=True)[0], np.float32)
     assert near_duplicates(x[:250], x[250:]).pairs == []
     private = x[:40] * np.float32(1.001)
     private[:, 3] = np.nan

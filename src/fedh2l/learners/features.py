@@ -12,6 +12,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.rows import check_classes, checked_rows
 from fedh2l.rows import features as checked
+from fedh2l.tables import holds_numbers_only, stacked_columns
 from fedh2l.views import View
 
 # From raw rows to this peer's features of them: an array, a row each.
@@ -23,7 +24,7 @@ class Features:
     """The user's function, applied once to rows that are asked about again and again.
 
     featurise: from raw rows to features, a row each; it must give the same for the same rows.
-    None: rows are taken as they are.
+    None: rows are taken as they are, and of a table without a column of text the columns.
     """
 
     def __init__(self, featurise: Featurise | None, most: int = CACHED) -> None:
@@ -39,6 +40,11 @@ class Features:
             self._keep(key, self.fresh(x))
         self.cached.move_to_end(key)
         return self.cached[key]
+
+    def settle(self, x: Any) -> None:
+        """Take rows of this kind: of a table of numbers alone it is clear what the features are."""
+        if self.featurise is None and holds_numbers_only(x):
+            self.featurise = stacked_columns
 
     def of_lesson(self, lesson: Lesson) -> Shaped[np.ndarray, "rows ..."]:
         """The features of a lesson's rows, question by question: so they are those that the peer
@@ -94,6 +100,8 @@ class PrivateRows:
         *,
         missing: bool = False,
     ) -> None:
+        if len(data):
+            features.settle(data[0])
         raw = features.featurise is not None
         self.x, self.y = checked_rows(data, missing=missing, raw=raw)
         if classes is not None:
