@@ -17,22 +17,32 @@ from threadpoolctl import threadpool_limits
 import live_member
 from fedh2l import FedH2L, Peer, run
 from fedh2l.data.seedset_file import load_seed_set
+from fedh2l.live.kept import KEPT
+from fedh2l.record.checkpoint import latest
 from local_federation import MEMBERS, LocalFederation, convene
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
 ROUNDS, WARMUP = 40, 3
 
 
-def simulated(federation: LocalFederation) -> dict[str, dict[str, np.ndarray]]:
-    """The same members in this process."""
+State = dict[str, np.ndarray]
+
+
+def simulated(federation: LocalFederation, rome: list[State] | None = None) -> dict[str, State]:
+    """The same members in this process; `rome`: takes the state of that peer after each round."""
     seeds = load_seed_set(federation.folder / "seeds.safetensors")
     builders: dict[str, Callable[..., object]] = {n: getattr(live_member, n) for n in MEMBERS}
     peers = [Peer(n, b(seeds), seeds) for n, b in builders.items()]  # pyright: ignore[reportArgumentType]
     torch.set_num_threads(1)
     with threadpool_limits(1):
         for _ in run(FedH2L(warmup=WARMUP), peers, rounds=ROUNDS):
-            pass
-    return {p.name: {k: np.asarray(v) for k, v in p.state_dict().items()} for p in peers}
+            if rome is not None:
+                rome += [state_of(p) for p in peers if p.name == "rome"]
+    return {p.name: state_of(p) for p in peers}
+
+
+def state_of(peer: Peer) -> State:
+    return {k: np.array(v) for k, v in peer.state_dict().items()}
 
 
 def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
@@ -56,16 +66,17 @@ def test_a_live_federation_equals_the_simulated_one_to_the_last_bit(
     for name in MEMBERS:
         federation.join(name)
     federation.wait()
-    expected = simulated(federation)
+    rome: list[State] = []
+    expected = simulated(federation, rome)
     for name in MEMBERS:
         assert all_heard_once(federation, name) and same(federation.state(name), expected[name]), (
             name
         )
     model = load_file(federation.folder / "rome" / "model.safetensors")
-    assert (
-        all(np.array_equal(v, expected["rome"][f"learner.model.{k}"]) for k, v in model.items())
-        and model
-    )
+    kept = latest(federation.folder / "rome" / KEPT)
+    assert kept is not None and model
+    at = rome[kept["rounds"] - 1]
+    assert all(np.array_equal(v, at[f"learner.model.{k}"]) for k, v in model.items())
     assert (
         federation.folder / "lyon" / ("model.skops" if find_spec("skops") else "model.safetensors")
     ).stat().st_size > 0
