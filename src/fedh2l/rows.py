@@ -80,7 +80,10 @@ def _no_numbers(rows: np.ndarray) -> str:
     kind = kind_of(rows)
     if kind in ("table", "text"):
         what = f"a table of {len(rows.dtype.names or ())} columns" if kind == "table" else "texts"
-        return f"{what}, and this model takes numbers; give featurise=, a function that makes them"
+        return (
+            f"{what}, and this model takes numbers; give featurise=, a function that makes them: "
+            "fedh2l.learners.table_features.features_of(x) is one"
+        )
     return (
         f"features of type {rows.dtype}; use numbers, text as x.astype(str), or a table as a "
         "structured array with a field for each column"
