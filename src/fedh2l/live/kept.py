@@ -5,39 +5,40 @@ The best alone is mostly luck on the few rows that a member can spare, and often
 those that cannot be told from it the latest has heard most from the others.
 """
 
-from collections.abc import Sequence
 from math import sqrt
 from pathlib import Path
 
 from fedh2l.learners.export.formats import save_model
-from fedh2l.live.member_folder import read_journal
 from fedh2l.peer import Peer
 from fedh2l.record.checkpoint import commit, latest, load_peers, save_peers
-from fedh2l.rows import Rows
 
 KEPT = "kept"  # the folder with the state of that round
 
 
-def is_within_one_error(accuracies: Sequence[float], rows: int) -> bool:
-    """Whether the last of these accuracies, each on as many rows, is within one standard error of
-    the best.
+def is_within_one_error(accuracy: float, best: float, rows: int) -> bool:
+    """Whether an accuracy on so many rows is within one standard error of the best.
 
-    Asked after each round, it is last true of the latest round that is within one of the best of
-    all: where the best is new, it is its own.
+    Asked after each round, of the best until then, it is last true of the latest round that is
+    within one of the best of all: a round that is better than all before is its own best.
     """
-    best = max(accuracies)
-    return accuracies[-1] >= best - sqrt(best * (1 - best) / rows)
+    return accuracy >= best - sqrt(best * (1 - best) / rows)
 
 
-def keep_round(folder: Path, peer: Peer, rounds: int, validation: Rows | None) -> None:
-    """Keep the peer as it is after so many committed rounds, if it is good enough."""
-    if validation is None:
+def keep_round(
+    folder: Path, peer: Peer, rounds: int, accuracy: float | None, validation_rows: int
+) -> None:
+    """Keep the peer as it is after so many rounds, if it is good enough; without an accuracy on
+    validation rows nothing is kept.
+
+    Only a round that is kept can raise the best, so the best is written down with it.
+    """
+    if accuracy is None:
         return
-    lines = read_journal(folder)
-    accuracies = [line["accuracy"] for line in lines if line["accuracy"] is not None]
-    if is_within_one_error(accuracies, len(validation[1])):
+    before = latest(folder / KEPT)
+    best = accuracy if before is None else max(accuracy, before["best"])
+    if is_within_one_error(accuracy, best, validation_rows):
         save_peers(folder / KEPT, rounds, [peer])
-        commit(folder / KEPT, rounds, {})
+        commit(folder / KEPT, rounds, {"best": best})
 
 
 def load_kept(folder: Path, peer: Peer) -> int | None:
