@@ -109,6 +109,9 @@ def test_a_quarter_of_every_batch_is_labelled_where_few_rows_are() -> None:
     counts = np.bincount(np.concatenate(picks), minlength=200)
     assert counts[:11].min() > 30 and counts[11:].min() > 2
 
+    one = seed_picks(lesson._replace(batch=1), np.random.default_rng(0))
+    assert sorted(int(next(one)[0]) for _ in range(200)) == list(range(200))
+
     whole = lesson._replace(labels=None)
     (epoch, _) = (next(batches) for batches in [seed_picks(whole, np.random.default_rng(0))] * 2)
     np.testing.assert_array_equal(epoch, np.random.default_rng(0).permutation(200)[:32])

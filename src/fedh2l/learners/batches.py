@@ -82,7 +82,8 @@ def seed_picks(lesson: Lesson, rng: np.random.Generator) -> Iterator[Int[np.ndar
     rows = len(lesson.x)
     size = min(lesson.batch, rows)
     labelled, others = np.flatnonzero(lesson.labelled), np.flatnonzero(~lesson.labelled)
-    if 0 < len(labelled) < LABELLED * rows:
+    # A batch of one row cannot hold some of both.
+    if size > 1 and 0 < len(labelled) < LABELLED * rows:
         count = min(len(labelled), max(1, round(LABELLED * size)))
         with_label = _parts(labelled, count, rng)
         without = _parts(others, size - count, rng)
@@ -121,6 +122,13 @@ def seed_batches(
 def is_measured(lesson: Lesson, step: int) -> bool:
     """Whether the two gradients of this step are needed one by one."""
     return lesson.conflict != "none" or (lesson.watch and step == 0)
+
+
+def followed(lesson: Lesson | None) -> tuple[float, float]:
+    """How much private and seed loss count where their gradients need not be told apart."""
+    if lesson is None:
+        return 1.0, 0.0
+    return float(lesson.follow != "seed"), float(lesson.follow != "private")
 
 
 def in_chunks(

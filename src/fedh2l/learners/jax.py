@@ -17,6 +17,7 @@ from fedh2l.learners.batches import (
     check_finite,
     check_loss,
     check_width,
+    followed,
     in_chunks,
     is_measured,
     seed_batches,
@@ -157,7 +158,7 @@ class JaxLearner:
 
 def _parts(lesson: Lesson | None) -> Parts:
     """What counts in a step where its two gradients need not be told apart."""
+    private, seed = followed(lesson)
     if lesson is None:
-        return Parts(1.0, 0.0, 0.0, 1.0)
-    private, seed = float(lesson.follow != "seed"), float(lesson.follow != "private")
+        return Parts(private, seed, 0.0, 1.0)
     return Parts(private, seed, float(lesson.weight), float(lesson.temperature))

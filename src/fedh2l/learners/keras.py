@@ -16,6 +16,7 @@ from fedh2l.learners.batches import (
     check_finite,
     check_loss,
     check_width,
+    followed,
     in_chunks,
     is_measured,
     seed_batches,
@@ -121,7 +122,7 @@ class KerasLearner:
                     )
                     conflicts.append(self._reconciled(rows, parts, lesson))
                 else:
-                    private, seed = _followed(lesson)
+                    private, seed = followed(lesson)
                     both = taught(y, seeds, lesson, private=private, seed=seed)
                     loss = self.trainer.train_on_batch(rows, both)
         check_loss(float(array_of(loss)), steps)
@@ -182,10 +183,3 @@ def _optimizer(model: Any) -> Any:
 def _numbered(variables: Sequence[Any]) -> list[tuple[str, Any]]:
     """Variables by their place: Keras numbers names anew in every process."""
     return [(str(i), variable) for i, variable in enumerate(variables)]
-
-
-def _followed(lesson: Lesson | None) -> tuple[float, float]:
-    """How much private and seed loss count where their gradients need not be told apart."""
-    if lesson is None:
-        return 1.0, 0.0
-    return float(lesson.follow != "seed"), float(lesson.follow != "private")
