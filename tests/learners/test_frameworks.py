@@ -84,18 +84,23 @@ def test_a_lesson_moves_every_framework_as_it_moves_pytorch(kind: str, name: str
 
 
 KERAS_ON_JAX = """
+import keras
 import numpy as np
 from test_frameworks import LESSONS, X, of_keras, of_torch
 for name in ("warm", "protects"):
     ours, other = of_torch(), of_keras()
     assert ours.learn(LESSONS[name], 3) == other.learn(LESSONS[name], 3)
     np.testing.assert_allclose(other.posteriors(X), ours.posteriors(X), atol=2e-5)
+    print(keras.backend.backend(), name)
 """
 
 
 def test_keras_on_another_backend_learns_alike() -> None:
     place = {"PYTHONPATH": "tests:tests/learners", "KERAS_BACKEND": "jax", "PATH": "/usr/bin"}
-    subprocess.run([sys.executable, "-c", KERAS_ON_JAX], check=True, env=place)
+    done = subprocess.run(
+        [sys.executable, "-c", KERAS_ON_JAX], capture_output=True, text=True, env=place
+    )
+    assert done.stdout.splitlines() == ["jax warm", "jax protects"], done.stderr
 
 
 def test_what_does_not_fit_is_refused_with_the_fix() -> None:

@@ -1,7 +1,7 @@
 """Boosted trees, of whichever library: grown on where the questions change, refitted where not."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
@@ -10,7 +10,8 @@ from fedh2l.learner import Lesson, State
 from fedh2l.learners.batches import restore_generator, saved_generator
 from fedh2l.learners.compare import compare
 from fedh2l.learners.features import Features, Featurise, PrivateRows
-from fedh2l.rows import number_of_classes
+from fedh2l.learners.model import Training
+from fedh2l.rows import Rows, number_of_classes
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View
 
@@ -60,15 +61,42 @@ class BoostedTrees:
     each; where they do not, more trees would learn the same rows by heart: then a fixed number,
     `refitted`, is grown anew.
 
-    Raises FedH2LError, with the fix, for data that will not do.
+    Parameters
+    ----------
+    params
+        The library's own, such as {"num_leaves": 15} of LightGBM or {"max_depth": 4} of XGBoost;
+        not the objective or the number of trees.
+    data
+        (x, y): class indices in y; x is flattened to a table. NaN is a missing value.
+    classes
+        How many classes the federation has.
+    categories
+        Which columns hold codes of categories.
+    trees
+        For each class in a round, where rows change from round to round.
+    refitted
+        For each class, where they do not.
+    most
+        For each class; in a longer run the oldest trees are forgotten.
+    augment
+        A function of (rows, generator) applied to the private rows anew in each round.
+    featurise
+        From raw rows to this peer's own features of them.
+    seed
+        Of augmentation and subsampling.
+
+    Raises FedH2LError, with the fix, for parameters or data that will not do.
     """
+
+    make: ClassVar[Callable[[Mapping[str, Any], int, Sequence[int]], Library]]
 
     def __init__(
         self,
-        library: Library,
+        params: Mapping[str, Any],
         data: Sequence[Any],
         classes: int,
         *,
+        categories: Sequence[int] = (),
         trees: int = TREES,
         refitted: int = REFITTED,
         most: int = MOST,
@@ -76,7 +104,8 @@ class BoostedTrees:
         featurise: Featurise | None = None,
         seed: int = 0,
     ) -> None:
-        self.library, self.classes = library, number_of_classes(classes)
+        self.classes = number_of_classes(classes)
+        self.library = type(self).make(params, self.classes, categories)
         self.trees, self.refitted, self.most, self.seed = trees, refitted, most, seed
         self.features = Features(featurise)
         self.rng = np.random.default_rng(seed)  # of the augmentation
@@ -86,6 +115,24 @@ class BoostedTrees:
         self.x, self.y, self.rows = self.private.x, self.private.y, len(self.private)
         self.model: Any = None  # the library's own; None until two classes are known
         self._grow(None)  # a peer speaks before it is taught
+
+    @classmethod
+    def by_name(
+        cls, params: Mapping[str, Any], rows: Rows, classes: int, training: Training
+    ) -> Self:
+        """As a model known by name is built: of a table it takes codes of categories, and what is
+        missing.
+        """
+        featurise, categories = training.codes_of(rows)
+        return cls(
+            params,
+            rows,
+            classes,
+            categories=categories,
+            augment=training.augment,
+            featurise=featurise,
+            seed=training.seed,
+        )
 
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Soft:
         """p(class | x).

@@ -8,19 +8,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from fedh2l.error import FedH2LError
-from fedh2l.learners.boosted import (
-    MOST,
-    REFITTED,
-    TREES,
-    BoostedTrees,
-    Soft,
-    Table,
-    soft_cross_entropy,
-)
-from fedh2l.learners.features import Featurise
+from fedh2l.learners.boosted import BoostedTrees, Soft, Table, soft_cross_entropy
 from fedh2l.learners.model import Training
 from fedh2l.rows import Rows
-from fedh2l.views import View
 
 # Without a penalty Newton steps diverge where trees are added to trees that fit already.
 DEFAULTS = {"lambda_l2": 1.0, "min_sum_hessian_in_leaf": 0.1}
@@ -28,63 +18,6 @@ DEFAULTS = {"lambda_l2": 1.0, "min_sum_hessian_in_leaf": 0.1}
 NAMED = {"extra_trees": True, "feature_fraction": 0.3, "min_data_in_leaf": 5}
 # A thread, and one order of sums: the same trees on every machine.
 FIXED = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
-
-
-class LightGBMLearner(BoostedTrees):
-    """LightGBM's trees, by a soft cross-entropy over labels and the peers' posteriors. `model` is
-    the lightgbm.Booster, whose `predict` gives p(class | x).
-
-    Parameters
-    ----------
-    params
-        LightGBM's own, such as {"num_leaves": 15}; not the objective or the number of trees.
-    data
-        (x, y): class indices in y; x is flattened to a table. NaN is a missing value.
-    classes
-        How many classes the federation has.
-    categories
-        Which columns hold codes of categories.
-    trees
-        For each class in a round, where rows change from round to round.
-    refitted
-        For each class, where they do not.
-    most
-        For each class; in a longer run the oldest trees are forgotten.
-    augment
-        A function of (rows, generator) applied to the private rows anew in each round.
-    featurise
-        From raw rows to this peer's own features of them.
-    seed
-        Of augmentation and subsampling.
-
-    Raises FedH2LError, with the fix, for parameters or data that will not do.
-    """
-
-    def __init__(
-        self,
-        params: Mapping[str, Any],
-        data: Sequence[Any],
-        classes: int,
-        *,
-        categories: Sequence[int] = (),
-        trees: int = TREES,
-        refitted: int = REFITTED,
-        most: int = MOST,
-        augment: View | None = None,
-        featurise: Featurise | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            LightGBM(params, classes, categories),
-            data,
-            classes,
-            trees=trees,
-            refitted=refitted,
-            most=most,
-            augment=augment,
-            featurise=featurise,
-            seed=seed,
-        )
 
 
 class LightGBM:
@@ -140,15 +73,15 @@ class LightGBM:
         return lightgbm.Booster(model_str="\n".join(lines) + "\nfeature_names=" + rest)
 
 
+class LightGBMLearner(BoostedTrees):
+    """LightGBM's trees, by a soft cross-entropy over labels and the peers' posteriors. `model` is
+    the lightgbm.Booster, whose `predict` gives p(class | x). The parameters are those of
+    `BoostedTrees`.
+    """
+
+    make = LightGBM
+
+
 def learner(rows: Rows, classes: int, training: Training) -> LightGBMLearner:
-    """The learner known by name; of a table it takes codes of categories, and what is missing."""
-    featurise, categories = training.codes_of(rows)
-    return LightGBMLearner(
-        NAMED,
-        rows,
-        classes,
-        categories=categories,
-        augment=training.augment,
-        featurise=featurise,
-        seed=training.seed,
-    )
+    """The learner known by name."""
+    return LightGBMLearner.by_name(NAMED, rows, classes, training)

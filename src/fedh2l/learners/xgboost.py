@@ -8,85 +8,15 @@ import xgboost
 from jaxtyping import Float, UInt8
 
 from fedh2l.error import FedH2LError
-from fedh2l.learners.boosted import (
-    MOST,
-    REFITTED,
-    TREES,
-    BoostedTrees,
-    Soft,
-    Table,
-    soft_cross_entropy,
-)
-from fedh2l.learners.features import Featurise
+from fedh2l.learners.boosted import BoostedTrees, Soft, Table, soft_cross_entropy
 from fedh2l.learners.model import Training
 from fedh2l.rows import Rows
-from fedh2l.views import View
 
 DEFAULTS = {"learning_rate": 0.1, "reg_lambda": 1.0, "min_child_weight": 0.1, "max_depth": 6}
-NAMED = {
-    "colsample_bytree": 0.3,
-    "subsample": 0.5,
-    "max_depth": 4,
-}  # of the model known by name: trees that differ
+# Of the model known by name: trees that differ.
+NAMED = {"colsample_bytree": 0.3, "subsample": 0.5, "max_depth": 4}
 # Scores begin at zero, and the model knows that its scores are logits.
 FIXED = {"objective": "multi:softprob", "base_score": 0.0, "nthread": 1, "verbosity": 0}
-
-
-class XGBoostLearner(BoostedTrees):
-    """XGBoost's trees, by a soft cross-entropy over labels and the peers' posteriors. `model` is
-    the xgboost.Booster, whose `predict` gives p(class | x).
-
-    Parameters
-    ----------
-    params
-        XGBoost's own, such as {"max_depth": 4}; not the objective or the number of trees.
-    data
-        (x, y): class indices in y; x is flattened to a table. NaN is a missing value.
-    classes
-        How many classes the federation has.
-    categories
-        Which columns hold codes of categories.
-    trees
-        For each class in a round, where rows change from round to round.
-    refitted
-        For each class, where they do not.
-    most
-        For each class; in a longer run the oldest trees are forgotten.
-    augment
-        A function of (rows, generator) applied to the private rows anew in each round.
-    featurise
-        From raw rows to this peer's own features of them.
-    seed
-        Of augmentation and subsampling.
-
-    Raises FedH2LError, with the fix, for parameters or data that will not do.
-    """
-
-    def __init__(
-        self,
-        params: Mapping[str, Any],
-        data: Sequence[Any],
-        classes: int,
-        *,
-        categories: Sequence[int] = (),
-        trees: int = TREES,
-        refitted: int = REFITTED,
-        most: int = MOST,
-        augment: View | None = None,
-        featurise: Featurise | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            XGBoost(params, classes, categories),
-            data,
-            classes,
-            trees=trees,
-            refitted=refitted,
-            most=most,
-            augment=augment,
-            featurise=featurise,
-            seed=seed,
-        )
 
 
 class XGBoost:
@@ -137,15 +67,15 @@ class XGBoost:
         return xgboost.DMatrix(x, feature_types=types, enable_categorical=True, nthread=1)
 
 
+class XGBoostLearner(BoostedTrees):
+    """XGBoost's trees, by a soft cross-entropy over labels and the peers' posteriors. `model` is
+    the xgboost.Booster, whose `predict` gives p(class | x). The parameters are those of
+    `BoostedTrees`.
+    """
+
+    make = XGBoost
+
+
 def learner(rows: Rows, classes: int, training: Training) -> XGBoostLearner:
-    """The learner known by name; of a table it takes codes of categories, and what is missing."""
-    featurise, categories = training.codes_of(rows)
-    return XGBoostLearner(
-        NAMED,
-        rows,
-        classes,
-        categories=categories,
-        augment=training.augment,
-        featurise=featurise,
-        seed=training.seed,
-    )
+    """The learner known by name."""
+    return XGBoostLearner.by_name(NAMED, rows, classes, training)
