@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("\nstopped; go on with fedh2l run --resume FOLDER", file=sys.stderr)
         sys.exit(130)
-    except (FedH2LError, CycloptsError, OSError, ModuleNotFoundError, MemoryError) as error:
+    except (FedH2LError, CycloptsError, OSError, ImportError, MemoryError) as error:
         reason = reason_of(error)
         if reason is None:
             raise

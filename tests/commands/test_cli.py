@@ -25,10 +25,10 @@ QUICK = [
     "1",
 ]
 
-WITHOUT_TORCH = """import sys
+WITHOUT_EXTRAS = """import sys
 class Nothing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "torch":
+        if name.partition(".")[0] in ("torch", "zenoh", "cryptography"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Nothing())
 """
@@ -70,11 +70,23 @@ def test_the_help_of_run_teaches_every_flag(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_not_installed_is_named_with_what_installs_it(tmp_path: Path, workers: int) -> None:
-    (tmp_path / "sitecustomize.py").write_text(WITHOUT_TORCH)
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_EXTRAS)
     process = fedh2l("run", *QUICK[:-1], workers, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert process.returncode == 2
-    last = process.stderr.splitlines()[-1]
-    assert last.endswith("needs torch, which is not installed: pip install 'fedh2l[torch]'")
+    assert (
+        process.stderr.splitlines()[-1]
+        == "fedh2l: rot00: this model needs torch, which is not installed: "
+        "pip install 'fedh2l[torch]'"
+    )
+
+
+@pytest.mark.parametrize("command", ["join invite.json", "invite show invite.json", "relay x"])
+def test_a_command_whose_extra_is_missing_names_it(tmp_path: Path, command: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_EXTRAS)
+    process = fedh2l(*command.split(), cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert process.returncode == 2
+    (line,) = process.stderr.splitlines()
+    assert line.endswith("which is not installed: pip install 'fedh2l[zenoh]'")
 
 
 def test_a_run_from_flags_file_and_environment(tmp_path: Path) -> None:

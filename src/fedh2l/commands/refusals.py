@@ -44,11 +44,14 @@ def reason_of(error: BaseException) -> str | None:
         return _reason_of_system(error)
     if isinstance(error, MemoryError):
         return "out of memory; ask for less: fewer --workers, peers or rows"
+    if isinstance(error, ImportError) and isinstance(error.__cause__, ModuleNotFoundError):
+        # cyclopts itself says only which command it could not import.
+        return reason_of(error.__cause__)
     if isinstance(error, ModuleNotFoundError):
         extra = EXTRAS.get(str(error.name).partition(".")[0])
         install = f"pip install 'fedh2l[{extra}]'"
         return extra and f"this needs {error.name}, which is not installed: {install}"
-    return str(error)
+    return None if isinstance(error, ImportError) else str(error)
 
 
 def _reason_of_system(error: OSError) -> str:
