@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from conftest import torch_peers
+from conftest import blobs, torch_peers
 from fedh2l.learner import Lesson
 from fedh2l.live.kept import is_within_one_error, keep_round, load_kept, save_kept_model
 
@@ -33,7 +33,7 @@ def test_a_round_that_is_worse_is_not_kept_and_the_peer_goes_on_from_its_own(
     for rounds, accuracy in enumerate((None, 0.6, 0.9, 0.88, 0.5), start=1):
         assert seeds.labels is not None
         peer.learner.learn(Lesson(seeds.x, labels=np.eye(3, dtype=np.float32)[seeds.labels]), 2)
-        keep_round(tmp_path, peer, rounds, accuracy, 60)
+        keep_round(tmp_path, peer, rounds, accuracy, blobs(60))
         if rounds == 4:
             kept_posteriors = peer.posteriors(seeds.x)
     last = peer.posteriors(seeds.x)
@@ -46,6 +46,6 @@ def test_a_round_that_is_worse_is_not_kept_and_the_peer_goes_on_from_its_own(
 
 def test_without_validation_the_last_round_is_saved(tmp_path: Path) -> None:
     peer = torch_peers("a")[0]
-    keep_round(tmp_path, peer, 1, None, 0)
+    keep_round(tmp_path, peer, 1, None, None)
     assert load_kept(tmp_path, peer) is None
     assert save_kept_model(tmp_path, peer).is_file()

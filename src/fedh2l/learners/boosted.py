@@ -1,7 +1,7 @@
 """Boosted trees, of whichever library: grown on where the questions change, refitted where not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
@@ -116,24 +116,6 @@ class BoostedTrees:
         self.model: Any = None  # the library's own; None until two classes are known
         self._grow(None)  # a peer speaks before it is taught
 
-    @classmethod
-    def by_name(
-        cls, params: Mapping[str, Any], rows: Rows, classes: int, training: Training
-    ) -> Self:
-        """As a model known by name is built: of a table it takes codes of categories, and what is
-        missing.
-        """
-        featurise, categories = training.codes_of(rows)
-        return cls(
-            params,
-            rows,
-            classes,
-            categories=categories,
-            augment=training.augment,
-            featurise=featurise,
-            seed=training.seed,
-        )
-
     def posteriors(self, x: Shaped[np.ndarray, "rows ..."]) -> Soft:
         """p(class | x).
 
@@ -200,6 +182,19 @@ class BoostedTrees:
             np.concatenate([targets, soft[known]]),
             np.concatenate([weights, share[known] * self.rows / len(rows)]),
         )
+
+
+def options_by_name(rows: Rows, training: Training) -> dict[str, Any]:
+    """With which the trees known by name are built: of a table they take codes of categories, and
+    what is missing.
+    """
+    featurise, categories = training.codes_of(rows)
+    return {
+        "categories": categories,
+        "augment": training.augment,
+        "featurise": featurise,
+        "seed": training.seed,
+    }
 
 
 def soft_cross_entropy(

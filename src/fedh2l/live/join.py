@@ -170,9 +170,8 @@ def _rounds(
     ):
         line = journal_line(r, peer, exchange, validation, time.perf_counter() - clock)
         folder.write_round(line, frames_of(r), {"codec": terms.codec, "seed_set": terms.seed_set})
-        # Before the commit: a round that was cut between the two is done and kept again.
-        if validation is not None:
-            keep_round(folder.path, peer, r.t + 1, line["accuracy"], len(validation[1]))
+        # Before the commit: a round that is cut between the two is done and kept again.
+        keep_round(folder.path, peer, r.t + 1, line["accuracy"], validation)
         folder.commit(peer, r.t + 1, exchange.delivered)
 
         events = [f"{event.kind} {event.peer}: {event.reason}" for event in exchange.events()]

@@ -11,6 +11,7 @@ from pathlib import Path
 from fedh2l.learners.export.formats import save_model
 from fedh2l.peer import Peer
 from fedh2l.record.checkpoint import commit, latest, load_peers, save_peers
+from fedh2l.rows import Rows
 
 KEPT = "kept"  # the folder with the state of that round
 
@@ -25,18 +26,18 @@ def is_within_one_error(accuracy: float, best: float, rows: int) -> bool:
 
 
 def keep_round(
-    folder: Path, peer: Peer, rounds: int, accuracy: float | None, validation_rows: int
+    folder: Path, peer: Peer, rounds: int, accuracy: float | None, validation: Rows | None
 ) -> None:
-    """Keep the peer as it is after so many rounds, if it is good enough; without an accuracy on
-    validation rows nothing is kept.
+    """Keep the peer as it is after so many rounds, if its accuracy on the validation rows is good
+    enough; without such rows nothing is kept.
 
     Only a round that is kept can raise the best, so the best is written down with it.
     """
-    if accuracy is None:
+    if validation is None or accuracy is None:
         return
     before = latest(folder / KEPT)
     best = accuracy if before is None else max(accuracy, before["best"])
-    if is_within_one_error(accuracy, best, validation_rows):
+    if is_within_one_error(accuracy, best, len(validation[1])):
         save_peers(folder / KEPT, rounds, [peer])
         commit(folder / KEPT, rounds, {"best": best})
 
