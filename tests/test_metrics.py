@@ -51,6 +51,10 @@ def test_own_all_and_worst_domain() -> None:
     assert found["all_domain_accuracy"] == pytest.approx(
         (found["own_accuracy"] + found["worst_domain_accuracy"]) / 2
     )
+    assert found.get("domain_accuracies") == {
+        "home": found["own_accuracy"],
+        "lies": found["worst_domain_accuracy"],
+    }
 
 
 def test_mean_over_peers() -> None:

@@ -19,6 +19,7 @@ class Scores(TypedDict):
     # A domain whose rows are all of one class has no AUC: it is left out.
     own_auc: NotRequired[float]
     all_domain_auc: NotRequired[float]
+    domain_accuracies: NotRequired[dict[str, float]]  # by domain: who is good where
 
 
 def accuracy(probs: Float[np.ndarray, "rows classes"], labels: Shaped[np.ndarray, "..."]) -> float:
@@ -87,6 +88,7 @@ def scores(
         own_accuracy=accuracies[own],
         all_domain_accuracy=_mean(accuracies.values()),
         worst_domain_accuracy=min(accuracies.values()),
+        domain_accuracies=accuracies,
     )
     if own in areas:
         found["own_auc"] = areas[own]

@@ -136,7 +136,9 @@ def test_the_summary_has_the_keys_that_others_read(straight: Path) -> None:
         traffic = {
             f"{kind}_bytes_{way}" for kind in ("payload", "wire") for way in ("sent", "received")
         }
-        assert set(peer) == {"model", "weights_bytes"} | accuracies | traffic
+        also = {"model", "weights_bytes", "domain_accuracies"}
+        assert set(peer) == also | accuracies | traffic
+        assert set(peer["domain_accuracies"]) == {"rot00", "rot38", "rot75"}
         assert 0 <= peer["worst_domain_accuracy"] <= peer["all_domain_accuracy"] <= 1
     assert summary["missing"] > 0  # --loss 0.1
     assert 0 <= summary["conflict_rate"] <= 1

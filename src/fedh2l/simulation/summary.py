@@ -60,8 +60,10 @@ def line_of(event: Evaluation) -> dict[str, Any]:
     """A line of rounds.jsonl."""
     peers: dict[str, Any] = {}
     for name, p in event.peers.items():
+        validation = dict(p.validation or {})
+        validation.pop("domain_accuracies", None)  # of every peer and round they would fill a file
         peers[name] = {
-            **(p.validation or {}),
+            **validation,
             **_bytes(p),
             "sent": p.sent,
             "received": p.received,
@@ -69,11 +71,11 @@ def line_of(event: Evaluation) -> dict[str, Any]:
             "missing": p.missing,
             "refused": p.refused,
         }
-    validation = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
+    scored = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
     return {
         "round": event.done,
         "peers": peers,
-        "mean": dict(mean_scores(validation)),
+        "mean": dict(mean_scores(scored)),
         TIMINGS: {"train": event.train_seconds},
     }
 
