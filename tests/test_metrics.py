@@ -3,7 +3,7 @@ import pytest
 
 from conftest import Says, blobs, torch_learner
 from fedh2l.error import FedH2LError
-from fedh2l.metrics import Scores, accuracy, auc, mean_scores, scores
+from fedh2l.metrics import Scores, accuracy, auc, ece, mean_scores, nll, scores
 
 
 def test_accuracy_by_hand() -> None:
@@ -102,3 +102,46 @@ def test_a_domain_of_one_class_is_left_out_of_the_auc_and_not_of_the_accuracy() 
     assert mean_scores({"here": here, "there": there}).get("own_auc") == 1.0
     nowhere = scores(learner, "there", {"there": one})
     assert not {"own_auc", "all_domain_auc"} & set(mean_scores({"there": nowhere}))
+
+
+# --- calibration
+
+
+def test_the_calibration_error_by_hand() -> None:
+    probs = two([0.05, 0.1, 0.38, 0.9])  # confidences .95 and .9, .62, .9
+    labels = np.array([0, 1, 0, 1])
+    # Bins of a fifteenth: .95 alone; .9 twice, of which one is right; .62 alone.
+    by_hand = (abs(1 - 0.95) + abs(1 - 2 * 0.9) + abs(1 - 0.62)) / 4
+    assert ece(probs, labels) == pytest.approx(by_hand)
+    # A row that counts nothing is as if it were not there.
+    weights = np.array([1.0, 0.0, 1.0, 1.0])
+    assert ece(probs, labels, weights) == pytest.approx(ece(probs[[0, 2, 3]], labels[[0, 2, 3]]))
+    assert ece(two([0.0, 1.0]), np.array([0, 1])) == 0.0
+
+
+def test_the_likelihood_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import log_loss
+
+    rng = np.random.default_rng(0)
+    probs = rng.dirichlet([0.3] * 4, 50).astype(np.float32)
+    labels = rng.integers(0, 4, 50)
+    probs[0] = np.eye(4, dtype=np.float32)[(labels[0] + 1) % 4]  # certain, and wrong
+    theirs = log_loss(labels, probs, labels=list(range(4)))
+    assert nll(probs, labels) == pytest.approx(theirs, rel=1e-5)
+
+
+def test_every_domain_counts_as_much_in_the_calibration() -> None:
+    """A domain of a hundred rows does not drown one of ten."""
+    probs = two([0.25] * 110)
+    tests = {"sure": np.zeros(100, np.int64), "wrong": np.ones(10, np.int64)}
+
+    class Quarter(Says):
+        def posteriors(self, x: np.ndarray) -> np.ndarray:
+            return self.probs[: len(x)]
+
+    data = {name: (np.zeros((len(y), 6), np.float32), y) for name, y in tests.items()}
+    found = scores(Quarter(probs), "sure", data)
+    assert found.get("own_ece") == pytest.approx(0.25)
+    assert found.get("all_domain_ece") == pytest.approx(0.25)  # half right at confidence .75
+    halves = (-np.log(0.75) - np.log(0.25)) / 2
+    assert found.get("all_domain_nll") == pytest.approx(halves)

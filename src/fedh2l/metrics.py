@@ -1,7 +1,7 @@
 """How well a peer does: on its own domain, on all, and on the worst."""
 
 from collections.abc import Iterable, Mapping
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -9,13 +9,22 @@ from jaxtyping import Float, Int, Shaped
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
 
+BINS = 15  # of equal width, for the calibration error (Guo et al. 2017)
+SMALLEST = float(np.finfo(np.float32).eps)  # a posterior counts as at least this in a logarithm
+
 
 class Scores(TypedDict):
-    """Accuracies and, of two classes, areas under the ROC curve (AUC), in [0, 1]."""
+    """Accuracies, calibration and, of two classes, areas under the ROC curve (AUC); all in [0, 1]
+    but the negative log-likelihoods (NLL, in nats).
+    """
 
     own_accuracy: float
     all_domain_accuracy: float  # the mean over the domains
     worst_domain_accuracy: float
+    own_ece: NotRequired[float]
+    all_domain_ece: NotRequired[float]  # of all rows together, every domain with the same weight
+    own_nll: NotRequired[float]
+    all_domain_nll: NotRequired[float]  # the mean over the domains
     # A domain whose rows are all of one class has no AUC: it is left out.
     own_auc: NotRequired[float]
     all_domain_auc: NotRequired[float]
@@ -66,29 +75,68 @@ def auc(probs: Float[np.ndarray, "rows 2"], labels: Int[np.ndarray, " rows"]) ->
     return float(above / (positives * negatives))
 
 
+def ece(
+    probs: Float[np.ndarray, "rows classes"],
+    labels: Int[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"] | None = None,
+) -> float:
+    """The expected calibration error: by how much the confidence p(likeliest class) differs from
+    the share of rows on which that class is right, in `BINS` bins of equal width
+    (Guo, Pleiss, Sun, Weinberger, 2017, arXiv:1706.04599, equation 3).
+
+    weights: how much each row counts; by default all alike.
+    """
+    confidence = probs.max(1).astype(np.float64)
+    right = (probs.argmax(1) == labels).astype(np.float64)
+    share = np.full(len(labels), 1.0) if weights is None else weights
+    # Bin m holds the confidences in ((m-1)/15, m/15], as in the paper.
+    place = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    gaps = np.bincount(place, share * (right - confidence), minlength=BINS)
+    return float(np.abs(gaps).sum() / share.sum())
+
+
+def nll(probs: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]) -> float:
+    """The negative log-likelihood of the labels in nats, the mean over the rows.
+
+    A posterior below `SMALLEST` counts as that, as in scikit-learn's log_loss of float32: a forest
+    says 0 of classes that it has not seen, and one such row would make the mean infinite.
+    """
+    likelihood = probs[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(likelihood, SMALLEST, 1.0)).mean())
+
+
 def scores(
     learner: Learner,
     own: str,
     tests: Mapping[str, tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]],
 ) -> Scores:
     """Scores of the peer named `own`, whose domain has its name, on the rows of all domains."""
+    said: dict[str, np.ndarray] = {}
     accuracies: dict[str, float] = {}
     areas: dict[str, float] = {}
     for domain, (x, y) in tests.items():
         try:
-            probs = learner.posteriors(x)
-            accuracies[domain] = accuracy(probs, y)
+            said[domain] = learner.posteriors(x)
+            accuracies[domain] = accuracy(said[domain], y)
         except FedH2LError as error:
             raise FedH2LError(f"{own}, on the rows of {domain}: {error}") from error
-        area = auc(probs, y) if probs.shape[1] == 2 else None
+        area = auc(said[domain], y) if said[domain].shape[1] == 2 else None
         if area is not None:
             areas[domain] = area
 
+    labels = {domain: y for domain, (_, y) in tests.items()}
+    # Rows of a large domain count less, so that every domain counts as much as another.
+    weights = np.concatenate([np.full(len(y), 1 / len(y)) for y in labels.values()])
+    every = np.concatenate(list(said.values())), np.concatenate(list(labels.values()))
     found = Scores(
         own_accuracy=accuracies[own],
         all_domain_accuracy=_mean(accuracies.values()),
         worst_domain_accuracy=min(accuracies.values()),
         domain_accuracies=accuracies,
+        own_ece=ece(said[own], labels[own]),
+        all_domain_ece=ece(*every, weights),
+        own_nll=nll(said[own], labels[own]),
+        all_domain_nll=_mean(nll(said[domain], labels[domain]) for domain in tests),
     )
     if own in areas:
         found["own_auc"] = areas[own]
@@ -98,20 +146,15 @@ def scores(
 
 
 def mean_scores(rows: Mapping[str, Scores]) -> Scores:
-    """The mean over the peers of each score; of an AUC, over those that have one."""
-    every = list(rows.values())
-    found = Scores(
-        own_accuracy=_mean(r["own_accuracy"] for r in every),
-        all_domain_accuracy=_mean(r["all_domain_accuracy"] for r in every),
-        worst_domain_accuracy=_mean(r["worst_domain_accuracy"] for r in every),
-    )
-    own = [r["own_auc"] for r in every if "own_auc" in r]
-    if own:
-        found["own_auc"] = _mean(own)
-    everywhere = [r["all_domain_auc"] for r in every if "all_domain_auc" in r]
-    if everywhere:
-        found["all_domain_auc"] = _mean(everywhere)
-    return found
+    """The mean over the peers of each score, over those that have it."""
+    means: dict[str, float] = {}
+    for key in Scores.__annotations__:
+        values = [row[key] for row in rows.values() if key in row]
+        # What is said of each domain has no mean over the peers.
+        numbers = [value for value in values if isinstance(value, float)]
+        if numbers:
+            means[key] = _mean(numbers)
+    return cast(Scores, means)
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -129,16 +129,18 @@ def test_the_summary_has_the_keys_that_others_read(straight: Path) -> None:
     ):
         assert key in summary
     assert {"digest", "rows", "classes"} <= set(summary["seed_set"])
-    assert {"total", "train"} <= set(summary["seconds"])
+    assert set(summary["seconds"]) == {"total", "train", "cpu"}
     assert list(summary["peers"]) == ["rot00", "rot38", "rot75"]
     for peer in summary["peers"].values():
         accuracies = {"own_accuracy", "all_domain_accuracy", "worst_domain_accuracy"}
         traffic = {
             f"{kind}_bytes_{way}" for kind in ("payload", "wire") for way in ("sent", "received")
         }
+        calibration = {f"{of}_{what}" for of in ("own", "all_domain") for what in ("ece", "nll")}
         also = {"model", "weights_bytes", "domain_accuracies"}
-        assert set(peer) == also | accuracies | traffic
+        assert set(peer) == also | accuracies | calibration | traffic
         assert set(peer["domain_accuracies"]) == {"rot00", "rot38", "rot75"}
+        assert 0 < peer["all_domain_ece"] < 1
         assert 0 <= peer["worst_domain_accuracy"] <= peer["all_domain_accuracy"] <= 1
     assert summary["missing"] > 0  # --loss 0.1
     assert 0 <= summary["conflict_rate"] <= 1

@@ -93,6 +93,7 @@ class RunFolder:
             "data": self._data,
             "peers": {name: asdict(p) for name, p in event.peers.items()},
             "train_seconds": event.train_seconds,
+            "cpu_seconds": event.cpu_seconds,
             "total_seconds": time.perf_counter() - self._clock,
         }
         journal.commit(event.done, facts)

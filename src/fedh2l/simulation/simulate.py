@@ -47,6 +47,7 @@ class Evaluation:
     done: int
     peers: dict[str, Progress]
     train_seconds: float
+    cpu_seconds: float  # of the rounds, in all processes together
     last: bool
     sent: tuple[Sent, ...] = ()  # every frame since the evaluation before
 
@@ -77,6 +78,7 @@ def _merged(names: Sequence[str], items: Sequence[Any]) -> Start | Evaluation:
         items[0],
         peers={name: peers[name] for name in names},
         train_seconds=max(item.train_seconds for item in items),
+        cpu_seconds=sum(item.cpu_seconds for item in items),
         sent=tuple(sorted(sent, key=lambda s: (s.round, s.author))),
     )
 
@@ -100,15 +102,15 @@ def _run_cell(
     yield Start(cell.name, _about(peers[0]), data.digest, data.notes)
     experiment = cell.experiment
     assert experiment.rounds is not None and experiment.evaluate is not None
-    done, seconds, progress = _restored(cell.folder, peers)
+    done, seconds, cpu, progress = _restored(cell.folder, peers)
     # A cell that was finished before the run was cut short is told, and not run again.
     if done == experiment.rounds:
-        yield Evaluation(cell.name, done, progress, seconds, last=True)
+        yield Evaluation(cell.name, done, progress, seconds, cpu, last=True)
         return
 
     weights = {p.name: weights_bytes(p) for p in peers}
     sent: list[Sent] = []
-    clock = time.perf_counter()
+    clock, cpu_clock = time.perf_counter(), time.process_time()
     method, codec = experiment.algorithm, experiment.codec
     for r in run(method, peers, exchange, rounds=experiment.rounds, start=done, codec=codec):
         for name, its in progress.items():
@@ -120,29 +122,36 @@ def _run_cell(
             continue
 
         seconds += time.perf_counter() - clock
+        cpu += time.process_time() - cpu_clock
         evaluate(progress, peers, data, last=last)
         if cell.folder:
             save_peers(cell.folder / "checkpoints", done, peers)
-        yield Evaluation(cell.name, done, deepcopy(progress), seconds, last, tuple(sent))
+        yield Evaluation(cell.name, done, deepcopy(progress), seconds, cpu, last, tuple(sent))
         # What was yielded is written down; only what comes from now on is counted anew.
         sent.clear()
         for its in progress.values():
             its.sent, its.received = [], []
-        clock = time.perf_counter()
+        clock, cpu_clock = time.perf_counter(), time.process_time()
 
 
-def _restored(folder: Path | None, peers: Sequence[Peer]) -> tuple[int, float, dict[str, Progress]]:
-    """Rounds done, seconds of training, and what has become of the peers hosted here."""
+def _restored(
+    folder: Path | None, peers: Sequence[Peer]
+) -> tuple[int, float, float, dict[str, Progress]]:
+    """Rounds done, seconds of training, CPU seconds of the peers hosted here, and what has become
+    of them.
+    """
     saved = journal.latest(folder) if folder else None
     if folder is None or saved is None:
-        return 0, 0.0, {p.name: Progress() for p in peers}
+        return 0, 0.0, 0.0, {p.name: Progress() for p in peers}
     load_peers(folder / "checkpoints", saved["rounds"], peers)
     progress: dict[str, Progress] = {}
     for p in peers:
         progress[p.name] = Progress(**saved["peers"][p.name])
         # These were written down with the evaluation at which the checkpoint was made.
         progress[p.name].sent, progress[p.name].received = [], []
-    return saved["rounds"], saved["train_seconds"], progress
+    # What all processes spent was written down as one sum; each goes on with its share of it.
+    cpu = saved["cpu_seconds"] * len(peers) / len(saved["peers"])
+    return saved["rounds"], saved["train_seconds"], cpu, progress
 
 
 def _about(peer: Peer) -> dict[str, Any]:

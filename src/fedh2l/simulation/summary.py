@@ -51,7 +51,11 @@ def summary_of(
         "conflict_rate": sum(rates) / len(rates) if rates else None,
         "missing": sum(sum(p.missing.values()) for p in final.peers.values()),
         "refused": sum(sum(p.refused.values()) for p in final.peers.values()),
-        "seconds": {"total": seconds, "train": final.train_seconds},
+        "seconds": {
+            "total": seconds,
+            "train": final.train_seconds,
+            "cpu": final.cpu_seconds,
+        },
         "versions": versions(),
     }
 
