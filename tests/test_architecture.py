@@ -25,6 +25,7 @@ FLOORS = [
     {"tables"},
     {"rows"},
     {"delivery", "learner", "message", "question", "seed_rows"},
+    {"warp"},
     {"table_views", "text_views", "views"},
     {"distill", "metrics", "seedset"},
     {"wire"},

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedh2l.distill import (
+    divergence,
     label_weights,
     likeliest,
     linear_pool,
@@ -76,10 +77,28 @@ def test_pools_by_hand() -> None:
         rtol=1e-5,
     )
     np.testing.assert_allclose(
-        linear_pool(probs, owner_weights(probs, None, np.array([[True], [False]]))),
+        linear_pool(probs, owner_weights(probs, None, np.array([[1.0], [0.0]]))),
         [[5 / 7, 2 / 7]],
         rtol=1e-5,
     )
+    # p(label)² once more, and the second peer, who contributed the row, counts ten times.
+    first = np.array([[0.0], [1.0]])
+    np.testing.assert_allclose(
+        label_weights(probs, np.array([[1, 0]], np.float32), first, 10.0),
+        [[0.64], [0.4]],
+        rtol=1e-5,
+    )
+    # Three quarters of a mixture are of the first: 1 + 0.75·(5 - 1) and 1 + 0.25·(5 - 1).
+    shares = np.array([[0.75], [0.25]])
+    np.testing.assert_allclose(label_weights(probs, None, shares, 5.0), [[4.0], [2.0]])
+
+
+def test_divergence_by_hand() -> None:
+    p, q = np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.25, 0.75], [1.0, 0.0]])
+    by_hand = [0.5 * np.log(2) + 0.5 * np.log(2 / 3), 0.0]
+    np.testing.assert_allclose(divergence(p, q), by_hand, atol=1e-9)
+    # What a peer rules out and others know is far from it, and not infinitely far.
+    assert 10 < divergence(p[1:, ::-1], p[1:])[0] < 20
 
 
 def test_where_nobody_knows_the_label_all_count_alike() -> None:

@@ -120,18 +120,19 @@ def test_a_quarter_of_every_batch_is_labelled_where_few_rows_are() -> None:
 def test_without_a_label_those_are_believed_who_know_the_owners_labelled_rows() -> None:
     probs = np.array([[[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], [[0.3, 0.7], [0.9, 0.1], [0.6, 0.4]]])
     labels = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
-    owned = np.array([[True, False, True], [False, True, False]])
+    owned = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     # The last row is of the first peer, who knows its labelled row with 0.9, the other with 0.3.
-    weights = label_weights(probs, labels, owned)
+    weights = label_weights(probs, labels, owned, 6.0)
     np.testing.assert_allclose(weights[:, 2], [6 * 0.81, 0.09], rtol=1e-6)
-    np.testing.assert_allclose(weights[:, 0], [0.81, 0.09], rtol=1e-6)
+    np.testing.assert_allclose(weights[:, 0], [6 * 0.81, 0.09], rtol=1e-6)
     # Of a stranger: as all labelled rows are known.
-    owned[0, 2] = False
+    owned[0, 2] = 0.0
     both = [(0.81 + 0.04) / 2, (0.09 + 0.81) / 2]
-    np.testing.assert_allclose(label_weights(probs, labels, owned)[:, 2], both, rtol=1e-6)
+    np.testing.assert_allclose(label_weights(probs, labels, owned, 6.0)[:, 2], both, rtol=1e-6)
     np.testing.assert_allclose(label_weights(probs, labels, None)[:, 2], both, rtol=1e-6)
     nothing = np.zeros_like(labels)
-    np.testing.assert_array_equal(label_weights(probs, nothing, owned), uniform_weights(probs))
+    np.testing.assert_array_equal(label_weights(probs, nothing, None, 6.0), uniform_weights(probs))
+    np.testing.assert_array_equal(label_weights(probs, nothing, owned, 6.0), 1 + 5 * owned)
 
 
 def test_unlabelled_rows_teach_a_class_that_few_labels_show() -> None:

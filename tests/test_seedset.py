@@ -107,6 +107,11 @@ def test_a_question_is_all_that_is_known_of_what_a_round_asks() -> None:
     np.testing.assert_array_equal(asked.x, seeds.rows(2))
     assert asked.mixture.tolist() == [False] * 10 + [True] * 10
     assert asked.owners is not None and asked.owners.tolist() == ["p", "q"] * 10
+    # Both parts of a mixture have an owner: the share of the second is that of the other's label.
+    owned = asked.owned(["q", "p"])
+    assert owned is not None and owned[:, :2].tolist() == [[0, 1], [1, 0]]
+    np.testing.assert_allclose(owned.sum(0), 1, rtol=1e-6)
+    assert ((owned[:, 10:] > 0) & (owned[:, 10:] < 1)).any()
 
     batch = seeds.question(5, batch=4)
     picked = seeds.batch(5, 4)

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from fedh2l.views import VIEWS, View, cutmix, geometry, shift
+from fedh2l.views import VIEWS, View, bold, cutmix, geometry, shift
+
+RNG = np.random.default_rng
 
 
 def disc(n: int = 50, side: int = 28) -> np.ndarray:
@@ -10,7 +12,7 @@ def disc(n: int = 50, side: int = 28) -> np.ndarray:
     return np.repeat((x**2 + y**2 < (side / 4) ** 2)[None, None], n, 0).astype(np.float32)
 
 
-@pytest.mark.parametrize("view", [shift, geometry])
+@pytest.mark.parametrize("view", [shift, geometry, bold])
 @pytest.mark.parametrize("shape", [(4, 1, 28, 28), (3, 3, 8, 8), (2, 1, 10, 20)])
 def test_shape_type_and_range_are_kept(view: View, shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(0).random(shape, np.float32)
@@ -37,6 +39,18 @@ def test_geometry_is_moderate_and_different_for_every_image() -> None:
     assert 0.7 < out.sum() / x.sum() < 1.4  # scale ±12 %: the area stays about the same
     overlap = (out * x).sum((1, 2, 3)) / x.sum((1, 2, 3))
     assert overlap.min() > 0.5
+
+
+def test_bold_views_change_the_thickness_of_strokes() -> None:
+    x = disc(400)
+    out = bold(x, np.random.default_rng(0))
+    area, moderate = (view.sum((1, 2, 3)) / x[0].sum() for view in (out, geometry(x, RNG(0))))
+    assert area.std() > 1.5 * moderate.std()
+    overlap = (out * x).sum((1, 2, 3)) / x.sum((1, 2, 3))
+    assert overlap.min() > 0.3
+    # Of a small image a neighbour is a larger part, and strokes change less.
+    small, unbent = disc(400, 8), geometry(disc(400, 8), RNG(0))
+    assert bold(small, RNG(0)).sum((1, 2, 3)).std() < 3 * unbent.sum((1, 2, 3)).std()
 
 
 def test_no_view_is_the_image_itself() -> None:

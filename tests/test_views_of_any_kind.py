@@ -91,7 +91,7 @@ def test_questions_are_pure_in_seed_set_and_round(x: np.ndarray, view: str) -> N
     [
         (clinic(), "shift", "view 'shift' is not one of table; use 'swap' or 'none'"),
         (texts(), "swap", "view 'swap' is not one of text; use 'words' or 'none'"),
-        (np.zeros((4, 1, 8, 8)), "words", "use 'geometry' or 'shift' or 'none'"),
+        (np.zeros((4, 1, 8, 8)), "words", "use 'geometry' or 'bold' or 'shift' or 'none'"),
         (np.zeros((4, 3)), "swap", "views and mixtures need images"),
     ],
 )

@@ -13,15 +13,18 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Followed
 
 # How much each teacher counts on each row, from what the teachers say, the labels where there are
-# any, and whether a teacher contributed a row where that is known.
+# any, how much of a row each teacher contributed where that is known, and the factor on the weight
+# of an owner.
 Weighting = Callable[
     [
         Float[np.ndarray, "peers rows classes"],
         Float[np.ndarray, "rows classes"] | None,
-        Bool[np.ndarray, "peers rows"] | None,
+        Float[np.ndarray, "peers rows"] | None,
+        float,
     ],
     Float[np.ndarray, "peers rows"],
 ]
+LEAST = np.float32(1e-6)  # a probability below counts as this in a logarithm
 TEACHERS: Choices[Weighting] = Choices(
     "weighting of teachers",
     {
@@ -30,7 +33,6 @@ TEACHERS: Choices[Weighting] = Choices(
         "label": "fedh2l.distill:label_weights",
     },
 )
-OWNER = np.float32(6)  # weight of the peer that contributed a row, against 1 for the others
 
 
 def linear_pool(
@@ -47,25 +49,29 @@ def linear_pool(
 def uniform_weights(
     probs: Float[np.ndarray, "peers rows classes"],
     labels: Float[np.ndarray, "rows classes"] | None = None,
-    owned: Bool[np.ndarray, "peers rows"] | None = None,
+    owned: Float[np.ndarray, "peers rows"] | None = None,
+    owner: float = 1.0,
 ) -> Float[np.ndarray, "peers rows"]:
-    """Everybody alike."""
+    """Everybody alike, an owner too."""
     return np.ones(probs.shape[:2], probs.dtype)
 
 
 def label_weights(
     probs: Float[np.ndarray, "peers rows classes"],
     labels: Float[np.ndarray, "rows classes"] | None,
-    owned: Bool[np.ndarray, "peers rows"] | None = None,
+    owned: Float[np.ndarray, "peers rows"] | None = None,
+    owner: float = 1.0,
 ) -> Float[np.ndarray, "peers rows"]:
-    """p(label)²: on each row, believe those who know the answer; without labels everybody alike.
+    """p(label)², and `owner` times as much the owner: on each row, believe those who know the
+    answer, and the peer that knows its kind.
 
     Under label skew a peer that never saw a class is not asked. On a row without a label believe
-    those who know the labelled rows of the same owner, where it has none all labelled rows; and
-    `OWNER` times as much the owner itself.
+    those who know the labelled rows of the same owner, where it has none all labelled rows; without
+    any label all alike but for the owner.
     """
+    factor = _owner_factor(probs, owned, owner)
     if labels is None or not labels.any():
-        return uniform_weights(probs)
+        return factor
     knows = np.einsum("prc,rc->pr", probs, labels) ** 2
     labelled = labels.any(1)
     for rows in _of_each_owner(owned, labels):
@@ -74,31 +80,45 @@ def label_weights(
             telling = labelled
         knows[:, rows & ~labelled] = knows[:, telling].mean(1, keepdims=True)
     # Nobody knows: a uniform mean rather than 0/0.
-    knows = knows + np.float32(1e-8)
-    return knows if owned is None else np.where(owned & ~labelled, OWNER * knows, knows)
+    return (knows + np.float32(1e-8)) * factor
 
 
 def _of_each_owner(
-    owned: Bool[np.ndarray, "peers rows"] | None, labels: Float[np.ndarray, "rows classes"]
+    owned: Float[np.ndarray, "peers rows"] | None, labels: Float[np.ndarray, "rows classes"]
 ) -> list[Bool[np.ndarray, " rows"]]:
-    """The rows of each contributor among the teachers, and those of all others together."""
+    """The rows of each contributor among the teachers, a mixture's by its larger part, and those
+    of all others together.
+    """
     if owned is None:
         return [np.ones(len(labels), bool)]
-    return [*owned, np.asarray(~owned.any(0))]
+    most, known = owned.argmax(0), owned.any(0)
+    return [*(known & (most == peer) for peer in range(len(owned))), np.asarray(~known)]
+
+
+def _owner_factor(
+    probs: Float[np.ndarray, "peers rows classes"],
+    owned: Float[np.ndarray, "peers rows"] | None,
+    owner: float,
+) -> Float[np.ndarray, "peers rows"]:
+    """`owner` for whoever contributed a row, 1 for the others, for half a mixture half way."""
+    if owned is None:
+        return uniform_weights(probs)
+    return (1 + np.float32(owner - 1) * owned).astype(probs.dtype)
 
 
 def owner_weights(
     probs: Float[np.ndarray, "peers rows classes"],
     labels: Float[np.ndarray, "rows classes"] | None,
-    owned: Bool[np.ndarray, "peers rows"] | None,
+    owned: Float[np.ndarray, "peers rows"] | None,
+    owner: float = 6.0,
 ) -> Float[np.ndarray, "peers rows"]:
-    """The peer that contributed a row knows its kind best.
+    """The peer that contributed a row knows its kind best: `owner` against 1 for each other.
 
     Raises FedH2LError where the seed set does not say who contributed its rows.
     """
     if owned is None:
         raise FedH2LError("teachers='owner' needs a seed set with owners; use 'uniform'")
-    return np.where(owned, OWNER, np.float32(1))
+    return _owner_factor(probs, owned, owner)
 
 
 def likeliest(
@@ -116,6 +136,14 @@ def likeliest(
     kept = np.where(probs > next_one, probs, 0)
     sums = kept.sum(-1, keepdims=True)
     return np.where(sums > 0, kept / np.where(sums > 0, sums, 1), probs)
+
+
+def divergence(
+    p: Float[np.ndarray, "rows classes"], q: Float[np.ndarray, "rows classes"]
+) -> Float[np.ndarray, " rows"]:
+    """KL(p ‖ q) of each row, with probabilities of q below 10⁻⁶ counted as that."""
+    ratio = np.maximum(p, LEAST) / np.maximum(q, LEAST)
+    return np.maximum((p * np.log(ratio)).sum(1), 0)
 
 
 def total_variation(

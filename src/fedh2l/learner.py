@@ -20,7 +20,7 @@ class Lesson(NamedTuple):
     """What a peer is asked to learn besides its own data: match `targets` on `x`, and the `labels`
     where there are any.
 
-    Added to the private loss (q is the learner's p(class | x)):
+    Added to `private` times the private loss (q is the learner's p(class | x)):
         CE(labels, q) + weight · temperature² · CE(targets, q^(1/temperature))
     where the targets' is a mean over the rows of a batch, and the labels' over those of them that
     are labelled.
@@ -45,6 +45,10 @@ class Lesson(NamedTuple):
     # The number of the question that each row belongs to.
     numbers: Int[np.ndarray, " rows"] | None = None
     fresh: bool = False  # later rounds ask about other rows: in views, in mixtures, in batches
+    # How often a row is drawn, in proportion; None: all alike. A learner that is fitted anew takes
+    # all rows, and does not draw.
+    draw: Float[np.ndarray, " rows"] | None = None
+    private: float = 1.0  # factor on the private loss
 
     @property
     def labelled(self) -> Bool[np.ndarray, " rows"]:
@@ -54,20 +58,20 @@ class Lesson(NamedTuple):
         return np.asarray(self.labels.any(1))
 
     def merged(self) -> tuple[Float[np.ndarray, "rows classes"], Float[np.ndarray, " rows"]]:
-        """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and the row's weight,
-        1 + λ: the same gradient at T = 1.
+        """Labels and targets as one distribution per row, (y + λp)/(1 + λ), and the row's weight
+        against that of a private one, (1 + λ)/private: the same gradient at T = 1.
 
-        A row without a label weighs λ, one without targets 1.
+        A row without a label weighs λ/private, one without targets 1/private.
         """
         if self.targets is None:
             assert self.labels is not None, "a lesson has targets, labels or both"
-            return self.labels, self.labelled.astype(float)
+            return self.labels, self.labelled / self.private
         if self.labels is None:
-            return self.targets, np.full(len(self.x), self.weight)
+            return self.targets, np.full(len(self.x), self.weight / self.private)
 
         labelled = self.labelled
         both = (self.labels + self.weight * self.targets) / (1 + self.weight)
-        weights = np.where(labelled, 1 + self.weight, self.weight)
+        weights = np.where(labelled, 1 + self.weight, self.weight) / self.private
         return np.where(labelled[:, None], both, self.targets), weights
 
 

@@ -1,7 +1,7 @@
 """What a round asks about, as all peers know it without a word."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -16,6 +16,10 @@ class Question:
     # As distributions, zeros where nothing is known. None: no row of the set is labelled.
     labels: Float[np.ndarray, "rows classes"] | None
     owners: Shaped[np.ndarray, " rows"] | None  # the name of each row's contributor
+    # Of a mixture the contributor of its other part, and the share that the owner's part has; of
+    # any other row the owner, and 1.
+    partners: Shaped[np.ndarray, " rows"] | None
+    share: Float[np.ndarray, " rows"]
     mixture: Bool[np.ndarray, " rows"]  # whether a row is one; its label is blended by area
     is_batch: bool  # of the set: another one in each round
     # In how many rounds, this one included, the same is asked. None: in all that come or, of a
@@ -26,6 +30,14 @@ class Question:
     def fresh(self) -> bool:
         """Whether later rounds ask about other rows."""
         return self.is_batch or self.rounds_left is not None
+
+    def owned(self, names: Sequence[str]) -> Float[np.ndarray, "peers rows"] | None:
+        """How much of each row is of each peer; None: nobody knows whose the rows are."""
+        if self.owners is None or self.partners is None:
+            return None
+        column = np.array(names)[:, None]
+        first, second = (column == owners for owners in (self.owners, self.partners))
+        return (self.share * first + (1 - self.share) * second).astype(np.float32)
 
     @property
     def labelled(self) -> Bool[np.ndarray, " rows"]:
@@ -41,6 +53,8 @@ class Question:
             x=self.x[rows],
             labels=None if self.labels is None else self.labels[rows],
             owners=None if self.owners is None else self.owners[rows],
+            partners=None if self.partners is None else self.partners[rows],
+            share=self.share[rows],
             mixture=self.mixture[rows],
         )
 
@@ -50,15 +64,12 @@ def joined(questions: Sequence[Question]) -> Question:
 
     Number and rounds left are those of the last.
     """
-    labels = [q.labels for q in questions if q.labels is not None]
-    owners = [q.owners for q in questions if q.owners is not None]
-    return replace(
-        questions[-1],
-        x=np.concatenate([q.x for q in questions]),
-        labels=np.concatenate(labels) if labels else None,
-        owners=np.concatenate(owners) if owners else None,
-        mixture=np.concatenate([q.mixture for q in questions]),
-    )
+    last = questions[-1]
+    columns = {f.name: getattr(last, f.name) for f in fields(last)}
+    # What is known of each row is an array; what is known of none stays None.
+    of_rows = [name for name, column in columns.items() if isinstance(column, np.ndarray)]
+    parts = {name: [getattr(q, name) for q in questions] for name in of_rows}
+    return replace(last, **{name: np.concatenate(columns) for name, columns in parts.items()})
 
 
 def numbers(questions: Sequence[Question]) -> Int[np.ndarray, " rows"]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -16,6 +16,15 @@ from fedh2l.question import Question
 from fedh2l.rows import kind_of
 from fedh2l.seed_rows import UNLABELLED, class_indices, class_names, feature_rows, owner_names
 from fedh2l.views import MIXTURES, VIEWS, check_view
+
+
+class _Made(NamedTuple):
+    """A view: rows, their labels, which other example is in each, and the share of the one."""
+
+    x: Shaped[np.ndarray, "asked ..."]
+    labels: Float[np.ndarray, "asked classes"] | None
+    second: Int[np.ndarray, " asked"]
+    share: Float[np.ndarray, " asked"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +46,7 @@ class SeedSet:
     every: int = 1  # rounds for which a view is kept before a fresh one is taken
     # Ask about as many mixtures of two examples as well: questions to which nobody holds a label.
     mixtures: bool = False
-    _cache: "dict[int, tuple[np.ndarray, np.ndarray | None]]" = field(
-        default_factory=dict[int, Any], init=False, repr=False
-    )
+    _cache: "dict[int, _Made]" = field(default_factory=dict[int, Any], init=False, repr=False)
 
     def __post_init__(self) -> None:
         x = feature_rows(self.x)
@@ -121,23 +128,33 @@ class SeedSet:
 
     def rows(self, view: int) -> Shaped[np.ndarray, "asked ..."]:
         """What is asked about in this view: every example, then every mixture."""
-        return self._view(view)[0]
+        return self._view(view).x
 
     def soft_labels(self, view: int) -> Float[np.ndarray, "asked classes"] | None:
         """The label of each row as a distribution: one-hot for examples, the areas of the two for
         mixtures of which both are labelled; zeros where nothing is known. None: no row is labelled.
         """
-        return self._view(view)[1]
+        return self._view(view).labels
 
     def question(self, t: int, batch: int | None = None) -> Question:
         """What round t asks: of the whole set, or of one agreed batch of so many rows."""
         view = self.view_index(t)
-        x, labels, owners = self.rows(view), self.soft_labels(view), self.owners
-        mixture = np.arange(self.asked) >= len(self)
+        made = self._view(view)
+        owners, partners = self.owners, None
         if owners is not None:
             # A mixture belongs to the owner of the row that parts of another were put into.
-            owners = np.resize(owners, self.asked)
-        whole = Question(view, x, labels, owners, mixture, False, self.rounds_left(t))
+            owners, partners = np.resize(owners, self.asked), owners[made.second]
+        whole = Question(
+            number=view,
+            x=made.x,
+            labels=made.labels,
+            owners=owners,
+            partners=partners,
+            share=made.share,
+            mixture=np.arange(self.asked) >= len(self),
+            is_batch=False,
+            rounds_left=self.rounds_left(t),
+        )
         if batch is None:
             return whole
         part = whole.taken(self.batch(t, batch))
@@ -156,27 +173,30 @@ class SeedSet:
         """The agreed rows of round t where only one batch is exchanged."""
         return np.sort(self._rng(t, 1).permutation(self.asked)[:rows])
 
-    def _view(self, view: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _view(self, view: int) -> "_Made":
         if view not in self._cache:
             while len(self._cache) >= 8:  # a few recent views are asked for again and again
                 del self._cache[next(iter(self._cache))]
             self._cache[view] = self._made(view)
         return self._cache[view]
 
-    def _made(self, view: int) -> tuple[np.ndarray, np.ndarray | None]:
+    def _made(self, view: int) -> "_Made":
         x = VIEWS[self.view](self.x, self._rng(view, 0))
         hot = self._one_hot()
+        itself, whole = np.arange(len(self)), np.ones(len(self), np.float32)
         if not self.mixtures:
-            return x, hot
+            return _Made(x, hot, itself, whole)
 
         mixed, other, share = MIXTURES[kind_of(x)](x, self._rng(view, 2))
         both = np.concatenate([x, mixed])
+        second, shares = np.concatenate([itself, other]), np.concatenate([whole, share])
         if hot is None:
-            return both, None
+            return _Made(both, None, second, shares)
         blend = share[:, None] * hot + (1 - share[:, None]) * hot[other]
         # Half of a mixture says nothing of the other half.
         known = self.labelled & self.labelled[other]
-        return both, np.concatenate([hot, np.where(known[:, None], blend, 0)])
+        labels = np.concatenate([hot, np.where(known[:, None], blend, 0)])
+        return _Made(both, labels, second, shares)
 
     def _one_hot(self) -> Float[np.ndarray, "rows classes"] | None:
         if self.labels is None:

@@ -64,6 +64,8 @@ LESSONS = {
     "labels": lesson()._replace(targets=None),
     "seed": lesson(follow="seed"),
     "protects": lesson(conflict="both"),
+    "private": lesson(private=2.0, watch=True),
+    "focused": lesson(draw=np.linspace(0.1, 2.0, 20, dtype=np.float32)),
     "original": lesson(conflict="private", follow="seed"),
 }
 OTHERS: dict[str, Callable[[], Any]] = {

@@ -10,13 +10,14 @@ import numpy as np
 from jaxtyping import Float
 
 from fedh2l.bounds import bounded, check_fields, named
-from fedh2l.distill import TEACHERS, likeliest, linear_pool, temper
+from fedh2l.distill import TEACHERS, divergence, likeliest, linear_pool, temper
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
 from fedh2l.question import Question, joined, numbers
 
+UNFOCUSED = np.float32(1e-3)  # least KL that counts in `focus`, so that every row comes again
 WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
 Beliefs = Float[np.ndarray, "rows classes"]  # of a peer or of all, on the rows that were asked
 
@@ -52,6 +53,14 @@ class FedH2L:
     phases
         joint: each step learns private and seed rows at once; alternating: half of the steps learn
         private rows before speaking, the other half seed rows after hearing (the original form).
+    owner
+        Factor on the weight of the peer that contributed a row, in `label` and `owner`; a mixture
+        has two owners, by their shares.
+    focus
+        Rows of the lesson are drawn in proportion to KL(answer ‖ own)^focus: oftener where a peer
+        has most to learn; 0: all alike.
+    private
+        Factor on the loss of the private rows.
     warmup
         Rounds of local learning before the first exchange: with many classes, networks that know
         nothing teach noise.
@@ -68,6 +77,9 @@ class FedH2L:
     own: bool = True
     top: int = bounded(10, least=1)
     phases: Literal["joint", "alternating"] = "joint"
+    owner: float = bounded(6.0, least=1)
+    focus: float = bounded(0.0, least=0)
+    private: float = bounded(1.0, above=0)
     warmup: int = bounded(0, least=0)
 
     def __post_init__(self) -> None:
@@ -94,7 +106,9 @@ class FedH2L:
         if voices and isinstance(peer.said, Posteriors):
             if self.own:
                 voices[peer.name] = peer.said.probs
-            self._remember(peer, question, self._pool(question, voices))
+            answer = self._pool(question, voices)
+            distance = divergence(answer, temper(peer.said.probs, self.temperature))
+            self._remember(peer, question, answer, distance)
         lesson = self._lesson(peer, t)
         if self.phases == "joint":
             return peer.learn(lesson, self.steps)
@@ -120,22 +134,29 @@ class FedH2L:
         """The teachers' mean, row by row: each softened, and counted as `teachers` says."""
         names = sorted(voices)  # sorted: float sums must be the same on every peer
         probs = np.stack([voices[name] for name in names])
-        owned = None
-        if question.owners is not None:
-            owned = np.array(names)[:, None] == question.owners
-        weights = TEACHERS[self.teachers](probs, question.labels, owned)
+        weights = TEACHERS[self.teachers](probs, question.labels, question.owned(names), self.owner)
         return linear_pool(temper(likeliest(probs, self.top), self.temperature), weights)
 
-    def _remember(self, peer: Peer, question: Question, answer: Beliefs) -> None:
-        """Keep the answers to the last `reuse` questions; a newer answer to the same question
-        replaces the older one.
+    def _remember(
+        self,
+        peer: Peer,
+        question: Question,
+        answer: Beliefs,
+        distance: Float[np.ndarray, " rows"],
+    ) -> None:
+        """Keep the answers to the last `reuse` questions, and how far the peer was from them; a
+        newer answer to the same question replaces the older one.
         """
         numbers = peer.memory.get("asked", np.zeros(0, np.int64))
-        answers = peer.memory.get("answers", answer[None][:0])
         others = np.flatnonzero(numbers != question.number)
         kept = others[max(0, len(others) - (self.reuse - 1)) :]
         peer.memory["asked"] = np.append(numbers[kept], question.number)
-        peer.memory["answers"] = np.concatenate([answers[kept], answer[None]])
+        newest = {"answers": answer}
+        if self.focus:
+            newest["distances"] = distance
+        for name, array in newest.items():
+            before = peer.memory.get(name, array[None][:0])
+            peer.memory[name] = np.concatenate([before[kept], array[None]])
 
     def _lesson(self, peer: Peer, t: int) -> Lesson | None:
         """The questions that were answered, with the answers and the labels; before the first
@@ -167,7 +188,16 @@ class FedH2L:
             watch=t % WATCH == 0,
             numbers=numbers(questions),
             fresh=asked.fresh,
+            draw=self._draw(peer),
+            private=self.private,
         )
+
+    def _draw(self, peer: Peer) -> Float[np.ndarray, " rows"] | None:
+        """How often a row of the lesson is drawn; None: all alike."""
+        if not self.focus or "distances" not in peer.memory:
+            return None
+        distances = np.concatenate(list(peer.memory["distances"]))
+        return np.maximum(distances, UNFOCUSED) ** self.focus
 
 
 def _check_memory(peer: Peer, question: Question) -> None:

@@ -74,7 +74,8 @@ class SeedBatch(NamedTuple):
 
 
 def seed_picks(lesson: Lesson, rng: np.random.Generator) -> Iterator[Int[np.ndarray, "_"]]:
-    """Without end: permutations of a lesson's rows one after the other, in whole batches.
+    """Without end: permutations of a lesson's rows one after the other, in whole batches; where
+    the lesson says how often a row is drawn, each batch is drawn by itself, no row twice in it.
 
     Where few rows are labelled, `LABELLED` of every batch are: they are permuted apart from the
     others, and come again sooner.
@@ -85,17 +86,25 @@ def seed_picks(lesson: Lesson, rng: np.random.Generator) -> Iterator[Int[np.ndar
     # A batch of one row cannot hold some of both.
     if size > 1 and 0 < len(labelled) < LABELLED * rows:
         count = min(len(labelled), max(1, round(LABELLED * size)))
-        with_label = _parts(labelled, count, rng)
-        without = _parts(others, size - count, rng)
+        with_label = _parts(labelled, count, lesson.draw, rng)
+        without = _parts(others, size - count, lesson.draw, rng)
         while True:
             yield np.concatenate([next(with_label), next(without)])
-    yield from _parts(np.arange(rows), size, rng)
+    yield from _parts(np.arange(rows), size, lesson.draw, rng)
 
 
 def _parts(
-    rows: Int[np.ndarray, " rows"], size: int, rng: np.random.Generator
+    rows: Int[np.ndarray, " rows"],
+    size: int,
+    draw: Float[np.ndarray, " all"] | None,
+    rng: np.random.Generator,
 ) -> Iterator[Int[np.ndarray, " size"]]:
-    """Without end: permutations of these rows, in whole parts."""
+    """Without end: permutations of these rows, in whole parts; or rows drawn in proportion."""
+    while draw is not None:
+        # The largest of log(u)/w: a draw in proportion to w without repetition (Efraimidis and
+        # Spirakis, 2006).
+        keys = np.log(rng.random(len(rows))) / draw[rows]
+        yield rows[np.argpartition(keys, -size)[-size:]]
     while True:
         order = rng.permutation(rows)
         for start in range(0, len(rows) - size + 1, size):
@@ -128,7 +137,7 @@ def followed(lesson: Lesson | None) -> tuple[float, float]:
     """How much private and seed loss count where their gradients need not be told apart."""
     if lesson is None:
         return 1.0, 0.0
-    return float(lesson.follow != "seed"), float(lesson.follow != "private")
+    return lesson.private * (lesson.follow != "seed"), float(lesson.follow != "private")
 
 
 def in_chunks(

@@ -113,7 +113,7 @@ class JaxLearner:
             # Two gradients cost two backward passes: only where somebody looks at them.
             if lesson is not None and is_measured(lesson, step):
                 private, seed, state = self.step.gradients(self.trained, batch, taught, parts)
-                private, seed = np.asarray(private), np.asarray(seed)
+                private, seed = lesson.private * np.asarray(private), np.asarray(seed)
                 conflicts.append(bool(private @ seed < 0))
                 together = reconcile(private, seed, lesson.conflict, lesson.follow)
                 self.trained = self.step.follow(self.trained, together, state)

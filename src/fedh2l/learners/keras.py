@@ -117,7 +117,7 @@ class KerasLearner:
                 rows = np.concatenate([own, seeds.x]) if len(seeds.x) else own
                 if lesson is not None and is_measured(lesson, step):
                     parts = (
-                        taught(y, seeds, lesson, private=1.0, seed=0.0),
+                        taught(y, seeds, lesson, private=lesson.private, seed=0.0),
                         taught(y, seeds, lesson, private=0.0, seed=1.0),
                     )
                     conflicts.append(self._reconciled(rows, parts, lesson))

@@ -48,6 +48,7 @@ class Losses:
         private = self._private(logits[:n], batch.y)
         if lesson is None or taught is None:
             return private, None
+        private = lesson.private * private
         seed = seed_loss(
             logits[n:], taught.targets, taught.labels, lesson.weight, lesson.temperature
         )

@@ -13,7 +13,7 @@ from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Views
-from fedh2l.views import VIEWS
+from fedh2l.views import PRIVATE_VIEW, VIEWS
 
 
 def data_of(experiment: Experiment) -> FederatedData:
@@ -64,12 +64,13 @@ def _learner(experiment: Experiment, data: FederatedData, seeds: SeedSet, i: int
         # As many rows per step as others learn from with their seed rows.
         batch += getattr(method, "seed_batch", 0)
 
+    view = views.view or "none"
     training = Training(
         steps=experiment.rounds * method.steps,
         batch=min(batch, len(rows[1])),
         rate=experiment.rate,
         # What other rows say of a table's or a text's private rows is not known.
-        augment=VIEWS[views.view or "none"] if experiment.data.kind == "images" else None,
+        augment=VIEWS[PRIVATE_VIEW.get(view, view)] if experiment.data.kind == "images" else None,
         seed=seed,
         # Weights can be averaged where all peers start from one model.
         start=1000 * experiment.seed if getattr(method, "one_architecture", False) else seed,

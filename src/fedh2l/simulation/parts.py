@@ -33,8 +33,9 @@ class Views:
         Ask about a fresh agreed view of the seed set each round, and augment private images.
     view
         What a view does. Of images: geometry (shift, rotation ±12°, scale, shear, elastic; the
-        default) or shift (±7 % of the side). Of tables: swap (values from other rows; the default).
-        Of texts: words (some left out).
+        default), bold (twice as much, and strokes of another thickness; private images as in
+        geometry) or shift (±7 % of the side). Of tables: swap (values from other rows; the
+        default). Of texts: words (some left out).
     every
         Rounds for which a view is kept.
     mixtures
@@ -43,7 +44,7 @@ class Views:
     """
 
     views: bool = True
-    view: Literal["geometry", "shift", "swap", "words"] | None = None
+    view: Literal["geometry", "bold", "shift", "swap", "words"] | None = None
     every: int = bounded(1, least=1)
     mixtures: bool | None = None
 
