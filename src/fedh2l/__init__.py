@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fedh2l.algorithms.baselines import Alone, Pooled, SeedOnly
+    from fedh2l.algorithms.dml import DML
+    from fedh2l.algorithms.ds_fl import DSFL
     from fedh2l.algorithms.fedavg import FedAvg
+    from fedh2l.algorithms.fedct import FedCT
     from fedh2l.algorithms.fedh2l import FedH2L
+    from fedh2l.algorithms.fedmd import FedMD
     from fedh2l.algorithms.fedprox import FedProx
+    from fedh2l.algorithms.selective_fd import SelectiveFD
     from fedh2l.delivery import Delivery, Exchange
     from fedh2l.error import FedH2LError
     from fedh2l.exchange.in_process import InProcess
@@ -28,13 +33,17 @@ if TYPE_CHECKING:
     from fedh2l.seedset import SeedSet
 
 __all__ = [
+    "DML",
+    "DSFL",
     "Algorithm",
     "Alone",
     "Delivery",
     "Exchange",
     "FedAvg",
+    "FedCT",
     "FedH2L",
     "FedH2LError",
+    "FedMD",
     "FedProx",
     "InProcess",
     "Learner",
@@ -45,6 +54,7 @@ __all__ = [
     "Round",
     "SeedOnly",
     "SeedSet",
+    "SelectiveFD",
     "Weighted",
     "Weights",
     "accuracy",
@@ -55,6 +65,11 @@ _HOME = {
     "algorithms.fedavg": ["FedAvg"],
     "algorithms.fedh2l": ["FedH2L"],
     "algorithms.fedprox": ["FedProx"],
+    "algorithms.fedmd": ["FedMD"],
+    "algorithms.ds_fl": ["DSFL"],
+    "algorithms.dml": ["DML"],
+    "algorithms.fedct": ["FedCT"],
+    "algorithms.selective_fd": ["SelectiveFD"],
     "algorithms.baselines": ["Alone", "Pooled", "SeedOnly"],
     "error": ["FedH2LError"],
     "exchange.in_process": ["InProcess"],

@@ -116,3 +116,14 @@ class Weighted(Learner, Protocol):
         (FedProx, arXiv:1812.06127).
         """
         ...
+
+
+@runtime_checkable
+class Readable(Learner, Protocol):
+    """A learner whose private rows may be read by the method on the same machine: for means over
+    classes, prototypes and densities. No row leaves it.
+    """
+
+    def private_rows(self) -> tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]:
+        """All private rows, as raw as the seed rows, and their classes."""
+        ...

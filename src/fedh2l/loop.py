@@ -87,6 +87,8 @@ def run(
     if isinstance(exchange, Complete):
         exchange.check_names([p.name for p in peers])
 
+    # A method that sends labels alone has a codec of its own.
+    codec = getattr(algorithm, "codec", codec)
     chosen = CODECS[codec] if isinstance(codec, str) else codec
     session = Session(chosen, peers[0].seed_set.digest)
     carry = exchange or to_everyone

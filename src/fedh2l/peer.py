@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Learner, Lesson, State, under
+from fedh2l.learner import Learner, Lesson, Readable, State, under
 from fedh2l.message import Message, Posteriors
+from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from fedh2l.wire.codec import check_posteriors
 from fedh2l.wire.state import WireState
@@ -76,6 +77,20 @@ class Peer:
             probs = self.learner.posteriors(x)
         check_posteriors(probs, (len(x), len(self.seed_set.classes)), self.name)
         return probs
+
+    def private_rows(self) -> Rows:
+        """The peer's private rows, for what its own method makes of them on this machine.
+
+        Raises FedH2LError where the learner does not show them.
+        """
+        if not isinstance(self.learner, Readable):
+            raise FedH2LError(
+                f"{self.name}: the method reads the private rows, and a "
+                f"{type(self.learner).__name__} does not show them; give it a method "
+                "private_rows(), or use a method that asks about the seed set only, such as fedmd"
+            )
+        with self._named():
+            return self.learner.private_rows()
 
     def learn(self, lesson: Lesson | None, steps: int) -> float | None:
         """`steps` local steps of the learner; the conflict rate where it was measured."""

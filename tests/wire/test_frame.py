@@ -11,6 +11,7 @@ from fedh2l.message import Posteriors, Weights
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
 from fedh2l.wire.frame import HEADER, Session, decode, encode, is_key
+from fedh2l.wire.hard import HARD, layout, one_hot
 from fedh2l.wire.state import WireState
 
 PLAIN = Session(CODECS["float32"], "digest")
@@ -60,8 +61,39 @@ def test_what_is_decoded_is_near_what_was_encoded(
     assert isinstance(copy, Posteriors)
     assert copy.round == t
     np.testing.assert_allclose(copy.probs.sum(1), 1, atol=1e-5)
-    nearest = {"float32": 0.0, "float16": 1e-3, "uint8": 1 / 255}.get(codec, 0.21 + classes / 30)
+    nearest = {"float32": 0.0, "float16": 1e-3, "uint8": 1 / 255, "hard": 1.0}.get(
+        codec, 0.21 + classes / 30
+    )
     assert np.abs(copy.probs - message.probs).max() <= nearest
+
+
+@given(st.integers(1, 200), st.integers(2, 300), st.integers(0, 99))
+def test_the_codec_of_labels_takes_about_log2_classes_bits(
+    rows: int, classes: int, seed: int
+) -> None:
+    labels = np.random.default_rng(seed).integers(0, classes, rows)
+    probs = one_hot(labels, classes)
+    body, _ = HARD.encode(probs, None)
+    np.testing.assert_array_equal(HARD.decode(body, (rows, classes), None)[0], probs)
+    # As many whole digits as a word of 8 bytes holds.
+    assert 8 * len(body) <= rows * 64 / (64 // np.log2(classes)) + 8
+
+
+@given(st.integers(1, 40), st.integers(2, 40), st.binary(max_size=200))
+def test_a_strangers_labels_are_one_for_each_row_or_refused(
+    rows: int, classes: int, body: bytes
+) -> None:
+    size = layout(rows, classes)[2]
+    try:
+        probs, _ = HARD.decode(body[:size].ljust(size, b"\0"), (rows, classes), None)
+    except WireError:
+        return
+    assert probs.shape == (rows, classes) and (probs.sum(1) == 1).all()
+
+
+def test_labels_that_no_row_has_are_refused() -> None:
+    with pytest.raises(WireError, match="digits that no row has"):
+        HARD.decode(b"\xff" * layout(5, 3)[2], (5, 3), None)
 
 
 def test_weights_come_back_in_their_shapes() -> None:

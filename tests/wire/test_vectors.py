@@ -44,6 +44,7 @@ def test_there_are_vectors_of_every_codec() -> None:
         "uint8",
         "lattice",
         "adaptive",
+        "hard",
     }
 
 

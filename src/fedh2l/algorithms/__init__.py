@@ -16,5 +16,10 @@ ALGORITHMS: "Choices[type[Algorithm]]" = Choices(
         "pooled": "fedh2l.algorithms.baselines:Pooled",
         "fedavg": "fedh2l.algorithms.fedavg:FedAvg",
         "fedprox": "fedh2l.algorithms.fedprox:FedProx",
+        "fedmd": "fedh2l.algorithms.fedmd:FedMD",
+        "ds-fl": "fedh2l.algorithms.ds_fl:DSFL",
+        "dml": "fedh2l.algorithms.dml:DML",
+        "fedct": "fedh2l.algorithms.fedct:FedCT",
+        "selective-fd": "fedh2l.algorithms.selective_fd:SelectiveFD",
     },
 )

@@ -106,7 +106,7 @@ def convene_with(
     algorithm
         The method: its own flags are among those below.
     codec
-        Posteriors as bytes: lattice, adaptive, uint8, float16 or float32.
+        Posteriors as bytes: lattice, adaptive, uint8, float16, float32, or hard (likeliest class).
     as_json
         Answer in JSON.
     """

@@ -142,6 +142,10 @@ class BoostedTrees:
         self.model = self.library.restored(state["model"]) if "model" in state else None
         restore_generator(self.rng, state["generator"])
 
+    def private_rows(self) -> Rows:
+        """All private rows as they were given; see `Readable`."""
+        return self.private.x, self.private.y
+
     def compare(self, seed_set: SeedSet) -> list[str]:
         """What is likely wrong between the private rows and the seed set; see `compare`."""
         return compare((self.x, self.y), seed_set, flat=True)

@@ -26,7 +26,7 @@ from fedh2l.learners.compare import compare
 from fedh2l.learners.features import Features, Featurise, PrivateRows
 from fedh2l.learners.jax_state import arrays_of, tree_of
 from fedh2l.learners.jax_step import Parts, Trained, step_of
-from fedh2l.rows import number_of_classes
+from fedh2l.rows import Rows, number_of_classes
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View
 
@@ -134,6 +134,10 @@ class JaxLearner:
         parts = zip(self.trained, ("model.", "state.", "optimizer."), strict=True)
         self.trained = Trained(*(tree_of(tree, under(state, name)) for tree, name in parts))
         self.batches.load_state_dict(under(state, "batches."))
+
+    def private_rows(self) -> Rows:
+        """All private rows as they were given; see `Readable`."""
+        return self.private.x, self.private.y
 
     def compare(self, seed_set: SeedSet) -> list[str]:
         """What is likely wrong between the private rows and the seed set; see `compare`."""

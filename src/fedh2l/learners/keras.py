@@ -33,7 +33,7 @@ from fedh2l.learners.keras_step import (
     taught,
     two_part_loss,
 )
-from fedh2l.rows import number_of_classes
+from fedh2l.rows import Rows, number_of_classes
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View
 
@@ -146,6 +146,10 @@ class KerasLearner:
                 variable.assign(arrays[key])
         self.batches.load_state_dict(under(state, "batches."))
         self.randomness.load_state_dict(state)
+
+    def private_rows(self) -> Rows:
+        """All private rows as they were given; see `Readable`."""
+        return self.private.x, self.private.y
 
     def compare(self, seed_set: SeedSet) -> list[str]:
         """What is likely wrong between the private rows and the seed set; see `compare`."""

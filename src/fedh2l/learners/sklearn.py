@@ -120,6 +120,10 @@ class SklearnLearner:
         self.taught = Taught(**state) if state else None
         self.fitted = None
 
+    def private_rows(self) -> Rows:
+        """All private rows as they were given; see `Readable`."""
+        return self.private.x, self.private.y
+
     def compare(self, seed_set: SeedSet) -> list[str]:
         """What is likely wrong between the private rows and the seed set; see `compare`."""
         return compare((self.x, self.y), seed_set, flat=True)

@@ -25,6 +25,7 @@ from fedh2l.learners.torch_step import (
     reconciled_backward,
     seed_batches,
 )
+from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View
 
@@ -189,6 +190,10 @@ class TorchLearner:
         if isinstance(self.batches, LoaderBatches):
             self.place.tokens = self.place.are_tokens(torch.from_numpy(x[:1].copy()))
         return compare((x, y), seed_set)
+
+    def private_rows(self) -> Rows:
+        """All private rows as they were given; see `Readable`."""
+        return self.batches.rows_read()
 
     # --- what parameter averaging asks for
 

@@ -44,6 +44,10 @@ class ArrayBatches:
         """All private rows, to compare with the seed set."""
         return self.batches.some()
 
+    def rows_read(self) -> Rows:
+        """All private rows, as raw as the seed rows."""
+        return self.private.x, self.private.y
+
     def next(self) -> Batch:
         rows, labels = self.batches.next()
         x = self.place(torch.from_numpy(np.ascontiguousarray(rows)))

@@ -46,6 +46,13 @@ class LoaderBatches:
         x = x.float() if x.dtype == torch.bfloat16 else x
         return x.numpy(), first.y.cpu().numpy()
 
+    def rows_read(self) -> Rows:
+        """Refused: a loader may augment its rows, and need not end."""
+        raise FedH2LError(
+            "the method reads all private rows, and a DataLoader gives batches without end; give "
+            "the learner arrays: TorchLearner(model, optimizer, (x, y))"
+        )
+
     def next(self) -> Batch:
         return next(self.batches)
 

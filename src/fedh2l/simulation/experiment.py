@@ -48,7 +48,7 @@ class Experiment:
     codec
         Posteriors as bytes: lattice (3 to 4 bits per row of ten classes and round where the same
         rows are asked again, about twice that in a fresh view each round), adaptive (fewer),
-        uint8, float16 or float32.
+        uint8, float16, float32, or hard (the likeliest class alone).
     evaluate
         Rounds between two evaluations and checkpoints; by default a tenth of them.
     """
@@ -94,6 +94,7 @@ class Experiment:
             peers=peers,
             rounds=rounds,
             views=views,
+            codec=getattr(self.algorithm, "codec", self.codec),
             evaluate=self.evaluate or max(1, rounds // 10),
         )
         found._check()

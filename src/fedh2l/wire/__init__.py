@@ -18,6 +18,7 @@ CODECS: "Choices[Codec]" = Choices(
         "uint8": "fedh2l.wire.plain:UINT8",
         "lattice": "fedh2l.wire.lattice:LATTICE",
         "adaptive": "fedh2l.wire.lattice:ADAPTIVE",
+        "hard": "fedh2l.wire.hard:HARD",
     },
 )
 CODEC = "lattice"  # the codec of an experiment that names none

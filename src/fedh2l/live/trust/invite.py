@@ -57,7 +57,7 @@ def convene(
         classes=seeds.classes,
         algorithm=algorithm,
         parameters=asdict(method),
-        codec=codec,
+        codec=getattr(method, "codec", codec),  # of a method that has one of its own
         rounds=rounds,
         quorum=quorum,
         grace=grace,

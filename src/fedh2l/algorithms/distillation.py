@@ -1,0 +1,113 @@
+"""What the methods that distil on the seed set share: what a peer says, whom it has heard, and the
+steps of a round. What is a method's own stands in its own file.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from fedh2l.error import FedH2LError
+from fedh2l.learner import Lesson
+from fedh2l.message import Inbox, Posteriors
+from fedh2l.peer import Peer
+from fedh2l.question import Question, numbers
+
+# alternating: half of a round's steps learn private rows, the other half the seed rows, as most of
+# the papers have it; joint: each step learns both.
+Phases = Literal["alternating", "joint"]
+Answers = Float[np.ndarray, "rows classes"]  # posteriors on the rows that were asked about
+ROUNDED = 1 / 200  # more than any codec rounds a probability by
+
+
+def answer(peer: Peer, t: int) -> Posteriors:
+    """What a peer believes about all that round t asks, in float32, as it is sent."""
+    question = peer.seed_set.question(t)
+    probs = peer.posteriors(question.x).astype(np.float32, copy=False)
+    return Posteriors(t, probs, rounds_left=question.rounds_left)
+
+
+def voices(peer: Peer, inbox: Inbox, *, own: bool = True) -> dict[str, Answers]:
+    """The answers that a peer heard, and its own among them, by name; none where it heard nobody.
+
+    Sorted: float sums must be the same on every peer.
+    """
+    heard = {name: m.probs for name, m in inbox.items() if isinstance(m, Posteriors)}
+    if heard and own and isinstance(peer.said, Posteriors):
+        heard[peer.name] = peer.said.probs
+    return {name: heard[name] for name in sorted(heard)}
+
+
+def mean_of(answers: Mapping[str, Answers]) -> Answers | None:
+    """The mean of the answers; None where there are none."""
+    return np.mean(list(answers.values()), axis=0) if answers else None
+
+
+def spoken(probs: Float[np.ndarray, "... classes"]) -> Bool[np.ndarray, "..."]:
+    """Which rows say anything: a peer that abstains says that all classes are alike.
+
+    A row of which a peer abstains in every round arrives as uniform, whatever the codec.
+    """
+    return np.abs(probs - 1 / probs.shape[-1]).max(-1) > ROUNDED
+
+
+def lesson_of(
+    question: Question,
+    targets: Answers | None,
+    *,
+    labels: bool,
+    weight: float,
+    batch: int,
+    known: Bool[np.ndarray, " rows"] | None = None,
+) -> Lesson | None:
+    """The question with the targets and, where `labels`, the seed labels that there are; None where
+    nothing is known of any row.
+
+    known: the rows that have a target; of the others those that are labelled are learnt, with their
+    label as the target.
+    """
+    has_target = np.full(len(question.x), targets is not None) if known is None else known
+    labelled = question.labelled & labels
+    rows = has_target | labelled
+    if not rows.any():
+        return None
+
+    part = question.taken(rows)
+    hot = part.labels if labelled.any() else None
+    if targets is not None and has_target.any():
+        targets = targets[rows]
+        if hot is not None:
+            targets = np.where(has_target[rows][:, None], targets, hot)
+    else:
+        targets = None
+    return Lesson(
+        part.x,
+        targets,
+        hot,
+        weight=weight,
+        batch=batch,
+        numbers=numbers([part]),
+        fresh=question.fresh,
+    )
+
+
+def check_phases(phases: Phases, steps: int) -> None:
+    """Refuse fewer steps than there are phases."""
+    if phases == "alternating" and steps < 2:
+        raise FedH2LError(
+            "steps is 1, and alternating phases need 2: one of private rows, one of seed rows"
+        )
+
+
+def learn_private_rows(peer: Peer, phases: Phases, steps: int) -> None:
+    """The half of a round's steps that learns private rows, where the phases alternate."""
+    if phases == "alternating":
+        peer.learn(None, steps - steps // 2)
+
+
+def learn_seed_rows(peer: Peer, lesson: Lesson | None, phases: Phases, steps: int) -> float | None:
+    """The other half, or all steps where each learns both; without a lesson private rows."""
+    if phases == "joint":
+        return peer.learn(lesson, steps)
+    return peer.learn(None if lesson is None else lesson._replace(follow="seed"), steps // 2)
