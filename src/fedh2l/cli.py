@@ -9,6 +9,7 @@ from cyclopts.config import Env
 
 from fedh2l.commands.environment import PREFIX, check_commands, check_settings
 from fedh2l.commands.refusals import reason_of
+from fedh2l.commands.sweep_example import EXAMPLE
 from fedh2l.error import FedH2LError
 
 app = App(
@@ -28,6 +29,14 @@ app.command(
     "fedh2l.commands.new:new",
     name="new",
     help="Write a small model of your own, with data and a test, to go on from.",
+)
+app.command(
+    "fedh2l.commands.sweep:sweep",
+    name="sweep",
+    help="Methods × data sets × settings × seeds: each cell computed once, a table at the end.\n\n"
+    "A cell is kept by a hash of its configuration, its data and the code. One that fails is "
+    "reported at the end with its log, and stops no other; the exit code is then 1.",
+    help_epilogue=EXAMPLE,
 )
 app.command("fedh2l.commands.report:report", name="report", help="Write a run's report.html anew.")
 app.command(

@@ -75,12 +75,18 @@ def _arguments(
 
 def check_names(names: Iterable[str], chosen: Mapping[str, str]) -> None:
     """Refuse a name that is no setting of this data set with this method."""
-    known = {f.name for f in own_fields()}
-    for kind in kinds_of(**chosen).values():
-        known |= _names(kind)
+    known = known_names(**chosen)
     for name in names:
         if name not in known:
             _refuse(name, known, chosen)
+
+
+def known_names(data: str, algorithm: str) -> set[str]:
+    """The settings of an experiment with this data set and this method."""
+    names = {f.name for f in own_fields()}
+    for kind in kinds_of(data, algorithm).values():
+        names |= _names(kind)
+    return names
 
 
 def _refuse(name: str, known: set[str], chosen: Mapping[str, str]) -> None:

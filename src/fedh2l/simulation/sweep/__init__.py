@@ -1,0 +1,1 @@
+"""Sweeps: methods × data × settings × seeds, each cell computed once and kept."""
