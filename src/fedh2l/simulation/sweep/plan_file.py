@@ -51,6 +51,7 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
     values["common"] = _settings("common", named.get("common", {}))
     for table in ("on", "method", "setting"):
         values[table] = {n: _settings(n, words) for n, words in named.get(table, {}).items()}
+    values["tune"] = {n: _values(n, words) for n, words in named.get("tune", {}).items()}
     plan = Plan(**values)
     _check(plan)
     return plan
@@ -85,6 +86,15 @@ def _settings(table: str, words: Any) -> dict[str, Any]:
     return settings
 
 
+def _values(method: str, words: Any) -> dict[str, list[Any]]:
+    """The values among which settings of a method are chosen."""
+    values = _settings(f"tune.{method}", words)
+    for name, options in values.items():
+        if not isinstance(options, list) or not options:
+            raise FedH2LError(f"[tune.{method}] {name} is {options!r}, expected a list of values")
+    return values
+
+
 def _check(plan: Plan) -> None:
     """Every method and data set is known, and each table is about one that is swept."""
     for method in plan.methods:
@@ -103,7 +113,3 @@ def _check(plan: Plan) -> None:
             choose(f"method of [setting.{setting}]", method, plan.methods)
     for method, values in plan.tune.items():
         check_names(values, {"data": plan.data[0], "algorithm": method})
-        for name, options in values.items():
-            listed: Any = options  # whatever the file says
-            if not isinstance(listed, list) or not options:
-                raise FedH2LError(f"[tune.{method}] {name} is {options!r}, expected a list")

@@ -48,7 +48,7 @@ class Remaining:
         for name, (began, share) in self._since.items():
             done = share - self._left[name]
             # A tenth of a cell at least: its first moments are start-up.
-            if self._kinds[name] not in known and done >= 0.1:
+            if self._kinds[name] not in known and round(done, 9) >= 0.1:
                 known[self._kinds[name]] = (self._clock() - began) / done
         if not known:
             return None
