@@ -121,10 +121,10 @@ def test_the_tables_have_exactly_the_columns_that_others_read(straight: Path) ->
 BROKEN = """
 import os
 
-def model(seed_set):
+def model(*_):
     raise ValueError("no such luck")
 
-def dies(seed_set):
+def dies(*_):
     os.kill(os.getpid(), 9)
 """
 
@@ -155,7 +155,7 @@ def test_a_failed_cell_is_told_with_its_log_and_stops_no_other(
 
 
 def test_tuning_chooses_on_validation_rows(tmp_path: Path) -> None:
-    text = SMALL + "[tune.fedh2l]\nrate = [0.00001, 0.05]\n"
+    text = SMALL.replace("logistic", "mlp") + "[tune.fedh2l]\nrate = [0.00001, 0.05]\n"
     done = sweep(write_plan(tmp_path, text), "--out", tmp_path / "s", "--tune", "--json")
     assert done.returncode == 0, done.stderr
     candidates = json.loads(done.stdout)["chosen"]

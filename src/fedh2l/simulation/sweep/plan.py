@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from fedh2l.error import FedH2LError
@@ -76,18 +77,18 @@ def groups_of(
     groups: list[Group] = []
     left_out: list[LeftOut] = []
     used: set[tuple[str, str]] = set()  # (table of the file, name) that meant something
-    for data in plan.data:
-        for setting, words in (plan.setting or {USUAL: {}}).items():
-            here: list[Group | LeftOut] = []
-            methods = [m for m in plan.methods if m in words.get("methods", plan.methods)]
-            for algorithm in methods:
-                names = (algorithm, data, setting)
-                mine = (chosen or {}).get(names, {})
-                settings = _settings(plan, names, used) | mine
-                here.append(_group(names, settings, plan.seeds[0]))
-            _check_any(here)
-            groups += [g for g in here if isinstance(g, Group)]
-            left_out += [g for g in here if isinstance(g, LeftOut)]
+    for data, setting in product(plan.data, plan.setting or {USUAL: {}}):
+        words = plan.setting.get(setting, {})
+        methods = words.get("methods", plan.methods)
+        here: list[Group | LeftOut] = []
+        # In the order of the methods' list, whatever that of the setting is.
+        for algorithm in sorted(methods, key=plan.methods.index):
+            names = (algorithm, data, setting)
+            settings = _settings(plan, names, used) | (chosen or {}).get(names, {})
+            here.append(_group(names, settings, plan.seeds[0]))
+        _check_any(here)
+        groups += [g for g in here if isinstance(g, Group)]
+        left_out += [g for g in here if isinstance(g, LeftOut)]
     _check_used(plan, used)
     return groups, left_out
 
@@ -132,20 +133,25 @@ def _check_any(here: Iterable[Group | LeftOut]) -> None:
 def _check_used(plan: Plan, used: set[tuple[str, str]]) -> None:
     """Refuse a name that means nothing in any cell: whoever wrote it believes that it does."""
     tables = {"common": plan.common}
-    tables |= {f"on.{name}": words for name, words in plan.on.items()}
-    tables |= {f"method.{name}": words for name, words in plan.method.items()}
-    tables |= {f"setting.{name}": words for name, words in plan.setting.items()}
+    for kind in ("on", "method", "setting"):
+        named: Mapping[str, Settings] = getattr(plan, kind)
+        tables |= {f"{kind}.{name}": words for name, words in named.items()}
     for table, words in tables.items():
         for name in words:
-            if (table, name) in used or name == "methods":
-                continue
-            method = table.removeprefix("method.") if "method." in table else plan.methods[0]
-            data = table.removeprefix("on.") if "on." in table else plan.data[0]
-            try:
-                check_names([name], {"data": data, "algorithm": method})
-            except FedH2LError as error:
-                raise FedH2LError(f"[{table}]: {error}") from error
-            raise FedH2LError(f"[{table}]: {name} means nothing in any cell of this sweep")
+            if (table, name) not in used and name != "methods":
+                _refuse(plan, table, name)
+
+
+def _refuse(plan: Plan, table: str, name: str) -> None:
+    """Say whose setting it is, or the near miss."""
+    kind, _, of = table.partition(".")
+    method = of if kind == "method" else plan.methods[0]
+    data = of if kind == "on" else plan.data[0]
+    try:
+        check_names([name], {"data": data, "algorithm": method})
+    except FedH2LError as error:
+        raise FedH2LError(f"[{table}]: {error}") from error
+    raise FedH2LError(f"[{table}]: {name} means nothing in any cell of this sweep")
 
 
 def steps_of(group: Group) -> int:

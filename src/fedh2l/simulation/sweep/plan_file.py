@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,19 @@ def read_plan(path: Path, instead: Mapping[str, Any] | None = None) -> Plan:
 def plan_of(content: Mapping[str, Any]) -> Plan:
     """The plan that these keys say, each name checked. `seeds = 5` stands for 0 to 4."""
     named = {name.replace("-", "_"): value for name, value in content.items()}
+    _check_keys(named)
+    values: dict[str, Any] = {n: _listed(n, named[n]) for n in LISTS if n in named}
+    values["common"] = _settings("common", named.get("common", {}))
+    for table in ("on", "method", "setting"):
+        values[table] = {n: _settings(n, words) for n, words in named.get(table, {}).items()}
+    values["tune"] = {n: _values(n, words) for n, words in named.get("tune", {}).items()}
+    plan = Plan(**values)
+    _check(plan)
+    return plan
+
+
+def _check_keys(named: Mapping[str, Any]) -> None:
+    """Refuse what is neither one of the lists nor one of the tables."""
     for name, value in named.items():
         if name not in LISTS + TABLES and not isinstance(value, dict):
             raise FedH2LError(
@@ -44,17 +56,6 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
             raise FedH2LError(f"{name} is {value!r}, expected a {_expected(name)}")
     if not named.get("methods"):
         raise FedH2LError('no methods; name some, such as methods = ["fedh2l", "alone"]')
-    values = {f.name: named[f.name] for f in fields(Plan) if f.name in named}
-    for name in LISTS:
-        if name in values:
-            values[name] = _listed(name, values[name])
-    values["common"] = _settings("common", named.get("common", {}))
-    for table in ("on", "method", "setting"):
-        values[table] = {n: _settings(n, words) for n, words in named.get(table, {}).items()}
-    values["tune"] = {n: _values(n, words) for n, words in named.get("tune", {}).items()}
-    plan = Plan(**values)
-    _check(plan)
-    return plan
 
 
 def _expected(name: str) -> str:

@@ -55,31 +55,50 @@ def carry_out(jobs: Sequence[Job], processes: int) -> Iterator[News]:
     A job that fails, or whose process dies, ends with its reason and stops no other. No process
     outlives the iteration, nor this process.
     """
-    waiting = deque(jobs)
-    busy: dict[Connection, tuple[Any, Job]] = {}
-    idle: list[tuple[Any, Connection]] = []
+    waiting, workers = deque(jobs), _Workers()
     try:
-        while waiting or busy:
-            while waiting and len(busy) < processes:
-                idle = [(process, link) for process, link in idle if process.is_alive()]
-                process, link = idle.pop() if idle else _start()
+        while waiting or workers.busy:
+            while waiting and len(workers.busy) < processes:
                 job = waiting.popleft()
-                busy[link] = process, job
-                link.send(job)
+                workers.give(job)
                 yield Began(job.name)
-
-            for link in connection.wait(list(busy)):
-                assert isinstance(link, Connection)
-                process, job = busy[link]
-                news = _next(link, process, job)
-                if isinstance(news, Ended):
-                    del busy[link]
-                    # Of a process that has died, exitcode is known; a new one takes its place.
-                    if process.exitcode is None:
-                        idle.append((process, link))
-                yield news
+            yield from workers.news()
     finally:
-        for process, link in [*idle, *((p, link) for link, (p, _) in busy.items())]:
+        workers.end()
+
+
+class _Workers:
+    """Processes that are at work, and those that wait for it."""
+
+    def __init__(self) -> None:
+        self.busy: dict[Connection, tuple[Any, Job]] = {}
+        self._idle: list[tuple[Any, Connection]] = []
+
+    def give(self, job: Job) -> None:
+        """Have a process take up a job: one that waits, or a new one."""
+        alive = [(process, link) for process, link in self._idle if process.is_alive()]
+        process, link = alive.pop() if alive else _start()
+        self._idle = alive
+        self.busy[link] = process, job
+        link.send(job)
+
+    def news(self) -> Iterator[News]:
+        """What the next ones say that say something."""
+        for link in connection.wait(list(self.busy)):
+            assert isinstance(link, Connection)
+            process, job = self.busy[link]
+            news = _next(link, process, job)
+            if isinstance(news, Ended):
+                del self.busy[link]
+                # One that has died has an exit code; a new one takes its place.
+                if process.exitcode is None:
+                    self._idle.append((process, link))
+            yield news
+
+    def end(self) -> None:
+        """End every process."""
+        busy = [(process, link) for link, (process, _) in self.busy.items()]
+        for process, link in [*self._idle, *busy]:
             link.close()
             process.terminate()
             process.join()

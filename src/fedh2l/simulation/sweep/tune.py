@@ -8,7 +8,7 @@ from typing import Any
 
 from fedh2l.simulation.settings import compose, settings_of
 from fedh2l.simulation.sweep.plan import Group, Plan, Settings
-from fedh2l.simulation.sweep.tables import CellLine
+from fedh2l.simulation.sweep.tables import CellLine, grouped
 
 SEPARATOR = " | "  # between a setting's name and a candidate's, in the cells of a choice
 CHOICES = "chosen.csv"
@@ -72,24 +72,25 @@ def choices_of(
 
     Of equals the first is chosen. A candidate counts if all of its cells are finished.
     """
-    by_group: dict[tuple[str, str, str], list[CellLine]] = {}
-    for line in lines:
-        by_group.setdefault(line.group, []).append(line)
-
+    cells = grouped(lines)
     chosen: dict[tuple[str, str, str], Settings] = {}
     told: list[ChoiceLine] = []
     for names, its in trials.items():
         candidates = candidates_of(plan, names[0])
-        means: list[float | None] = []
-        for trial in its:
-            cells = by_group.get(trial.names, [])
-            whole = len(cells) == len(seeds)
-            means.append(fmean(c.validation_all_domain for c in cells) if whole else None)
-        known = [m for m in means if m is not None]
+        means = [_mean(cells.get(trial.names, []), len(seeds)) for trial in its]
+        known = [mean for mean in means if mean is not None]
         best = means.index(max(known)) if known else None
         if best is not None:
             chosen[names] = candidates[best]
-        for i, (candidate, mean) in enumerate(zip(candidates, means, strict=True)):
-            count = len(by_group.get(its[i].names, []))
-            told.append(ChoiceLine(*names, words_of(candidate), count, mean, int(i == best)))
+        for i, candidate in enumerate(candidates):
+            count = len(cells.get(its[i].names, []))
+            line = ChoiceLine(*names, words_of(candidate), count, means[i], int(i == best))
+            told.append(line)
     return chosen, told
+
+
+def _mean(cells: Sequence[CellLine], count: int) -> float | None:
+    """On the validation rows; None where a cell is missing."""
+    if len(cells) < count:
+        return None
+    return fmean(cell.validation_all_domain for cell in cells)
