@@ -112,7 +112,7 @@ def test_a_changed_record_is_found_out(tmp_path: Path) -> None:
     hurt = bytearray((folder / "sent.bin").read_bytes())
     hurt[4] ^= 1
     (folder / "sent.bin").write_bytes(hurt)
-    with pytest.raises(FedH2LError, match="line 1 is not what was sent"):
+    with pytest.raises(FedH2LError, match="in round 0 is not what was sent"):
         list(audit(folder))
 
 

@@ -3,9 +3,10 @@ they left.
 """
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -27,9 +28,9 @@ def audit(folder: Path, author: str | None = None) -> list[dict[str, Any]]:
     Raises FedH2LError where a line was changed, added or removed since, a frame does not have its
     SHA-256, or no peer has that name.
     """
-    entries = _entries(folder)
-    if entries:
-        _check_frames(folder, entries)
+    entries = read_index(folder)
+    for _ in read_frames(folder, (e for e in entries if e["at"] is not None)):
+        continue  # reading compares
     peers = {e["author"] for e in entries} | {name for e in entries for name in e["receivers"]}
     if author is not None:
         choose("peer", author, peers)
@@ -48,20 +49,25 @@ def decode_posteriors(folder: Path, author: str, t: int) -> Float[np.ndarray, "r
     All its frames up to that round go through the decoder that every receiver has. Raises
     FedH2LError where it sent no posteriors in that round.
     """
-    state, probs = WireState("audit"), None
     entries = [e for e in audit(folder, author) if e["at"] is not None and e["round"] <= t]
-    if not entries:
+    if not entries or entries[-1]["round"] != t:
         raise _nothing_said(folder, author, t)
-    with (folder / BODIES).open("rb") as bodies:
-        for entry in entries:
-            session = Session(CODECS[entry["codec"]], entry["seed_set"])
-            like = Posteriors(entry["round"], np.zeros(entry["shape"], np.float32))
-            message = decode(_frame(bodies, entry), like, session, author, state)
-            if entry["round"] == t and isinstance(message, Posteriors):
-                probs = message.probs
-    if probs is None:
-        raise _nothing_said(folder, author, t)
-    return probs
+    return replayed(folder, entries)
+
+
+def replayed(folder: Path, entries: Sequence[dict[str, Any]]) -> Float[np.ndarray, "rows classes"]:
+    """The posteriors in the last of these frames of one author, once all of them went through the
+    decoder that every receiver has.
+
+    entries: at least one; the first can be read alone.
+    """
+    state, message = WireState("audit"), None
+    for entry, frame in read_frames(folder, entries):
+        session = Session(CODECS[entry["codec"]], entry["seed_set"])
+        like = Posteriors(entry["round"], np.zeros(entry["shape"], np.float32))
+        message = decode(frame, like, session, entry["author"], state)
+    assert isinstance(message, Posteriors)
+    return message.probs
 
 
 def _nothing_said(folder: Path, author: str, t: int) -> FedH2LError:
@@ -70,7 +76,7 @@ def _nothing_said(folder: Path, author: str, t: int) -> FedH2LError:
     )
 
 
-def _entries(folder: Path) -> list[dict[str, Any]]:
+def read_index(folder: Path) -> list[dict[str, Any]]:
     """The lines of the index that the last commit counts; lines after them do not count yet."""
     path, commit = folder / INDEX, journal.latest(folder)
     if commit is None:
@@ -94,18 +100,17 @@ def _entries(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in data.splitlines()]
 
 
-def _check_frames(folder: Path, entries: list[dict[str, Any]]) -> None:
+def read_frames(
+    folder: Path, entries: Iterable[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Each entry with its frame. Raises FedH2LError where a frame does not have its SHA-256."""
     with (folder / BODIES).open("rb") as bodies:
-        for number, entry in enumerate(entries, 1):
-            if entry["at"] is None:
-                continue
-            if sha256(_frame(bodies, entry)).hexdigest() != entry["sha256"]:
+        for entry in entries:
+            bodies.seek(entry["at"])
+            frame = bodies.read(entry["bytes"])
+            if sha256(frame).hexdigest() != entry["sha256"]:
                 raise FedH2LError(
-                    f"{folder / BODIES}: the frame of line {number} is not what was sent; changed "
-                    "or damaged since"
+                    f"{folder / BODIES}: the frame of {entry['author']} in round {entry['round']} "
+                    "is not what was sent; changed or damaged since"
                 )
-
-
-def _frame(bodies: BinaryIO, entry: dict[str, Any]) -> bytes:
-    bodies.seek(entry["at"])
-    return bodies.read(entry["bytes"])
+            yield entry, frame

@@ -1,0 +1,27 @@
+"""A page from its template, as one file."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from fedh2l.record.atomic import write_file
+from fedh2l.record.units import percent, size
+
+FILE = "report.html"
+MOST = 16  # peers in a plot or a matrix; more could not be told apart
+MOST_ROWS = 200  # peers in a table, so that the page can be sent by e-mail
+
+
+def write_page(folder: Path, template: str, **values: Any) -> Path:
+    """report.html in the folder, written anew; all values are escaped but the figures."""
+    pages = Environment(
+        loader=PackageLoader("fedh2l.commands.pages"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = pages.get_template(template).render(percent=percent, size=size, **values)
+    path = folder / FILE
+    write_file(path, page.encode("utf-8", "replace"))
+    return path
