@@ -38,7 +38,11 @@ app.command(
     "reported at the end with its log, and stops no other; the exit code is then 1.",
     help_epilogue=EXAMPLE,
 )
-app.command("fedh2l.commands.report:report", name="report", help="Write a run's report.html anew.")
+app.command(
+    "fedh2l.commands.report:report",
+    name="report",
+    help="A run or a live member's part as one page for any browser: FOLDER/report.html.",
+)
 app.command(
     "fedh2l.commands.export:export",
     name="export",

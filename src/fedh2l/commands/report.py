@@ -1,14 +1,20 @@
-"""`fedh2l report`: what a run reached, as a page in one file."""
+"""`fedh2l report`: a run, or a live member's part, as a page in one file."""
 
 import shlex
 from pathlib import Path
 
-from fedh2l.commands.pages.run_page import write_run_page
 from fedh2l.error import FedH2LError
 
 
 def write_report(folder: Path) -> Path:
-    """report.html of a finished run."""
+    """report.html of a finished run, or of a live member, running or not."""
+    if (folder / "invite.json").is_file():
+        from fedh2l.commands.pages.member_page import write_member_page
+
+        return write_member_page(folder)
+
+    from fedh2l.commands.pages.run_page import write_run_page
+
     if not (folder / "summary.json").is_file():
         raise FedH2LError(
             f"{folder}: no summary.json, so no finished run; go on with "
@@ -18,11 +24,11 @@ def write_report(folder: Path) -> Path:
 
 
 def report(folder: Path) -> None:
-    """Write a run's report.html anew.
+    """Write report.html into a folder: one file for any browser, also offline and on a phone.
 
     Parameters
     ----------
     folder
-        A finished run.
+        A finished run, or a live member's part (the --out of fedh2l join).
     """
     print(write_report(folder))
