@@ -39,6 +39,13 @@ app.command(
     help_epilogue=EXAMPLE,
 )
 app.command(
+    "fedh2l.commands.compare:compare",
+    name="compare",
+    help="Runs and sweeps that exist, side by side, with paired tests and their correction.\n\n"
+    "fedh2l compare sweeps/mine --against fedh2l --out comparison\n\n"
+    "fedh2l compare runs/labelled runs/unlabelled --across-settings",
+)
+app.command(
     "fedh2l.commands.report:report",
     name="report",
     help="A run or a live member's part as one page for any browser: FOLDER/report.html.",

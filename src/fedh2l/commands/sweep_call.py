@@ -10,11 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from fedh2l.commands.compare import write_texts
 from fedh2l.commands.sweep_screen import SweepScreen, results_table
 from fedh2l.error import FedH2LError
 from fedh2l.record.atomic import write_file
 from fedh2l.simulation.sweep.plan import Group, Plan, Settings, groups_of, unequal_steps
 from fedh2l.simulation.sweep.processes import carry_out
+from fedh2l.simulation.sweep.statistics import compared
 from fedh2l.simulation.sweep.sweep import SweepFolder
 from fedh2l.simulation.sweep.tables import TABLE, csv_text, table_of
 from fedh2l.simulation.sweep.tune import CHOICES, ChoiceLine, choices_of, trials_of
@@ -49,6 +51,7 @@ class SweepCall:
                 self._say("[tune] is not used without --tune")
             self._compute(folder, groups, self.plan.seeds, "cells", about)
             lines = folder.write(groups, self.plan.seeds, about)
+            write_texts(self.place, lines, compared(lines), "all_domain")
         self._say_rest(folder, notes)
         if as_json:
             answer = {"out": str(self.place), "table": [asdict(line) for line in table_of(lines)]}
@@ -57,7 +60,8 @@ class SweepCall:
             print(json.dumps(answer, indent=1))
         else:
             self.console.print(results_table(table_of(lines)))
-            self._say(f"written to {self.place / TABLE} and cells.csv beside it")
+            beside = "cells.csv, results.md and comparisons.md"
+            self._say(f"written to {self.place / TABLE}; {beside} beside it")
         return bool(folder.failed)
 
     def _tuned(

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fedh2l.commands.comparison_text import spread
 from fedh2l.record.units import duration, percent, size
 from fedh2l.simulation.sweep.job import Job
 from fedh2l.simulation.sweep.processes import Began, Ended, Moved, News
@@ -117,16 +118,11 @@ def results_table(lines: Iterable[TableLine]) -> Table:
             # Names of the user's are text and not markup.
             *(Text(word) for word in (line.algorithm, line.data, line.setting)),
             str(line.n),
-            with_spread(line.own_mean, line.own_std),
-            with_spread(line.all_domain_mean, line.all_domain_std),
+            spread(line.own_mean, line.own_std),
+            spread(line.all_domain_mean, line.all_domain_std),
             percent(line.worst_domain_mean),
             f"{line.ece_mean:.3f}",
             size(line.payload_bytes),
             f"{line.cpu_seconds:.1f} s",
         )
     return table
-
-
-def with_spread(mean: float, std: float | None) -> str:
-    """95.3 ± 0.4, in per cent; of one seed there is no spread."""
-    return percent(mean) if std is None else f"{percent(mean)} ± {100 * std:.1f}"
