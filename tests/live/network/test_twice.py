@@ -15,8 +15,8 @@ pytest.importorskip("zenoh")
 from attacker import both, soon
 
 from fedh2l.error import FedH2LError
+from fedh2l.live.network import twin
 from fedh2l.live.network.exchange import ZenohP2P
-from fedh2l.live.network.presence import Presence
 from fedh2l.live.trust.terms import Terms
 from members import free_port, identity_of, local_terms
 
@@ -55,9 +55,28 @@ def test_a_second_process_is_refused_at_its_start(
             ):
                 stack.enter_context(second)
         else:
-            monkeypatch.setattr(Presence, "refuse_a_second", lambda _: None)
+            monkeypatch.setattr(twin.Twins, "refuse_a_second", lambda _: None)
             stack.enter_context(second)
-        assert soon(lambda: len(b._presence.instances("a")) == (1 if protected else 2))  # pyright: ignore[reportPrivateUsage]
+        assert soon(lambda: len(b._links.presence.instances("a")) == (1 if protected else 2))  # pyright: ignore[reportPrivateUsage]
+
+
+@both
+def test_the_owner_is_told_at_once_that_its_keys_are_used_elsewhere(
+    tmp_path: Path, protected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner runs; its copied keys are tried out on another machine. In the control nobody looks
+    at the claim with which that process asks.
+    """
+    if not protected:
+        monkeypatch.setattr(twin.Twins, "_report", lambda *_: None)
+    terms = local_terms(tmp_path, "ab")
+    with member(tmp_path, terms, "a") as owner, member(tmp_path, terms, "b") as b:
+        assert soon(lambda: b.present() == {"a"})
+        with pytest.raises(FedH2LError, match="is running already"):
+            member(tmp_path, elsewhere(terms), "a", "again").__enter__()
+        reasons = [e.reason for e in owner.events() if e.kind == "duplicate"]
+        assert any("somebody has copied them" in reason for reason in reasons) == protected
+        assert len(reasons) == protected
 
 
 @both
@@ -69,7 +88,7 @@ def test_a_second_process_is_refused_when_both_run(
     The control never believes that anybody else has its name.
     """
     if not protected:
-        monkeypatch.setattr(Presence, "_half_know", lambda *_: False)
+        monkeypatch.setattr(twin, "claimed_process", lambda *_, **__: None)
     terms = replace(local_terms(tmp_path, "ab"), quorum=1)
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         first = stack.enter_context(member(tmp_path, terms, "a"))

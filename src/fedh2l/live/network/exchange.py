@@ -4,10 +4,9 @@ them, and all keep signed mirrors of each other.
 Keys below the federation's root, each written by the member whose name is in it: `NAME/news`
 (announcements), `NAME/post` (its posts after the round `since` in the question),
 `NAME/mirror/AUTHOR` (another's posts, as signed by that one), `NAME/terms` (the newest invite),
-`NAME/alive/INSTANCE`.
+`NAME/alive/PROCESS`, `NAME/who/MEMBER` (the processes of that member, each by its own claim).
 """
 
-import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -16,15 +15,13 @@ from pathlib import Path
 from fedh2l.delivery import Delivery, Outbox
 from fedh2l.error import FedH2LError
 from fedh2l.live.network.barrier import Barrier
-from fedh2l.live.network.link import open_link, root
-from fedh2l.live.network.mailbox import Event, Mailbox
-from fedh2l.live.network.node import Node, Traffic
-from fedh2l.live.network.presence import Presence
-from fedh2l.live.network.pull import Puller
-from fedh2l.live.network.speak import Speaker
+from fedh2l.live.network.links import Links
+from fedh2l.live.network.mailbox import Event
+from fedh2l.live.network.node import Shared, Traffic
 from fedh2l.live.posts.own_posts import OwnPosts
 from fedh2l.live.posts.register import Delivered, Register
 from fedh2l.live.trust.identity import Identity
+from fedh2l.live.trust.running import new_process
 from fedh2l.live.trust.terms import Terms
 
 # Seconds in which a member that is removed can ask for the invite that says so.
@@ -55,7 +52,7 @@ class ZenohP2P:
         terms.check_key(identity)
         self._invite_bytes = invite_bytes
         self._own = OwnPosts(folder, terms.federation, identity)
-        self._instance = f"{self._own.epoch:020d}-{secrets.token_hex(4)}"
+        self._process = new_process(self._own.epoch)
         self._register = Register(terms.federation, {m.name: m.key for m in terms.members})
         for post in self._own.saved.values():
             self._register.take(self.me, post.data)
@@ -71,33 +68,19 @@ class ZenohP2P:
         self._close()
 
     def _open(self) -> None:
-        session = open_link(self.terms, self.identity, self.folder / "link")
-        self._mail = Mailbox(session, root(self.terms))
-        self._node = Node(
-            me=self.me,
-            terms=self.terms,
-            invite_bytes=self._invite_bytes,
-            mail=self._mail,
-            register=self._register,
-            changed=self._changed,
+        shared = Shared(self.terms, self._invite_bytes, self._register, self._changed)
+        self._links = Links(
+            shared,
+            self.identity,
+            self.folder / "link",
+            process=self._process,
+            delivered=self._delivered.rounds,
+            sent_bytes=self._sent_bytes,
         )
 
-        self._presence = Presence(self._node, self._instance)
-        self._puller = Puller(self._node, self._presence, self._delivered.rounds)
-        self._speaker = Speaker(self._node, self._presence, self._sent_bytes)
-
-        self._mail.start(f"fedh2l-mail-{self.me}", self._puller.tick, self._presence.check)
-        try:
-            self._presence.refuse_a_second()
-            self._speaker.open(self._instance)
-        except BaseException:
-            self._close()
-            raise
-
     def _close(self) -> None:
-        self._sent_bytes = self._speaker.sent_bytes
-        self._mail.close()
-        self._mail.session.close()
+        self._sent_bytes = self._links.speaker.sent_bytes
+        self._links.close()
 
     def __call__(self, t: int, outbox: Outbox) -> Delivery:
         not_hosted = sorted(set(outbox) - {self.me})
@@ -111,8 +94,8 @@ class ZenohP2P:
             speakers = self._wait(t, self.terms.deadline)
             if speakers <= 1 and self.others():
                 alone = f"nobody else was heard in round {t}; learning goes on from its own data"
-                self._mail.tell(Event("alone", self.me, alone))
-        if self._presence.twin:
+                self._links.mail.tell(Event("alone", self.me, alone))
+        if self._links.twins.is_second:
             raise FedH2LError(
                 f"{self.me}: another process under this name started before this one; stop one "
                 "of them"
@@ -142,26 +125,26 @@ class ZenohP2P:
             self._register.take(self.me, post.data)
         if post.payload != frame:
             again = f"round {t} was said before a restart; that is said again"
-            self._mail.tell(Event("resent", self.me, again))
-        self._speaker.announce(post)
+            self._links.mail.tell(Event("resent", self.me, again))
+        self._links.speaker.announce(post)
 
     def _wait(self, t: int, deadline: float) -> int:
         """Wait until round t closes. Returns how many members have spoken in it."""
         barrier = Barrier(self.terms, time.monotonic(), deadline)
-        self._puller.wait_for(t)
+        self._links.puller.wait_for(t)
         while True:
             with self._changed:
                 speakers = sum(self._register.has_spoken(m.name, t) for m in self.terms.members)
                 now = time.monotonic()
                 closes_at = barrier.closes_at(speakers, now)
-                if now >= closes_at or self._puller.removed:
+                if now >= closes_at or self._links.puller.removed:
                     break
                 self._changed.wait(min(closes_at, barrier.announce_at) - now)
 
             # An announcement may be lost: one more makes the others ask.
             if barrier.may_announce(time.monotonic()):
-                self._speaker.announce()
-        self._puller.wait_for(-1)
+                self._links.speaker.announce()
+        self._links.puller.wait_for(-1)
         return speakers
 
     def others(self) -> list[str]:
@@ -181,21 +164,21 @@ class ZenohP2P:
 
     def present(self) -> set[str]:
         """The members that seem to be connected: a hint, on which no result depends."""
-        return {name for name in self.others() if self._presence.instances(name)}
+        return {name for name in self.others() if self._links.presence.instances(name)}
 
     def events(self) -> list[Event]:
         """The events after the last call, of the kinds that `Event` has."""
-        return self._mail.drain()
+        return self._links.mail.drain()
 
     @property
     def wire_bytes(self) -> dict[str, Traffic]:
-        sent, received = self._speaker.sent_bytes, self._puller.received_bytes
+        sent, received = self._links.speaker.sent_bytes, self._links.puller.received_bytes
         return {name: Traffic(sent[name], received.get(name, 0)) for name in self.others()}
 
     @property
     def newer_invite_bytes(self) -> bytes | None:
         """A later version of the invite that a member has sent; for `update` between two rounds."""
-        return self._puller.newer_invite_bytes
+        return self._links.puller.newer_invite_bytes
 
     def update(self, terms: Terms, invite_bytes: bytes = b"") -> None:
         """Take up a later version of the invite between two rounds: the links are opened anew, the
@@ -207,14 +190,14 @@ class ZenohP2P:
         removed_members = self.present() - {m.name for m in terms.members}
         self.terms, self._invite_bytes = terms, invite_bytes or self._invite_bytes
         if removed_members:
-            self._node.terms, self._node.invite_bytes = self.terms, self._invite_bytes
-            self._speaker.announce()
+            self._links.node.terms, self._links.node.invite_bytes = self.terms, self._invite_bytes
+            self._links.speaker.announce()
             time.sleep(REMOVAL_HEARD)
 
-        events, received_bytes = self._mail.drain(), self._puller.received_bytes
+        events, received_bytes = self._links.mail.drain(), self._links.puller.received_bytes
         self._close()
         self._register = self._register.under({m.name: m.key for m in terms.members})
         self._open()
-        self._puller.received_bytes |= received_bytes
+        self._links.puller.received_bytes |= received_bytes
         for event in events:
-            self._mail.tell(event)
+            self._links.mail.tell(event)

@@ -1,6 +1,7 @@
 """One member on the network: the objects that the parts of its exchange share, by name."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,12 +20,19 @@ class Traffic(NamedTuple):
 
 
 @dataclass
-class Node:
+class Shared:
+    """What outlasts the links."""
+
+    terms: Terms
+    invite_bytes: bytes  # the signed terms, for members that have an older version
+    register: Register
+    changed: threading.Condition  # guards the register; notified when something new is in it
+
+
+@dataclass
+class Node(Shared):
     """The member `me`, as long as its links are open under one version of the invite."""
 
     me: str
-    terms: Terms
-    invite_bytes: bytes  # the signed terms, for members that have an older version
+    sign: Callable[[bytes], bytes]  # with this member's key
     mail: Mailbox
-    register: Register
-    changed: threading.Condition  # guards the register; notified when something new is in it

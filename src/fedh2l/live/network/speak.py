@@ -9,6 +9,7 @@ import zenoh
 from fedh2l.live.network.node import Node
 from fedh2l.live.network.presence import Presence
 from fedh2l.live.network.pull import NEWS, PUSHED
+from fedh2l.live.network.twin import Twins
 from fedh2l.live.posts.post import Post
 from fedh2l.live.posts.register import LARGEST, bundle
 
@@ -19,14 +20,16 @@ class Speaker:
     `sent_bytes`: given to the network, by the member for whom they are.
     """
 
-    def __init__(self, node: Node, presence: Presence, sent_bytes: Mapping[str, int]) -> None:
-        self.node, self.presence = node, presence
+    def __init__(
+        self, node: Node, presence: Presence, twins: Twins, sent_bytes: Mapping[str, int]
+    ) -> None:
+        self.node, self.presence, self.twins = node, presence, twins
         self.sent_bytes = {m.name: 0 for m in node.terms.members} | dict(sent_bytes)
         self._session, self._place = node.mail.session, f"{node.mail.root}/{node.me}"
 
-    def open(self, instance: str) -> None:
+    def open(self, process: str) -> None:
         """Let the others see this member, and answer them from now on."""
-        self._token = self._session.liveliness().declare_token(f"{self._place}/alive/{instance}")
+        self._token = self._session.liveliness().declare_token(f"{self._place}/alive/{process}")
         # Zenoh calls it in a thread of its own: an answer may wait for a slow link.
         answer = zenoh.handlers.Callback(self._answer)
         self._session.declare_queryable(
@@ -53,9 +56,12 @@ class Speaker:
                 self.sent_bytes[name] += len(data)
 
     def _answer(self, query: zenoh.Query) -> None:
+        # The question may be addressed to a wildcard; the answer is under my own name.
+        question = str(query.key_expr).removeprefix(f"{self.node.mail.root}/").partition("/")[2]
+        if question.startswith("who/"):
+            self.twins.answer(query, question.removeprefix("who/"))
+            return
         with query:
-            # The question may be addressed to a wildcard; the answer is under my own name.
-            question = str(query.key_expr).removeprefix(f"{self.node.mail.root}/").partition("/")[2]
             data = self._answer_to(question, query.parameters.get("since") or "-1")
             if not data:
                 return
@@ -72,8 +78,6 @@ class Speaker:
         kind, _, author = question.partition("/")
         if kind == "terms":
             return self.node.invite_bytes
-        if kind == "who":
-            return " ".join(sorted(self.presence.instances(author))).encode() or b"-"
 
         is_round = last_round.removeprefix("-").isdecimal() and len(last_round) < 12
         if kind not in ("post", "mirror") or not is_round:
