@@ -11,8 +11,8 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from fedh2l.algorithms.without_barrier import WithoutBarrier
-from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
+from fedh2l.live.beginning import check_terms, first_round, wait_for_first_posts
 from fedh2l.live.kept import keep_round, save_kept_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
@@ -25,11 +25,8 @@ from fedh2l.peer import Peer
 from fedh2l.record.sent import frames_of
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
-from fedh2l.wire.frame import KEY_EVERY
+from fedh2l.wire.frame import largest_frame
 
-# Seconds for which a member that begins listens how far the others are, once one is connected; and
-# for which it waits for that.
-FIRST_LOOK, FIRST_LINK = 2.0, 5.0
 # Seconds for which a member that is started after the last round still answers the others.
 FAREWELL = 10.0
 
@@ -68,14 +65,19 @@ def join(
         # One thread adds up the same sums in the same order on every machine.
         stack.enter_context(threadpool_limits(1))
         exchange = ZenohP2P(
-            terms, identity, folder.path, delivered=folder.delivered, invite_bytes=invite_bytes
+            terms,
+            identity,
+            folder.path,
+            delivered=folder.delivered,
+            invite_bytes=invite_bytes,
+            limit=largest_frame(seeds.asked * len(seeds.classes)),
         )
         stack.enter_context(exchange)
         others = ", ".join(exchange.others()) or "nobody"
         yield _report(
             folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
         )
-        _wait_for_first_post(exchange)
+        wait_for_first_posts(exchange)
         yield from _take_part(exchange, peer, folder, invite, validation)
 
         model = save_kept_model(folder.path, peer)
@@ -83,40 +85,6 @@ def join(
         if folder.done >= exchange.terms.rounds:
             exchange.finish(FAREWELL if restarted_at_end else exchange.terms.deadline)
             folder.commit(peer, folder.done, exchange.delivered, finished=True)
-
-
-def check_terms(terms: Terms, identity: Identity, seeds: SeedSet) -> None:
-    """Refuse to join with another key or another seed set than was agreed."""
-    terms.check_key(identity)
-    if seeds.classes != terms.classes:
-        raise FedH2LError(
-            f"the seed set's classes {list(seeds.classes)} are not the terms' "
-            f"{list(terms.classes)}; ask for the file"
-        )
-    if seeds.digest != terms.seed_set:
-        raise FedH2LError(
-            f"the seed set ({seeds.fingerprint}) is not the one of the terms "
-            f"({terms.seed_set[:16]}); ask for the file"
-        )
-    if terms.asynchronous and seeds.rounds_left(0) is not None:
-        raise FedH2LError(
-            "without a barrier the questions must not change, and this seed set has views or "
-            "mixtures; ask the convener for a federation with a barrier, or for a seed set with "
-            "view none and no mixtures"
-        )
-
-
-def _wait_for_first_post(exchange: ZenohP2P) -> None:
-    """Wait a little for a post of another member, which shows a newcomer how far the others are."""
-    start, linked_at = time.monotonic(), None
-    while exchange.others() and exchange.rounds_heard()[1] < 0:
-        now = time.monotonic()
-        if linked_at is None and exchange.present():
-            linked_at = now
-        end = start + FIRST_LINK if linked_at is None else linked_at + FIRST_LOOK
-        if now >= end:
-            return
-        time.sleep(0.05)
 
 
 def _take_part(
@@ -152,7 +120,7 @@ def _rounds(
 ) -> Iterator[News]:
     """The rounds that are left, each committed on disk before its news is given."""
     terms = exchange.terms
-    start = _first_round(exchange, folder)
+    start = first_round(exchange, folder)
     if start != folder.done:
         yield _report(folder, f"the others are at round {start}: going on from there")
     folder.fresh = False
@@ -179,25 +147,6 @@ def _rounds(
             folder.log(text)
         yield News(line, "; ".join(events), frozenset(exchange.present()))
         clock = time.perf_counter()
-
-
-def _first_round(exchange: ZenohP2P, folder: MemberFolder) -> int:
-    """The round after the last finished one; or the round of the others, where this member is too
-    far behind to hear all that was said.
-    """
-    # Without a barrier each member counts its rounds by itself.
-    if exchange.terms.asynchronous:
-        return folder.done
-
-    first_heard, newest = exchange.rounds_heard()
-    # A newcomer need not live through rounds that are over, but it misses nothing before the first
-    # post, such as a warm-up.
-    is_newcomer = folder.fresh and newest > first_heard + 1
-    # The others keep no posts that are older than a key frame.
-    is_too_far_behind = newest > folder.done + KEY_EVERY
-    if is_newcomer or is_too_far_behind:
-        return min(newest, exchange.terms.rounds - 1)
-    return folder.done
 
 
 def _newer_invite(exchange: ZenohP2P, invite: Path) -> tuple[Terms, bytes] | None:

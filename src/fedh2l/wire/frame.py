@@ -22,12 +22,11 @@ HEADER = struct.Struct("<2sBBBB2sII")  # magic, version, kind, distance, lost, s
 MAGIC, VERSION, WEIGHTS = b"H2", 1, 0
 KEY_EVERY = 32  # an author's frames from one key frame to the next, at the most
 FARTHEST = 255  # rounds from a frame to the one that it names
+MOST_UNREADABLE = 255  # authors that a frame can name as unreadable, with a byte each
 
 
 class Unreadable(WireError):
-    """The frame names an earlier one that this receiver does not hold. The author is asked for a
-    key frame.
-    """
+    """It names an earlier frame that this receiver does not hold: it asks for a key frame."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def encode(message: Message, session: Session, state: WireState) -> bytes:
         message.probs, reference.codec_state if reference else None, message.rounds_left
     )
     # An author that finds its own byte in this list sends a key frame.
-    unreadable = bytes(sorted({_short(name) for name in state.unreadable}))[:255]
+    unreadable = bytes(sorted({_short(name) for name in state.unreadable}))[:MOST_UNREADABLE]
     distance = message.round - reference.round if reference else 0
     header = _Header(session.codec.kind, distance, len(unreadable), message.round)
     before = reference.check if reference else 0
@@ -103,6 +102,11 @@ def _sent_key_frame(state: WireState, t: int) -> bool:
     """Whether this peer's key frame of round t has crossed a request for one on its way."""
     last = state.last_sent
     return last is not None and last.age == 0 and last.round == t
+
+
+def largest_frame(values: int, unreadable: int = MOST_UNREADABLE) -> int:
+    """Bytes of the largest frame that says so many numbers: no codec needs more than float32."""
+    return HEADER.size + unreadable + 4 * values + 64
 
 
 def is_key(frame: bytes) -> bool:
@@ -160,9 +164,8 @@ def _checked_header(frame: bytes, expected: Message, session: Session, sender: s
         )
     if t > expected.round:
         raise WireError(f"{sender}: round {t}, expected {expected.round}")
-    # No codec needs more than float32, and a few bytes to begin with.
     values = expected.shape[0] * expected.shape[1] if expected_kind else 1 + expected.shape[0]
-    if len(frame) > HEADER.size + unreadable + 4 * values + 64:
+    if len(frame) > largest_frame(values, unreadable):
         raise WireError(
             f"{sender}: {len(frame)} bytes, more than any frame of this session: another model, "
             "seed set or number of classes"

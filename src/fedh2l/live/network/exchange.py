@@ -19,7 +19,7 @@ from fedh2l.live.network.links import Links
 from fedh2l.live.network.mailbox import Event
 from fedh2l.live.network.node import Shared, Traffic
 from fedh2l.live.posts.own_posts import OwnPosts
-from fedh2l.live.posts.register import Delivered, Register
+from fedh2l.live.posts.register import LARGEST, Delivered, Register
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.running import new_process
 from fedh2l.live.trust.terms import Terms
@@ -33,7 +33,8 @@ class ZenohP2P:
     """An `Exchange` for the one member hosted here; opened by `with`.
 
     `delivered`: of each other member the last round that was delivered before, from a checkpoint;
-    `invite_bytes`: the signed terms, for members that have an older version. A post of round t that
+    `invite_bytes`: the signed terms, for members that have an older version; `limit`: bytes of the
+    largest frame that any member can have to say. A post of round t that
     was saved before a kill is sent again in place of what the loop says now: nobody hears two
     things of one round. With `asynchronous` terms no round waits.
     """
@@ -46,14 +47,16 @@ class ZenohP2P:
         *,
         delivered: Mapping[str, int],
         invite_bytes: bytes = b"",
+        limit: int = LARGEST,
     ) -> None:
         self.terms, self.identity, self.folder = terms, identity, folder
         self.me = identity.name
         terms.check_key(identity)
         self._invite_bytes = invite_bytes
-        self._own = OwnPosts(folder, terms.federation, identity)
+        self._own = OwnPosts(folder, terms.federation, identity, limit)
         self._process = new_process(self._own.epoch)
-        self._register = Register(terms.federation, {m.name: m.key for m in terms.members})
+        keys = {m.name: m.key for m in terms.members}
+        self._register = Register(terms.federation, keys, limit, terms.rounds)
         for post in self._own.saved.values():
             self._register.take(self.me, post.data)
         self._delivered = Delivered(delivered)
@@ -162,6 +165,11 @@ class ZenohP2P:
         with self._changed:
             return self._register.rounds_heard(self.others())
 
+    def has_heard_all(self) -> bool:
+        """Whether a post of every other member is here."""
+        with self._changed:
+            return all(self._register.newest(name) for name in self.others())
+
     def present(self) -> set[str]:
         """The members that seem to be connected: a hint, on which no result depends."""
         return {name for name in self.others() if self._links.presence.instances(name)}
@@ -196,7 +204,7 @@ class ZenohP2P:
 
         events, received_bytes = self._links.mail.drain(), self._links.puller.received_bytes
         self._close()
-        self._register = self._register.under({m.name: m.key for m in terms.members})
+        self._register = self._register.under({m.name: m.key for m in terms.members}, terms.rounds)
         self._open()
         self._links.puller.received_bytes |= received_bytes
         for event in events:

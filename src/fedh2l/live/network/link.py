@@ -115,7 +115,8 @@ def configuration(
             "timeout_ms": patience,
             "retry": retry,
         },
-        "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": True}},
+        # A member that gossips an address would make the others dial it, within their own networks.
+        "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": False}},
         "transport": {
             "shared_memory": {"enabled": False},
             "link": {

@@ -14,8 +14,11 @@ from fedh2l.record.atomic import sync_folder, write_file
 class OwnPosts:
     """The last posts, in `folder/posts`, one file for each round."""
 
-    def __init__(self, folder: Path, federation: str, identity: Identity) -> None:
+    def __init__(
+        self, folder: Path, federation: str, identity: Identity, limit: int = LARGEST
+    ) -> None:
         self.place, self.federation, self.identity = folder / "posts", federation, identity
+        self.limit = limit  # bytes of a payload
         self.place.mkdir(parents=True, exist_ok=True)
         self.epoch, self.seq = next_epoch(folder / "epoch"), 0
         self.saved: dict[int, Post] = {}  # by round, in rising order
@@ -30,7 +33,7 @@ class OwnPosts:
                 self.federation,
                 author=self.identity.name,
                 key=self.identity.public,
-                limit=LARGEST,
+                limit=self.limit,
             )
         except PostError as error:
             raise PostError(
@@ -45,10 +48,10 @@ class OwnPosts:
         A payload that was saved for this round before is said again, in a new envelope, in place
         of `payload`.
         """
-        if len(payload) > LARGEST:
+        if len(payload) > self.limit:
             raise FedH2LError(
-                f"{self.identity.name}: a frame of {len(payload)} bytes, a post takes {LARGEST}; "
-                "use a smaller codec"
+                f"{self.identity.name}: a frame of {len(payload)} bytes, a post takes "
+                f"{self.limit}; use a smaller codec"
             )
         if t in self.saved:
             payload = self.saved[t].payload

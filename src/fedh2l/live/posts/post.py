@@ -30,14 +30,19 @@ class PostError(WireError):
 
 @dataclass(frozen=True)
 class Post:
-    """A verified post. `data`: all its bytes as they arrived, to be handed on."""
+    """A verified post. `data`: all its bytes as they arrived, to be handed on; the payload is in
+    them, and not kept twice.
+    """
 
     author: str
     epoch: int
     seq: int
     round: int
-    payload: bytes = field(repr=False)
     data: bytes = field(repr=False)
+
+    @property
+    def payload(self) -> bytes:
+        return self.data[ENVELOPE:]
 
     @property
     def order(self) -> tuple[int, int]:
@@ -59,7 +64,7 @@ def seal(
         MAGIC, VERSION, 0, bytes.fromhex(federation), epoch, seq, t, sha256(payload).digest()
     )
     data = head + sign(_signed(author, head)) + payload
-    return Post(author=author, epoch=epoch, seq=seq, round=t, payload=payload, data=data)
+    return Post(author=author, epoch=epoch, seq=seq, round=t, data=data)
 
 
 def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -> Post:
@@ -86,8 +91,7 @@ def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -
         raise PostError(
             f"{author}: its payload is not the one that was signed; damaged or changed on its way"
         )
-    payload = data[ENVELOPE:]
-    return Post(author=author, epoch=epoch, seq=seq, round=t, payload=payload, data=data)
+    return Post(author=author, epoch=epoch, seq=seq, round=t, data=data)
 
 
 def next_epoch(path: Path) -> int:

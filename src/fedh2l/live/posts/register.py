@@ -23,7 +23,8 @@ class Register:
 
     federation: str
     keys: Mapping[str, str]  # of every author
-    limit: int = LARGEST
+    limit: int = LARGEST  # bytes of a payload
+    rounds: int = 1_000_000  # of the terms; a member that has finished posts once more
     # The posts by author and round, in rising order.
     posts: dict[str, dict[int, Post]] = field(default_factory=dict[str, dict[int, Post]])
 
@@ -42,6 +43,10 @@ class Register:
         post = open_post(
             data, self.federation, author=author, key=self.keys[author], limit=self.limit
         )
+        if post.round > self.rounds:
+            raise PostError(
+                f"{author}: a post of round {post.round}, and the terms have {self.rounds} rounds"
+            )
         newest = self.newest(author)
         if post.round in posts:
             self._take_again(posts, post)
@@ -90,23 +95,27 @@ class Register:
         """The first round of which a post of these authors is here, and the round at which they
         are; −1 where none was heard.
 
-        The latter is the lower median of their latest rounds: one author that claims to be far
-        ahead takes nobody along.
+        The latter is reached by more than half of those that were heard, and by two at least: one
+        author that claims to be far ahead takes nobody along, also where no other is heard.
         """
         rounds = [list(self.posts[a]) for a in authors if self.posts.get(a)]
         if not rounds:
             return -1, -1
-        latest = sorted(r[-1] for r in rounds)
-        return min(r[0] for r in rounds), latest[(len(latest) - 1) // 2]
+        latest = sorted((r[-1] for r in rounds), reverse=True)
+        witnesses = max(2, len(latest) // 2 + 1)
+        reached = latest[witnesses - 1] if witnesses <= len(latest) else -1
+        return min(r[0] for r in rounds), reached
 
-    def under(self, keys: Mapping[str, str]) -> "Register":
-        """A register for other keys, with the posts of the authors whose key is still the same."""
+    def under(self, keys: Mapping[str, str], rounds: int) -> "Register":
+        """A register for other keys and rounds, with the posts of the authors whose key is still
+        the same.
+        """
         posts_of_same_key = {
             author: posts
             for author, posts in self.posts.items()
             if keys.get(author) == self.keys[author]
         }
-        return Register(self.federation, keys, self.limit, posts_of_same_key)
+        return Register(self.federation, keys, self.limit, rounds, posts_of_same_key)
 
 
 class Delivered:
