@@ -5,6 +5,7 @@ import socket
 from dataclasses import replace
 from pathlib import Path
 
+from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.authority import make_authority
 from fedh2l.live.trust.identity import Identity, make_identity
 from fedh2l.live.trust.terms import Member, Terms, signed
@@ -45,7 +46,7 @@ def make_terms(
             authority.issue(identity.request(hosts), name, hosts, 30),
         )
 
-    return Terms(
+    terms = Terms(
         federation=os.urandom(8).hex(),
         version=1,
         convener=convener.public,
@@ -63,6 +64,9 @@ def make_terms(
         relays=tuple(member(n, a, relay=True) for n, a in (relays or {}).items()),
         authority=authority.certificate,
     )
+    for name in (*addresses, *(relays or {})):
+        remember(folder / name, terms)
+    return terms
 
 
 def local_terms(folder: Path, names: str, *, quorum: int = 0) -> Terms:

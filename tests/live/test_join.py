@@ -17,8 +17,10 @@ from fedh2l.learner import Learner
 from fedh2l.learners.export.formats import save_model
 from fedh2l.learners.own_file import own_learner
 from fedh2l.live.member_folder import MemberFolder, is_running, read_journal
+from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.identity import Identity, open_identity
 from fedh2l.live.trust.invite import convene
+from fedh2l.live.trust.terms import open_invite
 from fedh2l.record.audit import audit
 from fedh2l.seedset import SeedSet
 
@@ -121,6 +123,9 @@ def test_another_seed_set_key_or_federation_is_refused_before_anything_is_writte
     with MemberFolder(alone.folder) as place:
         list(alone.join(place))
         alone.invite.write_bytes(convened(tmp_path / "other", free_port))
+        with pytest.raises(FedH2LError, match="never accepted with the keys"):
+            list(alone.join(place))
+        remember(alone.identity.folder, open_invite(alone.invite))
         with pytest.raises(FedH2LError, match="give another --out"):
             list(alone.join(place))
     with (

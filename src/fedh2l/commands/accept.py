@@ -6,6 +6,7 @@ from pathlib import Path
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, hint, tell
 from fedh2l.data.seedset_file import load_seed_set
 from fedh2l.error import FedH2LError
+from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.answer import answer
 from fedh2l.live.trust.invite import identity_in
 from fedh2l.live.trust.summary import key_print, summary
@@ -71,6 +72,7 @@ def accept(
     _compare_fingerprints(terms.fingerprint, fingerprint, yes)
 
     me = identity_in(identity, name)
+    remember(identity, terms)
     path = out or Path(f"{name}.answer.json")
     write_file(path, answer(terms, me, address, relay=relay))
     tell(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json
 from fedh2l.commands.signals import stop_on_signals
+from fedh2l.live.trust.accepted import check_accepted
 from fedh2l.live.trust.terms import open_invite
 
 
@@ -38,8 +39,10 @@ def relay(
     from fedh2l.live.trust.identity import open_identity
 
     stop_on_signals()
+    terms, me = open_invite(invite), open_identity(identity)
+    check_accepted(identity, terms)
     try:
-        for names in carry(open_invite(invite), open_identity(identity), out, listen):
+        for names in carry(terms, me, out, listen):
             text = f"connected: {', '.join(sorted(names)) or 'nobody'}"
             print(json.dumps(sorted(names)) if as_json else text, flush=True)
     except KeyboardInterrupt:

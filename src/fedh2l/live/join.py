@@ -17,9 +17,10 @@ from fedh2l.live.kept import keep_round, save_kept_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.news import News, how_reached, journal_line, log_line
+from fedh2l.live.trust.accepted import check_accepted
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.rules import TermsError
-from fedh2l.live.trust.terms import Terms, read_terms
+from fedh2l.live.trust.terms import Terms, open_invite, read_terms
 from fedh2l.loop import run
 from fedh2l.peer import Peer
 from fedh2l.record.sent import frames_of
@@ -44,9 +45,7 @@ def join(
     Stopping the iteration between two rounds is clean, and so is a kill at any instant: the next
     `join` goes on.
     """
-    terms, invite_bytes = folder.newest(invite)
-    check_terms(terms, identity, seeds)
-    folder.keep(invite_bytes)
+    terms, invite_bytes = _newest_terms(invite, identity, seeds, folder)
 
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
@@ -85,6 +84,17 @@ def join(
         if folder.done >= exchange.terms.rounds:
             exchange.finish(FAREWELL if restarted_at_end else exchange.terms.deadline)
             folder.commit(peer, folder.done, exchange.delivered, finished=True)
+
+
+def _newest_terms(
+    invite: Path, identity: Identity, seeds: SeedSet, folder: MemberFolder
+) -> tuple[Terms, bytes]:
+    """The terms under which to begin, once they are known to be those that were agreed."""
+    check_accepted(identity.folder, open_invite(invite))
+    terms, invite_bytes = folder.newest(invite)
+    check_terms(terms, identity, seeds)
+    folder.keep(invite_bytes)
+    return terms, invite_bytes
 
 
 def _take_part(

@@ -8,9 +8,10 @@ from fedh2l.error import FedH2LError
 from fedh2l.finding import Finding
 from fedh2l.live.doctor.links import look_at_certificate, look_at_port, reach
 from fedh2l.live.doctor.model import look_at_model, look_at_seed_set
+from fedh2l.live.trust.accepted import check_accepted
 from fedh2l.live.trust.identity import Identity, open_identity
 from fedh2l.live.trust.summary import key_print
-from fedh2l.live.trust.terms import Member, open_invite
+from fedh2l.live.trust.terms import Member, Terms, open_invite
 
 
 def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Iterator[Finding]:
@@ -37,6 +38,7 @@ def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Ite
             "give --identity the folder of your keys; fedh2l accept makes them",
         )
         return
+    yield _acceptance(terms, identity)
     yield _key(member, me)
     yield from look_at_certificate(terms, member, me)
     yield look_at_port(member)
@@ -54,6 +56,15 @@ def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Ite
     yield from look_at_seed_set(terms, seed_set)
     if model is not None:
         yield from look_at_model(terms, me.name, seed_set, model)
+
+
+def _acceptance(terms: Terms, identity: Path) -> Finding:
+    try:
+        check_accepted(identity, terms)
+    except FedH2LError as error:
+        fix = "do not join; compare the fingerprint with the convener, over the telephone"
+        return Finding("federation", False, str(error), fix)
+    return Finding("federation", True, f"{terms.federation}, the one that was accepted")
 
 
 def _key(member: Member, me: Identity) -> Finding:

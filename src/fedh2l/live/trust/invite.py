@@ -8,6 +8,7 @@ from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 
 from fedh2l.error import FedH2LError
+from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.answer import Answer, hosts
 from fedh2l.live.trust.authority import make_authority, open_authority
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity
@@ -67,7 +68,9 @@ def convene(
         relays=(),
         authority=authority.certificate,
     )
-    return signed(terms, me)
+    invite_bytes = signed(terms, me)
+    remember(identity, terms)
+    return invite_bytes
 
 
 def identity_in(folder: Path, name: str) -> Identity:

@@ -143,6 +143,11 @@ def _check_later(terms: Terms, before: Terms) -> None:
             "an invite to another federation, or by another convener; a new version is signed by "
             "the same key"
         )
+    if terms.authority != before.authority:
+        raise TermsError(
+            "the certificate authority is another than in the version before, which needs a new "
+            "federation; ask the convener whether its authority was lost"
+        )
     if (
         terms.seed_set != before.seed_set
         or terms.classes != before.classes
