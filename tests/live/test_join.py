@@ -4,7 +4,7 @@ the last finished round.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -160,40 +160,6 @@ def test_a_forest_is_saved_so_that_it_can_be_read_without_trusting_it(tmp_path: 
     assert np.array_equal(
         again.predict_proba(SEEDS.x).astype(np.float32), forest.posteriors(SEEDS.x)
     )
-
-
-@pytest.mark.parametrize(
-    ("rounds", "at"),
-    [
-        ({}, -1),
-        ({"b": 7}, -1),
-        ({"b": 5, "c": 10**6}, 5),
-        ({"b": 5, "c": 6, "d": 10**6}, 6),
-        ({"b": 50, "c": 51, "d": 3}, 50),
-    ],
-)
-def test_one_who_claims_to_be_far_ahead_takes_nobody_along(
-    tmp_path: Path, free_port: int, rounds: dict[str, int], at: int
-) -> None:
-    from fedh2l.live.network.exchange import ZenohP2P
-    from fedh2l.live.posts.own_posts import OwnPosts
-    from fedh2l.live.trust.answer import answer, read_answer
-    from fedh2l.live.trust.identity import make_identity
-    from fedh2l.live.trust.invite import admit
-    from fedh2l.live.trust.terms import read_terms
-
-    terms = replace(read_terms(convened(tmp_path / "keys", free_port)), rounds=10**6)
-    others = {n: make_identity(tmp_path / n, n) for n in "bcd"}
-    terms = admit(
-        terms,
-        open_identity(tmp_path / "keys"),
-        [read_answer(answer(terms, o, "", relay=False)) for o in others.values()],
-    )
-    exchange = ZenohP2P(terms, open_identity(tmp_path / "keys"), tmp_path / "run", delivered={})
-    for name, t in rounds.items():
-        post = OwnPosts(tmp_path / name, terms.federation, others[name]).say(t, b"frame")
-        exchange._register.take(name, post.data)  # pyright: ignore[reportPrivateUsage]
-    assert exchange.rounds_heard()[1] == at
 
 
 @pytest.mark.parametrize(

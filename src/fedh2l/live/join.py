@@ -63,15 +63,7 @@ def join(
     with ExitStack() as stack:
         # One thread adds up the same sums in the same order on every machine.
         stack.enter_context(threadpool_limits(1))
-        exchange = ZenohP2P(
-            terms,
-            identity,
-            folder.path,
-            delivered=folder.delivered,
-            invite_bytes=invite_bytes,
-            limit=largest_frame(seeds.asked * len(seeds.classes)),
-        )
-        stack.enter_context(exchange)
+        exchange = stack.enter_context(_exchange(terms, invite_bytes, identity, seeds, folder))
         others = ", ".join(exchange.others()) or "nobody"
         yield _report(
             folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
@@ -84,6 +76,19 @@ def join(
         if folder.done >= exchange.terms.rounds:
             exchange.finish(FAREWELL if restarted_at_end else exchange.terms.deadline)
             folder.commit(peer, folder.done, exchange.delivered, finished=True)
+
+
+def _exchange(
+    terms: Terms, invite_bytes: bytes, identity: Identity, seeds: SeedSet, folder: MemberFolder
+) -> ZenohP2P:
+    return ZenohP2P(
+        terms,
+        identity,
+        folder.path,
+        delivered=folder.delivered,
+        invite_bytes=invite_bytes,
+        limit=largest_frame(seeds.asked * len(seeds.classes)),
+    )
 
 
 def _newest_terms(
