@@ -1,6 +1,6 @@
 """A sweep on the terminal: how far it is, how much longer it takes, and what came of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from rich import box
@@ -97,17 +97,22 @@ class SweepScreen:
         return f"{algorithm}, {data}, seed {self.jobs[job].experiment.seed}"
 
 
-def results_table(lines: Iterable[TableLine]) -> Table:
-    """table.csv for the eye."""
+def results_table(lines: Sequence[TableLine]) -> Table:
+    """table.csv for the eye; what is the same in every line is no column."""
+    names = {"method": "algorithm"}
+    for heading in ("data", "setting"):
+        if len({getattr(line, heading) for line in lines}) > 1:
+            names[heading] = heading
+    where = {line.data for line in lines} if "data" not in names else set[str]()
     table = Table(
-        title="test accuracy, %: mean ± standard deviation",
+        title=Text(f"test accuracy, %: {', '.join([*where, 'mean ± standard deviation'])}"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for heading in ("method", "data", "setting"):
-        table.add_column(heading, min_width=7, overflow="fold")
-    for heading in ("n", "own", "all domains", "worst", "ECE", "sent", "CPU"):
+    for heading in names:
+        table.add_column(heading, min_width=9, overflow="fold")
+    for heading in ("n", "own", "all domains", "worst", "ECE", "sent", "CPU s"):
         table.add_column(heading, justify="right", no_wrap=True)
     last = None
     for line in lines:
@@ -116,13 +121,13 @@ def results_table(lines: Iterable[TableLine]) -> Table:
         last = line.data, line.setting
         table.add_row(
             # Names of the user's are text and not markup.
-            *(Text(word) for word in (line.algorithm, line.data, line.setting)),
+            *(Text(getattr(line, name)) for name in names.values()),
             str(line.n),
             spread(line.own_mean, line.own_std),
             spread(line.all_domain_mean, line.all_domain_std),
             percent(line.worst_domain_mean),
             f"{line.ece_mean:.3f}",
             size(line.payload_bytes),
-            f"{line.cpu_seconds:.1f} s",
+            f"{line.cpu_seconds:.1f}",
         )
     return table
