@@ -30,6 +30,7 @@ class Linear:
     def __init__(self, seed: int, classes: tuple[int, ...] = (0, 1, 2)) -> None:
         rng = np.random.default_rng(seed)
         self.y = np.array([classes[i % len(classes)] for i in range(9)])
+        self.rows = 9
         self.x = rng.normal(size=(9, FEATURES)).astype(np.float32)
         self.w = rng.normal(size=(FEATURES, CLASSES))
         self.lessons: list[Lesson | None] = []
@@ -57,6 +58,12 @@ class Linear:
     def private_rows(self) -> tuple[np.ndarray, np.ndarray]:
         return self.x, self.y
 
+    def weights(self) -> Mapping[str, np.ndarray]:
+        return {"w": self.w}
+
+    def load_weights(self, weights: Mapping[str, np.ndarray], proximal: float = 0.0) -> None:
+        self.w = weights["w"]
+
     def state_dict(self) -> Mapping[str, np.ndarray]:
         return {"w": self.w}
 
@@ -67,13 +74,21 @@ class Linear:
 class Federation:
     """Peers a, b and c, and what they believed of the seed rows before anything happened."""
 
-    def __init__(self, *, labelled: bool = False, owners: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        labelled: bool = False,
+        owners: bool = False,
+        classes: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
         x = np.random.default_rng(9).normal(size=(6, FEATURES)).astype(np.float32)
         y = np.arange(6) % CLASSES
         names = np.array(list("aabbcc"))
         self.x, self.labels = x, np.eye(CLASSES)[y]
         self.seeds = SeedSet(x, ("u", "v", "w"), y if labelled else None, names if owners else None)
-        self.learners = {name: Linear(i) for i, name in enumerate("abc")}
+        self.learners = {
+            name: Linear(i, (classes or {}).get(name, (0, 1, 2))) for i, name in enumerate("abc")
+        }
         self.peers = [Peer(n, learner, self.seeds) for n, learner in self.learners.items()]
         self.w = {name: learner.w.copy() for name, learner in self.learners.items()}
 

@@ -12,6 +12,7 @@ from conftest import blobs, seed_set
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.algorithms.ds_fl import DSFL
 from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms.one_shot import OneShot
 from fedh2l.learner import Lesson
 from fedh2l.learners.contract.examine import examine
 from fedh2l.loop import Algorithm, run
@@ -33,11 +34,12 @@ METHODS: dict[str, Algorithm] = {
         phases="alternating", steps=2, exchange="batch", seed_batch=4, conflict="private", reuse=1
     ),
     "fedh2l-uniform": FedH2L(steps=2, teachers="uniform", reuse=1),
+    "one-shot": OneShot(steps=2, warmup=1),
     "ds-fl-joint": DSFL(steps=2, phases="joint", aggregation="simple", labels=False),
 }
 
 
-READS_ROWS = ("selective-fd",)
+READS_ROWS = ("selective-fd", "fd", "fml", "fccl")
 FEW = ("fedh2l", "fedh2l-protects", "seed-only")  # methods for what is slow to build
 
 
@@ -59,7 +61,8 @@ EVERY = [
 
 
 def peers_of(kind: str) -> list[Peer]:
-    return [Peer(f"p{i}", learner(kind, i), seed_set()) for i in range(3)]
+    validation = blobs(30, seed=50)
+    return [Peer(f"p{i}", learner(kind, i), seed_set(), validation=validation) for i in range(3)]
 
 
 def beliefs(peers: list[Peer]) -> np.ndarray:

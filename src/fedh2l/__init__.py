@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from fedh2l.algorithms.baselines import Alone, Pooled, SeedOnly
     from fedh2l.algorithms.dml import DML
     from fedh2l.algorithms.ds_fl import DSFL
+    from fedh2l.algorithms.fccl import FCCL
+    from fedh2l.algorithms.fd import FD
     from fedh2l.algorithms.fedavg import FedAvg
     from fedh2l.algorithms.fedct import FedCT
+    from fedh2l.algorithms.feddf import FedDF
     from fedh2l.algorithms.fedh2l import FedH2L
     from fedh2l.algorithms.fedmd import FedMD
     from fedh2l.algorithms.fedprox import FedProx
+    from fedh2l.algorithms.fml import FML
+    from fedh2l.algorithms.kt_pfl import KTpFL
+    from fedh2l.algorithms.one_shot import OneShot
     from fedh2l.algorithms.selective_fd import SelectiveFD
+    from fedh2l.algorithms.trust import Trust
     from fedh2l.delivery import Delivery, Exchange
     from fedh2l.error import FedH2LError
     from fedh2l.exchange.in_process import InProcess
@@ -35,19 +42,25 @@ if TYPE_CHECKING:
 __all__ = [
     "DML",
     "DSFL",
+    "FCCL",
+    "FD",
+    "FML",
     "Algorithm",
     "Alone",
     "Delivery",
     "Exchange",
     "FedAvg",
     "FedCT",
+    "FedDF",
     "FedH2L",
     "FedH2LError",
     "FedMD",
     "FedProx",
     "InProcess",
+    "KTpFL",
     "Learner",
     "Lesson",
+    "OneShot",
     "Peer",
     "Pooled",
     "Posteriors",
@@ -55,6 +68,7 @@ __all__ = [
     "SeedOnly",
     "SeedSet",
     "SelectiveFD",
+    "Trust",
     "Weighted",
     "Weights",
     "accuracy",
@@ -66,6 +80,13 @@ _HOME = {
     "algorithms.fedh2l": ["FedH2L"],
     "algorithms.fedprox": ["FedProx"],
     "algorithms.fedmd": ["FedMD"],
+    "algorithms.trust": ["Trust"],
+    "algorithms.one_shot": ["OneShot"],
+    "algorithms.kt_pfl": ["KTpFL"],
+    "algorithms.fml": ["FML"],
+    "algorithms.feddf": ["FedDF"],
+    "algorithms.fd": ["FD"],
+    "algorithms.fccl": ["FCCL"],
     "algorithms.ds_fl": ["DSFL"],
     "algorithms.dml": ["DML"],
     "algorithms.fedct": ["FedCT"],

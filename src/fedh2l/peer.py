@@ -46,6 +46,8 @@ class Peer:
     seed_set: SeedSet
     # The algorithm's.
     memory: dict[str, Shaped[np.ndarray, "..."]] = field(default_factory=dict[str, np.ndarray])
+    # Rows that the learner does not learn from, for methods that look how good a model is.
+    validation: Rows | None = None
     wire: WireState = field(init=False)  # the wire's
     # What it says in this round, from speaking until it has listened.
     said: Message | None = field(default=None, init=False)

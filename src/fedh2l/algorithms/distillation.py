@@ -3,10 +3,11 @@ steps of a round. What is a method's own stands in its own file.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
@@ -90,6 +91,34 @@ def lesson_of(
         numbers=numbers([part]),
         fresh=question.fresh,
     )
+
+
+def examples(peer: Peer, t: int, *, labels: bool) -> tuple[Question, Int[np.ndarray, " rows"]]:
+    """The private rows and, where `labels`, the labelled seed rows in round t's view, as a question
+    in which seed rows alone have labels; and the class of each row.
+
+    Raises FedH2LError where the learner does not show its private rows.
+    """
+    x, y = peer.private_rows()
+    asked = peer.seed_set.question(t)
+    seeds = asked.taken(asked.labelled & ~asked.mixture & labels)
+    hot = None
+    if seeds.labels is not None and len(seeds.x):
+        # A learner that flattens images may have them flat already.
+        own = x if x.shape[1:] == seeds.x.shape[1:] else x.reshape(len(x), *seeds.x.shape[1:])
+        hot = np.concatenate([np.zeros((len(x), seeds.labels.shape[1]), np.float32), seeds.labels])
+        x, y = np.concatenate([own, seeds.x]), np.concatenate([y, seeds.labels.argmax(1)])
+    question = replace(
+        seeds,
+        number=0,
+        x=x,
+        labels=hot,
+        owners=None,
+        partners=None,
+        share=np.ones(len(x)),
+        mixture=np.zeros(len(x), bool),
+    )
+    return question, y
 
 
 def check_phases(phases: Phases, steps: int) -> None:

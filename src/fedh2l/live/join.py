@@ -49,7 +49,7 @@ def join(
 
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        peer = Peer(identity.name, learner, seeds)
+        peer = Peer(identity.name, learner, seeds, validation=validation)
     folder.restore(peer)
     if folder.finished:
         yield News(text=f"all {folder.done} rounds are finished; the model lies in {folder.path}")

@@ -42,7 +42,8 @@ def peers_of(experiment: Experiment, data: FederatedData, hosted: Sequence[str])
     for i, name in enumerate(experiment.names):
         if name in hosted:
             learner = _named(name, lambda i=i: _learner(experiment, data, seeds, i))
-            peers.append(Peer(name, learner, seeds))
+            validation = data.domains[name].validation
+            peers.append(Peer(name, learner, seeds, validation=validation))
     return peers
 
 
