@@ -48,7 +48,7 @@ app.command(
 app.command(
     "fedh2l.commands.report:report",
     name="report",
-    help="A run or a live member's part as one page for any browser: FOLDER/report.html.",
+    help="A run, a sweep or a live member's part as one page for any browser: FOLDER/report.html.",
 )
 app.command(
     "fedh2l.commands.export:export",

@@ -1,4 +1,4 @@
-"""`fedh2l report`: a run, or a live member's part, as a page in one file."""
+"""`fedh2l report`: a run, a sweep, or a live member's part, as a page in one file."""
 
 import shlex
 from pathlib import Path
@@ -7,17 +7,23 @@ from fedh2l.error import FedH2LError
 
 
 def write_report(folder: Path) -> Path:
-    """report.html of a finished run, or of a live member, running or not."""
+    """report.html of a finished run; of a sweep or a live member also while they go on."""
     if (folder / "invite.json").is_file():
         from fedh2l.commands.pages.member_page import write_member_page
 
         return write_member_page(folder)
 
+    if (folder / "cells.csv").is_file():
+        from fedh2l.commands.pages.sweep_page import write_sweep_page
+
+        return write_sweep_page(folder)
+
     from fedh2l.commands.pages.run_page import write_run_page
 
     if not (folder / "summary.json").is_file():
         raise FedH2LError(
-            f"{folder}: no summary.json, so no finished run; go on with "
+            f"{folder}: no summary.json, so no finished run, no cells.csv of a sweep and no "
+            "invite.json of a live member; go on with a run by "
             + shlex.join(["fedh2l", "run", "--resume", str(folder)])
         )
     return write_run_page(folder)
@@ -29,6 +35,6 @@ def report(folder: Path) -> None:
     Parameters
     ----------
     folder
-        A finished run, or a live member's part (the --out of fedh2l join).
+        A finished run, a sweep, or a live member's part (the --out of fedh2l join).
     """
     print(write_report(folder))

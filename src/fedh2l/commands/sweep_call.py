@@ -15,6 +15,7 @@ from fedh2l.commands.sweep_screen import SweepScreen, results_table
 from fedh2l.error import FedH2LError
 from fedh2l.record.atomic import write_file
 from fedh2l.simulation.sweep.plan import Group, Plan, Settings, groups_of, unequal_steps
+from fedh2l.simulation.sweep.plan_file import PLAN, plan_text
 from fedh2l.simulation.sweep.processes import carry_out
 from fedh2l.simulation.sweep.statistics import compared
 from fedh2l.simulation.sweep.sweep import SweepFolder
@@ -45,6 +46,7 @@ class SweepCall:
         notes = unequal_steps(groups)
         about: dict[str, Any] = {"notes": notes}
         with SweepFolder(self.place, left_out=left_out) as folder:
+            write_file(self.place / PLAN, plan_text(self.plan).encode())
             if tune:
                 groups, about["chosen"] = self._tuned(folder, groups)
             elif self.plan.tune:
@@ -52,6 +54,11 @@ class SweepCall:
             self._compute(folder, groups, self.plan.seeds, "cells", about)
             lines = folder.write(groups, self.plan.seeds, about)
             write_texts(self.place, lines, compared(lines), "all_domain")
+        if lines:
+            # Drawing needs matplotlib, which nobody waits for before there is something to draw.
+            from fedh2l.commands.report import write_report
+
+            write_report(self.place)
         self._say_rest(folder, notes)
         if as_json:
             answer = {"out": str(self.place), "table": [asdict(line) for line in table_of(lines)]}
@@ -60,7 +67,7 @@ class SweepCall:
             print(json.dumps(answer, indent=1))
         else:
             self.console.print(results_table(table_of(lines)))
-            beside = "cells.csv, results.md and comparisons.md"
+            beside = "cells.csv, results.md, comparisons.md and report.html"
             self._say(f"written to {self.place / TABLE}; {beside} beside it")
         return bool(folder.failed)
 

@@ -116,6 +116,7 @@ def results_table(lines: Sequence[TableLine]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     last = None
     for line in lines:
+        # Methods on one data set in one setting stand together.
         if last not in (None, (line.data, line.setting)):
             table.add_section()
         last = line.data, line.setting

@@ -6,7 +6,7 @@ from typing import Any
 
 from fedh2l.commands.pages import member_figures
 from fedh2l.commands.pages.member_counts import Sender, senders_of
-from fedh2l.commands.pages.page import write_page
+from fedh2l.commands.pages.page import with_content, write_page
 from fedh2l.live.kept import KEPT
 from fedh2l.live.member_folder import is_running, read_journal
 from fedh2l.live.trust.summary import summary as summary_of
@@ -51,7 +51,7 @@ def write_member_page(folder: Path) -> Path:
         "member.html.j2",
         title=f"{me} in federation {terms.federation}",
         me=me,
-        sections={id: words for id, words in SECTIONS.items() if values.get(id, True)},
+        sections=with_content(SECTIONS, values),
         sentences=_sentences(me, lines, senders, terms),
         facts=_facts(lines, senders, terms, kept_rounds),
         presence=member_figures.presence(senders),

@@ -1,5 +1,6 @@
 """A page from its template, as one file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,3 +26,8 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
     path = folder / FILE
     write_file(path, page.encode("utf-8", "replace"))
     return path
+
+
+def with_content(headings: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    """The headings, by their ids, without those whose value is there and empty."""
+    return {name: words for name, words in headings.items() if values.get(name, True)}

@@ -13,8 +13,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from fedh2l.record.units import size
 
 WIDTH = 3.7  # inches: at 340 pixels a text of 9.5 points is as high as one of 12 pixels
+LEAST_SPAN = 6.0  # points of an axis of accuracies
 # Colours stand for variables of the page's style sheet, which says them for light and dark.
 COLOURS = {
     "ink": "#010101",
@@ -67,6 +71,37 @@ def plot(height: float) -> Generator[Axes]:
     """Axes of a new figure, so many inches high; drawn on and turned to `svg` within the block."""
     with mpl.rc_context(STYLE):
         yield Figure(figsize=(WIDTH, height), layout="constrained").subplots()
+
+
+def accuracy_axis(axes: Axes) -> None:
+    """Test accuracies from left to right, over at least `LEAST_SPAN` points: a difference that is
+    nothing should not fill a plot.
+    """
+    axes.margins(x=0.06)
+    low, high = axes.get_xlim()
+    more = max(0.0, LEAST_SPAN - (high - low)) / 2
+    axes.set(xlim=(low - more, high + more), xlabel="test accuracy, %", yticks=[])
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+
+
+def bytes_axis(axes: Axes, amounts: Sequence[float]) -> None:
+    """Bytes from left to right, on a logarithmic scale with at least two ticks."""
+    least, most = min(amounts), max(amounts)
+    axes.set_xscale("log")
+    axes.set_xlim(least / 2, max(3 * most, 10 * least))
+    # Over few decades threes have a tick, too.
+    subs = (1.0, 3.0) if most / least < 100 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
+    axes.xaxis.set_major_formatter(lambda amount, _: size(amount).replace(".0 ", " "))
+    axes.minorticks_off()
+    axes.set_xlabel("payload sent per peer")
+
+
+def draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
+    """A line across the plot for each cell that sends nothing, or everything."""
+    for cell, level in levels.items():
+        axes.axhline(level, color=COLOURS[kind_of(cell)], linestyle=DASHES.get(cell, SOLID))
 
 
 def svg(axes: Axes, name: str, title: str, description: str) -> str:
@@ -127,13 +162,11 @@ def dumbbells(axes: Axes, rows: Mapping[str, Mapping[str, float | None]], method
         for cell, value in values.items():
             if value is not None:
                 _mark(axes, value, y, cell)
-        _write_above(axes, y, words, "left", "ink")
+        write_above(axes, y, words, "left", "ink")
         if alone is not None and now is not None:
-            _write_above(axes, y, f"{alone:.1f} → {now:.1f}", "right", "quiet")
-    axes.set(ylim=(0.4 - len(rows), 0.75), yticks=[])
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.margins(x=0.06)
+            write_above(axes, y, f"{alone:.1f} → {now:.1f}", "right", "quiet")
+    axes.set_ylim(0.4 - len(rows), 0.75)
+    accuracy_axis(axes)
 
 
 def _mark(axes: Axes, value: float, y: float, cell: str) -> None:
@@ -152,7 +185,7 @@ def _mark(axes: Axes, value: float, y: float, cell: str) -> None:
     )
 
 
-def _write_above(
+def write_above(
     axes: Axes, y: float, words: str, side: Literal["left", "right"], colour: str
 ) -> None:
     """Words above a row, at one side of the plot: long names need no margin."""

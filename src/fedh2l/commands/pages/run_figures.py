@@ -6,7 +6,15 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from fedh2l.commands.pages.page import MOST
-from fedh2l.commands.pages.plots import COLOURS, DASHES, band, dumbbells, kind_of, plot, svg
+from fedh2l.commands.pages.plots import (
+    COLOURS,
+    band,
+    bytes_axis,
+    draw_levels,
+    dumbbells,
+    plot,
+    svg,
+)
 from fedh2l.record.answers import Answers
 from fedh2l.record.units import size
 
@@ -29,7 +37,6 @@ def gains(summary: dict[str, Any]) -> tuple[list[dict[str, str]], int]:
             rows[f"{name}  {summary['peers'][name]['model']}"] = values
         with plot(0.7 + 0.42 * len(rows)) as axes:
             dumbbells(axes, rows, summary["algorithm"])
-            axes.set_xlabel("test accuracy, %")
             description = "; ".join(f"{name}: {_in_words(values)}" for name, values in rows.items())
             title = f"Accuracy on {'the ' if key == 'own_accuracy' else ''}{words}"
             picture = svg(axes, f"gain-{key.replace('_', '-')}", title, description)
@@ -152,32 +159,37 @@ def accuracy_by_bytes(summary: dict[str, Any], lines: Lines) -> list[dict[str, s
     title = "All domains against bytes"
     with plot(2.6) as axes:
         axes.plot(*zip(*points, strict=True), color=COLOURS["method"], marker="o", markersize=3.5)
-        axes.set_xscale("log")
-        for cell, its in lines.items():
-            if cell != method and its:
-                last = 100 * its[-1]["mean"]["all_domain_accuracy"]
-                kind = kind_of(cell)
-                axes.axhline(last, color=COLOURS[kind], linestyle=DASHES.get(kind))
+        draw_levels(axes, _last_means(lines, leave_out=method))
         (least, start), (most, end) = points[0], points[-1]
         words = f"From {size(least)}, {start:.1f} %, to {size(most)}, {end:.1f} %."
-        words += _mark_weights(axes, summary)
-        axes.xaxis.set_major_formatter(lambda sent, _: size(sent))
-        axes.minorticks_off()
-        axes.set(xlabel="payload sent per peer", ylabel="validation, %")
+        weights = _mark_weights(axes, summary)
+        if weights:
+            words += f" As many messages with weights would have been {size(weights)}."
+        bytes_axis(axes, [sent for sent, _ in points] + ([weights] if weights else []))
+        axes.set_ylabel("validation, %")
         return [{"title": title, "svg": svg(axes, "bytes-plot", title, words), "caption": words}]
 
 
-def _mark_weights(axes: Axes, summary: dict[str, Any]) -> str:
-    """A line where weights would have been, and that in words; nothing where no model has any."""
+def _last_means(lines: Lines, leave_out: str) -> dict[str, float]:
+    """Of each cell the last validation accuracy on all domains, in percent."""
+    return {
+        cell: 100 * its[-1]["mean"]["all_domain_accuracy"]
+        for cell, its in lines.items()
+        if cell != leave_out and its
+    }
+
+
+def _mark_weights(axes: Axes, summary: dict[str, Any]) -> float | None:
+    """A line where weights would have been, and how many bytes; None where no model has any."""
     weights = [p["weights_bytes"] for p in summary["peers"].values() if p["weights_bytes"]]
     if not weights:
-        return ""
+        return None
     amount = _mean(weights)
     axes.axvline(amount, color=COLOURS["quiet"], linewidth=1)
     low, high = axes.get_ylim()
     note = "weights would\nhave been here "
     axes.text(amount, low + 0.04 * (high - low), note, ha="right", va="bottom")
-    return f" As many messages with weights would have been {size(amount)}."
+    return amount
 
 
 def _mean(values: Any) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fedh2l.commands.pages import run_figures, run_tables
 from fedh2l.commands.pages.disagreement import disagreement
-from fedh2l.commands.pages.page import MOST, write_page
+from fedh2l.commands.pages.page import MOST, with_content, write_page
 from fedh2l.commands.pages.worth import sentences
 from fedh2l.commands.table import labelling
 from fedh2l.error import FedH2LError
@@ -21,6 +21,18 @@ CELLS = {
     "alone": "private rows only",
     "seed-only": "private rows and the seed labels, nothing exchanged",
     "pooled": "everybody's private rows in one place, the bound that privacy forbids",
+}
+SECTIONS = {
+    "gains": "What each peer gained",
+    "curves": "As it went",
+    "domains": "Who is good where",
+    "apart": "Who taught whom",
+    "traffic": "Accuracy against bytes",
+    "disagreement": "Where peers disagree",
+    "scores": "Scores",
+    "data": "Data",
+    "left": "What left each machine",
+    "again": "Configuration",
 }
 ORDER = ["alone", "the method", "seed-only", "pooled"]
 ROUNDS = 16  # whose answers are read again
@@ -49,7 +61,7 @@ def write_run_page(folder: Path) -> Path:
         folder,
         "run.html.j2",
         title=f"{summary['algorithm']} on {summary['data']}",
-        sections=_sections(values),
+        sections=with_content(SECTIONS, values),
         summary=summary,
         method=summary["algorithm"],
         cells=sorted(cells, key=lambda cell: ORDER.index(cell) if cell in ORDER else 1),
@@ -74,23 +86,6 @@ def command(folder: Path) -> str:
     """A command that repeats this run."""
     config, again = str(folder / "config.toml"), f"{folder}-again"
     return shlex.join(["fedh2l", "run", "--config", config, "--out", again])
-
-
-def _sections(values: dict[str, Any]) -> dict[str, str]:
-    """The headings of the page, by their ids; without those that have nothing to show."""
-    headings = {
-        "gains": "What each peer gained",
-        "curves": "As it went",
-        "domains": "Who is good where",
-        "apart": "Who taught whom",
-        "traffic": "Accuracy against bytes",
-        "disagreement": "Where peers disagree",
-        "scores": "Scores",
-        "data": "Data",
-        "left": "What left each machine",
-        "again": "Configuration",
-    }
-    return {name: words for name, words in headings.items() if values.get(name, True)}
 
 
 def _facts(summary: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -2,8 +2,11 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.data import dataset_of
@@ -11,6 +14,7 @@ from fedh2l.error import FedH2LError, choose
 from fedh2l.simulation.settings import check_names
 from fedh2l.simulation.sweep.plan import Plan
 
+PLAN = "sweep.toml"  # of a sweep's folder: the plan of the last call
 LISTS = ("methods", "data", "seeds", "tune_seeds")
 TABLES = ("common", "on", "method", "setting", "tune")
 # What a cell has of the lists, so that no table may say it.
@@ -41,6 +45,12 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
     plan = Plan(**values)
     _check(plan)
     return plan
+
+
+def plan_text(plan: Plan) -> str:
+    """A file with which `fedh2l sweep` repeats a plan: `read_plan` gives the same."""
+    content = {name: value for name, value in asdict(plan).items() if value}
+    return tomli_w.dumps(content)
 
 
 def _check_keys(named: Mapping[str, Any]) -> None:
