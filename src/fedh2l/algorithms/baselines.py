@@ -51,7 +51,7 @@ class Pooled:
 
     pooled: ClassVar[bool] = True  # the learners hold the private rows of all peers
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=0)
+    seed_batch: int = bounded(48, least=0)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -79,8 +79,8 @@ class SeedOnly:
 
     needs_labels: ClassVar[bool] = True  # of the seed set
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
-    reuse: int = bounded(3, least=1)
+    seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(6, least=1)
 
     def __post_init__(self) -> None:
         check_fields(self)

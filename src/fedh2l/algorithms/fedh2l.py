@@ -68,18 +68,18 @@ class FedH2L:
 
     weight: float = bounded(3.0, least=0)
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     exchange: Literal["set", "batch"] = "set"
     conflict: Conflict = "none"
     temperature: float = bounded(1.0, above=0)
     teachers: str = named("label", TEACHERS)
-    reuse: int = bounded(3, least=1)
+    reuse: int = bounded(6, least=1)
     own: bool = True
     top: int = bounded(10, least=1)
     phases: Literal["joint", "alternating"] = "joint"
     owner: float = bounded(6.0, least=1)
-    focus: float = bounded(0.0, least=0)
-    private: float = bounded(1.0, above=0)
+    focus: float = bounded(0.5, least=0)
+    private: float = bounded(2.0, above=0)
     warmup: int = bounded(0, least=0)
 
     def __post_init__(self) -> None:

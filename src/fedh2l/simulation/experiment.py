@@ -59,7 +59,7 @@ class Experiment:
     unlabelled: bool = False
     rounds: int | None = bounded(None, least=1)
     seed: int = bounded(0, least=0, most=2**32 - 1)
-    batch: int = bounded(32, least=1)
+    batch: int = bounded(48, least=1)
     rate: float = bounded(3e-3, above=0)
     views: Views = field(default_factory=Views)
     codec: str = CODEC
