@@ -80,7 +80,7 @@ class SeedOnly:
     needs_labels: ClassVar[bool] = True  # of the seed set
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
-    reuse: int = bounded(6, least=1)
+    reuse: int = bounded(3, least=1)
 
     def __post_init__(self) -> None:
         check_fields(self)

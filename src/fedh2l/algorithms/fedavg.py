@@ -33,7 +33,7 @@ class FedAvg:
     one_architecture: ClassVar[bool] = True  # for all peers, and one start
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=0)
-    reuse: int = bounded(6, least=1)
+    reuse: int = bounded(3, least=1)
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -73,7 +73,7 @@ class FedH2L:
     conflict: Conflict = "none"
     temperature: float = bounded(1.0, above=0)
     teachers: str = named("label", TEACHERS)
-    reuse: int = bounded(6, least=1)
+    reuse: int = bounded(3, least=1)
     own: bool = True
     top: int = bounded(10, least=1)
     phases: Literal["joint", "alternating"] = "joint"

@@ -29,7 +29,7 @@ class FedProx:
     steps: int = bounded(10, least=1)
     proximal: float = bounded(0.01, least=0)
     seed_batch: int = bounded(48, least=0)
-    reuse: int = bounded(6, least=1)
+    reuse: int = bounded(3, least=1)
 
     def __post_init__(self) -> None:
         check_fields(self)
