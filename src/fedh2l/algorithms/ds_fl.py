@@ -53,7 +53,7 @@ class DSFL:
     """
 
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     aggregation: Literal["era", "simple"] = "era"
     era_temperature: float = bounded(0.1, above=0)
     weight: float = bounded(1.0, least=0)

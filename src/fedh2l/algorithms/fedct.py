@@ -39,7 +39,7 @@ class FedCT:
 
     codec: ClassVar[str] = "hard"  # whatever else was agreed
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
 

@@ -63,7 +63,7 @@ class SelectiveFD:
     """
 
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     quantile: float = bounded(0.25, least=0, most=1)
     most_entropy: float = bounded(0.5, above=0, most=1)
     weight: float = bounded(1.0, least=0)
