@@ -13,11 +13,12 @@ from finished import ROOT, Result, arguments, provenance
 
 CODEC = "--codec float32"  # with which the README's tables were measured
 SHORT = "--rate 1e-3 --seed-batch 32 --no-mixtures --rounds"
+ORIGINAL = "--owner 1 --focus 0 --private 1"
 LADDER = (  # the same protocol at 300 steps: how much each step is worth
     # nothing exchanged, no views
     f"--algorithm seed-only --no-views {SHORT} 30",
     # a batch of 32 every step, λ=1, no views
-    f"--exchange batch --weight 1 --reuse 1 --steps 1 --no-views {SHORT} 300",
+    f"--exchange batch --weight 1 --reuse 1 --steps 1 {ORIGINAL} --no-views {SHORT} 300",
     # the whole seed set every 10 steps, λ=10, no views
     f"--weight 10 --no-views {SHORT} 30",
     # nothing exchanged, shift views

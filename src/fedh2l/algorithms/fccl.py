@@ -58,7 +58,7 @@ class FCCL:
     """
 
     steps: int = bounded(10, least=2)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     off_diagonal: float = bounded(0.0051, least=0)
     logit_rate: float = bounded(1.0, above=0)
     dual: float = bounded(1.0, least=0)

@@ -39,7 +39,7 @@ class FedDF:
 
     one_architecture: ClassVar[bool] = True  # for all peers, and one start
     steps: int = bounded(10, least=2)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     reuse: int = bounded(3, least=1)
 
     def __post_init__(self) -> None:

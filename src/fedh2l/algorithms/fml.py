@@ -46,7 +46,7 @@ class FML:
 
     one_architecture: ClassVar[bool] = True  # for all peers, and one start
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     weight: float = bounded(1.0, least=0)
     meme_weight: float = bounded(1.0, least=0)
     labels: bool = True

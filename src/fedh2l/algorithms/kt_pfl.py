@@ -57,7 +57,7 @@ class KTpFL:
     """
 
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     weight: float = bounded(1.0, least=0)
     penalty: float = bounded(0.7, least=0)
     coefficient_rate: float = bounded(0.1, least=0)

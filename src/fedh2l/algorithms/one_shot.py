@@ -49,7 +49,7 @@ class OneShot:
     """
 
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     warmup: int = bounded(10, least=0)
     select: Literal["validation", "size", "random", "all"] = "validation"
     least_rows: int = bounded(100, least=0)

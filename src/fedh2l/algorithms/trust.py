@@ -47,7 +47,7 @@ class Trust:
 
     needs_labels: ClassVar[bool] = True  # of the seed set
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=1)
+    seed_batch: int = bounded(48, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
 
