@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fedh2l.live.trust.accepted import remember
-from fedh2l.live.trust.authority import make_authority
+from fedh2l.live.trust.authority import Authority, make_authority
 from fedh2l.live.trust.identity import Identity, make_identity
+from fedh2l.live.trust.statement import state
 from fedh2l.live.trust.terms import Member, Terms, signed
 
 CONVENER = "convener"
@@ -34,20 +35,13 @@ def make_terms(
         make_identity(folder / CONVENER, CONVENER),
     )
 
-    def member(name: str, address: str, *, relay: bool = False) -> Member:
-        identity, hosts = (
-            make_identity(folder / name, name),
-            [address.rpartition(":")[0]] if address else [],
-        )
-        return Member(
-            name,
-            "" if relay else identity.public,
-            address,
-            authority.issue(identity.request(hosts), name, hosts, 30),
-        )
+    federation = os.urandom(8).hex()
+
+    def made(name: str, address: str, *, relay: bool = False) -> Member:
+        return make_member(folder, authority, federation, name, address, relay=relay)
 
     terms = Terms(
-        federation=os.urandom(8).hex(),
+        federation=federation,
         version=1,
         convener=convener.public,
         seed_set="ab" * 32,
@@ -60,13 +54,28 @@ def make_terms(
         grace=0.0,
         deadline=30.0,
         asynchronous=False,
-        members=tuple(member(n, a) for n, a in addresses.items()),
-        relays=tuple(member(n, a, relay=True) for n, a in (relays or {}).items()),
+        members=tuple(made(n, a) for n, a in addresses.items()),
+        relays=tuple(made(n, a, relay=True) for n, a in (relays or {}).items()),
         authority=authority.certificate,
     )
     for name in (*addresses, *(relays or {})):
         remember(folder / name, terms)
     return terms
+
+
+def make_member(
+    folder: Path, authority: Authority, federation: str, name: str, address: str, *, relay: bool
+) -> Member:
+    """A member or a relay with new keys."""
+    identity = make_identity(folder / name, name)
+    hosts = [address.rpartition(":")[0]] if address else []
+    return Member(
+        name,
+        "" if relay else identity.public,
+        address,
+        authority.issue(identity.request(hosts), name, hosts, 30),
+        "" if relay else state(identity, federation, address),
+    )
 
 
 def local_terms(folder: Path, names: str, *, quorum: int = 0) -> Terms:

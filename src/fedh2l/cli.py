@@ -104,6 +104,11 @@ app.command(
     help="Accept an invite: see its terms, make keys, answer.",
 )
 app.command(
+    "fedh2l.commands.consent:consent",
+    name="consent",
+    help="See what a new version of the invite changes, and let it be taken up.",
+)
+app.command(
     "fedh2l.commands.doctor:doctor",
     name="doctor",
     help="Will joining work, and is my model a good learner? Each failure with its fix.\n\n"

@@ -16,6 +16,7 @@ from fedh2l.data.seedset_file import save_seed_set
 from fedh2l.finding import Finding
 from fedh2l.live.doctor.examine import examine
 from fedh2l.live.trust import authority as authorities
+from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.answer import answer, read_answer
 from fedh2l.live.trust.authority import make_authority
 from fedh2l.live.trust.identity import make_identity, open_identity
@@ -49,6 +50,7 @@ def invite(tmp_path: Path) -> Iterator[Path]:
         reply = answer(
             terms, make_identity(tmp_path / "oslo", "oslo"), f"127.0.0.1:{ports[1]}", relay=False
         )
+        remember(tmp_path / "oslo", terms)
         terms = admit(terms, rome, [read_answer(reply)])
         (tmp_path / "invite.json").write_bytes(signed(terms, rome))
         (tmp_path / "rome.pem").write_text(terms.member("rome").certificate)

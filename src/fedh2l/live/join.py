@@ -12,15 +12,14 @@ from threadpoolctl import threadpool_limits
 
 from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.learner import Learner
-from fedh2l.live.beginning import check_terms, first_round, wait_for_first_posts
+from fedh2l.live.beginning import first_round, wait_for_first_posts
 from fedh2l.live.kept import keep_round, save_kept_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.news import News, how_reached, journal_line, log_line
-from fedh2l.live.trust.accepted import check_accepted
 from fedh2l.live.trust.identity import Identity
-from fedh2l.live.trust.rules import TermsError
-from fedh2l.live.trust.terms import Terms, open_invite, read_terms
+from fedh2l.live.trust.terms import Terms
+from fedh2l.live.versions import Versions
 from fedh2l.loop import run
 from fedh2l.peer import Peer
 from fedh2l.record.sent import frames_of
@@ -45,7 +44,8 @@ def join(
     Stopping the iteration between two rounds is clean, and so is a kill at any instant: the next
     `join` goes on.
     """
-    terms, invite_bytes = _newest_terms(invite, identity, seeds, folder)
+    versions = Versions(invite, identity, seeds, folder)
+    terms, invite_bytes = versions.first()
 
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
@@ -69,7 +69,7 @@ def join(
             folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
         )
         wait_for_first_posts(exchange)
-        yield from _take_part(exchange, peer, folder, invite, validation)
+        yield from _take_part(exchange, peer, folder, versions, validation)
 
         model = save_kept_model(folder.path, peer)
         yield _report(folder, f"{folder.done} rounds; the model lies in {model}")
@@ -91,19 +91,12 @@ def _exchange(
     )
 
 
-def _newest_terms(
-    invite: Path, identity: Identity, seeds: SeedSet, folder: MemberFolder
-) -> tuple[Terms, bytes]:
-    """The terms under which to begin, once they are known to be those that were agreed."""
-    check_accepted(identity.folder, open_invite(invite))
-    terms, invite_bytes = folder.newest(invite)
-    check_terms(terms, identity, seeds)
-    folder.keep(invite_bytes)
-    return terms, invite_bytes
-
-
 def _take_part(
-    exchange: ZenohP2P, peer: Peer, folder: MemberFolder, invite: Path, validation: Rows | None
+    exchange: ZenohP2P,
+    peer: Peer,
+    folder: MemberFolder,
+    versions: Versions,
+    validation: Rows | None,
 ) -> Iterator[News]:
     """All rounds that are left, under one version of the invite after the other; until the member
     leaves or is removed.
@@ -114,14 +107,13 @@ def _take_part(
             yield news
             if folder.leaving:
                 return
-            newer = _newer_invite(exchange, invite)
+            newer = versions.newer(exchange)
             if newer is not None:
                 break
         if newer is None:
             return  # the last round is over
 
         terms, invite_bytes = newer
-        folder.keep(invite_bytes)
         version = f"version {terms.version} of the invite"
         if peer.name not in {m.name for m in terms.members}:
             yield _report(folder, f"{peer.name} is no member any more since {version}")
@@ -162,21 +154,6 @@ def _rounds(
             folder.log(text)
         yield News(line, "; ".join(events), frozenset(exchange.present()))
         clock = time.perf_counter()
-
-
-def _newer_invite(exchange: ZenohP2P, invite: Path) -> tuple[Terms, bytes] | None:
-    """A later version of the invite, from a member or in the invite's own file.
-
-    A file that is not a newer, validly signed invite is ignored.
-    """
-    in_file = invite.read_bytes() if invite.is_file() else None
-    for invite_bytes in (exchange.newer_invite_bytes, in_file):
-        try:
-            if invite_bytes is not None:
-                return read_terms(invite_bytes, exchange.terms), invite_bytes
-        except TermsError:
-            continue
-    return None
 
 
 def _report(folder: MemberFolder, text: str) -> News:

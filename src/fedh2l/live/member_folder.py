@@ -53,8 +53,8 @@ class MemberFolder:
     def newest(self, invite: Path) -> tuple[Terms, bytes]:
         """The later of the given invite and the one that was last taken up here."""
         terms, invite_bytes = open_invite(invite), invite.read_bytes()
-        own_copy = self.path / "invite.json"
-        if not own_copy.exists():
+        own_copy = self.own_copy()
+        if own_copy is None:
             return terms, invite_bytes
 
         try:
@@ -71,6 +71,11 @@ class MemberFolder:
         if terms.version <= before.version:
             return before, own_copy.read_bytes()
         return read_terms(invite_bytes, before), invite_bytes
+
+    def own_copy(self) -> Path | None:
+        """The file of the version that was last taken up here, if one was."""
+        path = self.path / "invite.json"
+        return path if path.exists() else None
 
     def keep(self, invite_bytes: bytes) -> None:
         write_file(self.path / "invite.json", invite_bytes)

@@ -23,6 +23,7 @@ from fedh2l.live.network.link import access, root
 from fedh2l.live.network.pull import NEWS
 from fedh2l.live.posts.post import seal
 from fedh2l.live.posts.register import LARGEST, bundle
+from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.terms import Terms, signed
 from members import CONVENER, identity_of, local_terms
 
@@ -54,7 +55,7 @@ def liar(
         s.declare_queryable(f"{root(terms)}/{name}/**", answer)
         token = s.liveliness().declare_token(f"{root(terms)}/{name}/alive/x")
         ended = threading.Event()
-        news = NEWS.pack(posts[-1][0], terms.version)
+        news = NEWS.pack(posts[-1][0], terms.version, terms.digest)
 
         def announce() -> None:
             while not ended.wait(0.2):
@@ -98,6 +99,7 @@ def joined(folder: Path, terms: Terms, name: str) -> list[int]:
     """The rounds of a member that comes now and takes part until the end."""
     invite = folder / "invite.json"
     invite.write_bytes(signed(terms, identity_of(folder, CONVENER)))
+    remember(folder / name, terms)
     with MemberFolder(folder / name / "run") as place:
         list(join(invite, identity_of(folder, name), SEEDS, torch_learner(), place))
     return [line["round"] for line in read_journal(folder / name / "run")]

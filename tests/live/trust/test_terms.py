@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from conftest import seed_set
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.live.trust.answer import answer, read_answer
+from fedh2l.live.trust.canonical import canonical
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity
 from fedh2l.live.trust.invite import admit, convene, without
 from fedh2l.live.trust.rules import RULES, TermsError
-from fedh2l.live.trust.terms import Terms, canonical, read_terms, signed
+from fedh2l.live.trust.terms import Terms, read_terms, signed
 
 SEEDS = seed_set()
 

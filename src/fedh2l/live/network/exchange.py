@@ -97,7 +97,7 @@ class ZenohP2P:
             speakers = self._wait(t, self.terms.deadline)
             if speakers <= 1 and self.others():
                 alone = f"nobody else was heard in round {t}; learning goes on from its own data"
-                self._links.mail.tell(Event("alone", self.me, alone))
+                self.tell("alone", alone)
         if self._links.twins.is_second:
             raise FedH2LError(
                 f"{self.me}: another process under this name started before this one; stop one "
@@ -128,7 +128,7 @@ class ZenohP2P:
             self._register.take(self.me, post.data)
         if post.payload != frame:
             again = f"round {t} was said before a restart; that is said again"
-            self._links.mail.tell(Event("resent", self.me, again))
+            self.tell("resent", again)
         self._links.speaker.announce(post)
 
     def _wait(self, t: int, deadline: float) -> int:
@@ -173,6 +173,10 @@ class ZenohP2P:
     def present(self) -> set[str]:
         """The members that seem to be connected: a hint, on which no result depends."""
         return {name for name in self.others() if self._links.presence.instances(name)}
+
+    def tell(self, kind: str, reason: str) -> None:
+        """Keep an event about this member itself."""
+        self._links.mail.tell(Event(kind, self.me, reason))
 
     def events(self) -> list[Event]:
         """The events after the last call, of the kinds that `Event` has."""

@@ -17,7 +17,7 @@ Letter = Callable[[str, bytes, bool], None]
 
 
 class Event(NamedTuple):
-    kind: str  # joined, left, refused, equivocation, alone, duplicate, resent, terms
+    kind: str  # joined, left, refused, equivocation, alone, duplicate, resent, terms, consent
     peer: str
     reason: str
 

@@ -18,10 +18,11 @@ from fedh2l.live.network.presence import Presence
 from fedh2l.live.posts.post import ENVELOPE, PostError
 from fedh2l.live.posts.register import Equivocation, unbundle
 from fedh2l.live.trust.rules import TermsError
-from fedh2l.live.trust.terms import read_terms
+from fedh2l.live.trust.terms import Terms, read_terms
 
-# Round of the newest post, version of the invite; a small post follows it the first time.
-NEWS = struct.Struct("<II")
+# Round of the newest post, version of the invite and its digest; a small post follows it the first
+# time.
+NEWS = struct.Struct("<II16s")
 PUSHED = 8192  # bytes of a payload that is small enough to go with the announcement
 OFTEN = 0.25  # seconds between two looks at all authors
 
@@ -40,6 +41,7 @@ class Puller:
         self._progress = {name: AuthorProgress(name) for name in node.terms.others(node.me)}
         self._round = OpenRound()
         self._invite_asked_at, self._look_at = 0.0, 0.0
+        self._conflicting = set[str]()  # members with another invite of the version here
         node.mail.session.declare_subscriber(
             f"{node.mail.root}/*/news",
             node.mail.putting(self._read_announcement),
@@ -68,7 +70,7 @@ class Puller:
         fits = NEWS.size <= len(data) <= NEWS.size + ENVELOPE + PUSHED
         if author not in self._progress or not fits:
             return
-        t, version = NEWS.unpack_from(data)
+        t, version, digest = NEWS.unpack_from(data)
         self.received_bytes[author] += NEWS.size
 
         # A post that does not follow on the last one here is dropped: it is pulled with those
@@ -76,33 +78,60 @@ class Puller:
         if len(data) > NEWS.size and t == self._last_here(author) + 1:
             self._accept_posts(author, author, (data[NEWS.size :],))
         self._progress[author].announce(t, time.monotonic())
-        self._ask_for_invite(author, version)
+        self._ask_for_invite(author, version, digest)
         self._ask_if_due(author)
 
-    def _ask_for_invite(self, member: str, version: int) -> None:
-        now = time.monotonic()
-        if version > self.node.terms.version and now > self._invite_asked_at + ASK_AGAIN:
+    def _ask_for_invite(self, member: str, version: int, digest: bytes) -> None:
+        """Ask for an invite that is newer, or that is another one of the same version."""
+        now, mine = time.monotonic(), self.node.terms
+        is_other = (
+            version == mine.version and digest != mine.digest and member not in self._conflicting
+        )
+        if (version > mine.version or is_other) and now > self._invite_asked_at + ASK_AGAIN:
             self._invite_asked_at = now
             self.node.mail.ask(f"{member}/terms", self._accept_invite, f"?me={self.node.me}")
 
     def _accept_invite(self, key: str, data: bytes, _: bool) -> None:
         if not data:
             return
-        member = key.partition("/")[0]
+        member, mine = key.partition("/")[0], self.node.terms
         try:
-            terms = read_terms(data, self.node.terms)
+            terms = read_terms(data)
+            if self._is_known(member, terms, mine):
+                return
+            terms = read_terms(data, mine)
         except TermsError as error:
             self.node.mail.tell(Event("refused", member, str(error)))
             return
 
         earlier = self.newer_invite_bytes
-        if earlier is None or terms.version > read_terms(earlier).version:
+        known = read_terms(earlier) if earlier is not None else None
+        if known is not None and self._is_known(member, terms, known):
+            return
+        if known is None or terms.version > known.version:
             with self.node.changed:
                 self.newer_invite_bytes = data
                 self.removed = self.node.me not in {m.name for m in terms.members}
                 self.node.changed.notify_all()
             news = f"version {terms.version} of the invite, signed by the convener"
             self.node.mail.tell(Event("terms", member, news))
+
+    def _is_known(self, member: str, terms: Terms, known: Terms) -> bool:
+        """Whether the terms are of a version that is here; told, if they are others nevertheless:
+        the convener has signed both.
+        """
+        of_same = (terms.federation, terms.convener, terms.version)
+        if of_same != (known.federation, known.convener, known.version):
+            return False
+        if terms.digest != known.digest and member not in self._conflicting:
+            self._conflicting.add(member)
+            reason = (
+                f"the convener has signed two different invites of version {terms.version}: that "
+                f"of {member} is not the one here; compare them (fedh2l invite show) and ask the "
+                "convener"
+            )
+            self.node.mail.tell(Event("equivocation", "convener", reason))
+        return True
 
     def _ask_if_due(self, author: str) -> None:
         """Ask for the author's posts that are not here yet, if it is time to."""

@@ -44,7 +44,7 @@ class Speaker:
             newest = self.node.register.newest(self.node.me)
         if newest is None:
             return
-        data = NEWS.pack(newest.round, self.node.terms.version)
+        data = NEWS.pack(newest.round, self.node.terms.version, self.node.terms.digest)
         if post is not None and post.order == newest.order and len(post.payload) <= PUSHED:
             data += post.data
 

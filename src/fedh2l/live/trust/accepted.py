@@ -3,40 +3,91 @@ their fingerprints, so an invite to any other is refused.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from fedh2l.error import FedH2LError
 from fedh2l.live.trust.rules import TermsError
+from fedh2l.live.trust.summary import key_print
 from fedh2l.live.trust.terms import Terms
 from fedh2l.record.atomic import sync_folder, write_file
 
 FILE = "accepted.json"
+# The terms that touch the learning: another value needs the consent of each member's owner.
+LEARNING = ("algorithm", "rounds", "quorum", "grace", "deadline", "asynchronous")
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """What may never change in a federation."""
+    """A federation as the owner of the keys has seen it."""
 
-    convener: str  # hex of its Ed25519 key
-    authority: str  # SHA-256 of its certificate
+    convener: str  # hex of its Ed25519 key, which never changes
+    authority: str  # SHA-256 of its certificate, which never changes
+    learning: dict[str, Any]
+    keys: dict[str, str]  # hex of the key of every member that was ever seen, by name
 
     @classmethod
     def of(cls, terms: Terms) -> "Accepted":
-        return cls(terms.convener, sha256(terms.authority.encode()).hexdigest())
+        return cls(
+            terms.convener,
+            sha256(terms.authority.encode()).hexdigest(),
+            {name: getattr(terms, name) for name in LEARNING} | _parameters(terms),
+            {m.name: m.key for m in terms.members},
+        )
+
+
+def _parameters(terms: Terms) -> dict[str, Any]:
+    """The method's parameters, those among them that the terms leave at their defaults, too."""
+    method = terms.method
+    assert is_dataclass(method)
+    return asdict(method)
 
 
 def remember(folder: Path, terms: Terms) -> None:
-    """Note that the owner of the keys in this folder has accepted this federation.
+    """Note that the owner of the keys in this folder has accepted this version of the terms.
 
     Raises TermsError where the same federation was accepted by another convener or authority.
     """
     known = _read(folder)
     _compare(known.get(terms.federation), terms)
-    if terms.federation not in known:
-        known[terms.federation] = Accepted.of(terms)
-        entries = {federation: asdict(accepted) for federation, accepted in known.items()}
+    now, before = Accepted.of(terms), known.get(terms.federation)
+    # A name that comes back with another key after it was removed is noticed, too.
+    keys = (before.keys if before else {}) | now.keys
+    _write(folder, known, terms.federation, replace(now, keys=keys))
+
+
+def note_members(folder: Path, terms: Terms) -> None:
+    """Note the keys of the members that have come; keys that were noted before stay."""
+    known = _read(folder)
+    before = known[terms.federation]
+    keys = {m.name: m.key for m in terms.members} | before.keys
+    _write(folder, known, terms.federation, replace(before, keys=keys))
+
+
+def changes(folder: Path, terms: Terms) -> list[str]:
+    """What these terms change of those that were accepted, as far as it touches the learning or
+    the key of a member: each change in words.
+    """
+    known, now = _read(folder)[terms.federation], Accepted.of(terms)
+    names = sorted(known.learning.keys() | now.learning.keys())
+    words = [
+        f"{name} {known.learning.get(name)} becomes {now.learning.get(name)}"
+        for name in names
+        if known.learning.get(name) != now.learning.get(name)
+    ]
+    return words + [
+        f"{name} has another key, {key_print(key)}; it was {key_print(known.keys[name])}"
+        for name, key in now.keys.items()
+        if known.keys.get(name, key) != key
+    ]
+
+
+def _write(folder: Path, known: dict[str, Accepted], federation: str, accepted: Accepted) -> None:
+    if known.get(federation) != accepted:
+        known[federation] = accepted
+        entries = {name: asdict(entry) for name, entry in known.items()}
         write_file(folder / FILE, json.dumps(entries, indent=1).encode() + b"\n")
         sync_folder(folder)
 
@@ -54,7 +105,8 @@ def check_accepted(folder: Path, terms: Terms) -> None:
 
 
 def _compare(known: Accepted | None, terms: Terms) -> None:
-    if known is None or known == Accepted.of(terms):
+    now = Accepted.of(terms)
+    if known is None or (known.convener, known.authority) == (now.convener, now.authority):
         return
     whose = "convener" if known.convener != terms.convener else "authority"
     raise TermsError(

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fedh2l.live.trust.canonical import canonical
 from fedh2l.live.trust.identity import Identity, verify
 from fedh2l.live.trust.rules import (
     HEX,
@@ -14,7 +15,8 @@ from fedh2l.live.trust.rules import (
     is_name,
     parsed,
 )
-from fedh2l.live.trust.terms import Terms, canonical
+from fedh2l.live.trust.statement import state
+from fedh2l.live.trust.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Answer:
     address: str
     request: str  # PEM: the link key, to be certified
     relay: bool
+    statement: str  # of its address and keys, for the other members
 
 
 def hosts(address: str) -> list[str]:
@@ -45,6 +48,7 @@ def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
         address=address,
         request=me.request(hosts(address)),
         relay=relay,
+        statement=state(me, terms.federation, address),
     )
     entries = asdict(reply)
     signature = me.sign(b"fedh2l answer\n" + canonical(entries)).hex()
@@ -62,6 +66,7 @@ def read_answer(data: bytes) -> Answer:
         "relay": lambda v: isinstance(v, bool),
         "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)),
         "request": lambda v: isinstance(v, str),
+        "statement": lambda v: isinstance(v, str) and len(v) == 128 and bool(HEX.fullmatch(v)),
     }
     check_entries(entries, rules, "answer")
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from fedh2l.error import FedH2LError
 from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.answer import Answer, hosts
-from fedh2l.live.trust.authority import make_authority, open_authority
+from fedh2l.live.trust.authority import Authority, make_authority, open_authority
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity
 from fedh2l.live.trust.method import check_is_live, name_of
 from fedh2l.live.trust.rules import TermsError, check, is_address, is_name
+from fedh2l.live.trust.statement import state
 from fedh2l.live.trust.terms import Member, Terms, read_terms, signed
 from fedh2l.loop import Algorithm
 from fedh2l.record.atomic import write_file
@@ -49,9 +50,9 @@ def convene(
 
     me = identity_in(identity, name)
     authority = make_authority(identity / "authority")
-    certificate = authority.issue(me.request(hosts(address)), name, hosts(address), DAYS)
+    federation = secrets.token_hex(8)
     terms = Terms(
-        federation=secrets.token_hex(8),
+        federation=federation,
         version=1,
         convener=me.public,
         seed_set=seeds.digest,
@@ -64,13 +65,18 @@ def convene(
         grace=grace,
         deadline=deadline,
         asynchronous=asynchronous,
-        members=(Member(name, me.public, address, certificate),),
+        members=(_first_member(me, authority, federation, address),),
         relays=(),
         authority=authority.certificate,
     )
     invite_bytes = signed(terms, me)
     remember(identity, terms)
     return invite_bytes
+
+
+def _first_member(me: Identity, authority: Authority, federation: str, address: str) -> Member:
+    certificate = authority.issue(me.request(hosts(address)), me.name, hosts(address), DAYS)
+    return Member(me.name, me.public, address, certificate, state(me, federation, address))
 
 
 def identity_in(folder: Path, name: str) -> Identity:
@@ -116,7 +122,7 @@ def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
         if a.relay:
             relays[a.name] = Member(a.name, "", a.address, certificate)
         else:
-            members[a.name] = Member(a.name, a.key, a.address, certificate)
+            members[a.name] = Member(a.name, a.key, a.address, certificate, a.statement)
     return replace(
         terms, version=terms.version + 1, members=_sorted(members), relays=_sorted(relays)
     )

@@ -112,8 +112,13 @@ MEMBER: dict[str, Callable[[Any], bool]] = {
     "key": _hex(64),
     "address": is_address,
     "certificate": _pem,
+    "statement": _hex(128),
 }
-RELAY = MEMBER | {"key": lambda v: v == "", "address": lambda v: is_address(v) and v != ""}
+RELAY = MEMBER | {
+    "key": lambda v: v == "",
+    "statement": lambda v: v == "",
+    "address": lambda v: is_address(v) and v != "",
+}
 
 
 def check_entries(entries: Any, rules: dict[str, Callable[[Any], bool]], what: str) -> None:

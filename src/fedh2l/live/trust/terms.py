@@ -4,10 +4,12 @@ checked before it is believed.
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from fedh2l.live.trust.canonical import canonical
 from fedh2l.live.trust.identity import Identity, verify
 from fedh2l.live.trust.method import method_of
 from fedh2l.live.trust.rules import (
@@ -20,6 +22,7 @@ from fedh2l.live.trust.rules import (
     check_entries,
     parsed,
 )
+from fedh2l.live.trust.statement import is_stated
 from fedh2l.loop import Algorithm
 
 
@@ -31,6 +34,7 @@ class Member:
     key: str  # hex of its Ed25519 public key; empty for a relay, which signs nothing
     address: str  # host:port; empty behind NAT, where it is a client of the relays
     certificate: str  # PEM
+    statement: str = ""  # of a member: its signature over its address and keys
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class Terms:
     def method(self) -> Algorithm:
         return method_of(self.algorithm, self.parameters)
 
+    @cached_property
+    def digest(self) -> bytes:
+        """16 bytes of the SHA-256 of everything in this version."""
+        return sha256(canonical(asdict(self))).digest()[:16]
+
     @property
     def fingerprint(self) -> str:
         """A fingerprint of federation, convener and seed set, to be read out over the telephone."""
@@ -91,13 +100,6 @@ class Terms:
             json.dumps([self.federation, self.convener, self.seed_set]).encode()
         ).hexdigest()
         return " ".join(digest[i : i + 4] for i in range(0, 16, 4))
-
-
-def canonical(entries: dict[str, Any]) -> bytes:
-    """The one way to write entries down: the bytes that are signed."""
-    return json.dumps(
-        entries, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    ).encode()
 
 
 def signed(terms: Terms, convener: Identity) -> bytes:
@@ -187,4 +189,11 @@ def _checked(entries: Any) -> Terms:
     # JSON has lists and whole numbers where the terms have tuples and floats.
     lists = {k: tuple(Member(**m) for m in entries[k]) for k in ("members", "relays")}
     times = {k: float(entries[k]) for k in ("grace", "deadline")}
-    return Terms(**entries | lists | times | {"classes": tuple(entries["classes"])})
+    terms = Terms(**entries | lists | times | {"classes": tuple(entries["classes"])})
+    for m in terms.members:
+        check(
+            is_stated(terms.federation, **asdict(m)),
+            f"{m.name} has not signed its address and certificate: the convener put others in "
+            "their place, or the invite is of an earlier release",
+        )
+    return terms
