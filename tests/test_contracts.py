@@ -39,14 +39,14 @@ METHODS: dict[str, Algorithm] = {
 }
 
 
-READS_ROWS = ("selective-fd", "fd", "fml", "fccl")
+READS_ROWS = ("selective-fd", "fd", "fml", "fccl", "fedproto")
 FEW = ("fedh2l", "fedh2l-protects", "seed-only")  # methods for what is slow to build
 
 
 def suits(method: str, kind: str) -> bool:
     """Whether this learner can take part in this method, and is quick enough for a test of it."""
     averages = getattr(METHODS[method], "one_architecture", False)
-    if averages and not kind.startswith("torch"):
+    if (averages or method == "fedproto") and not kind.startswith("torch"):
         return False
     # A user's own DataLoader does not show its rows.
     if method in READS_ROWS and kind == "torch-loader":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fedh2l.algorithms.feddf import FedDF
     from fedh2l.algorithms.fedh2l import FedH2L
     from fedh2l.algorithms.fedmd import FedMD
+    from fedh2l.algorithms.fedproto import FedProto
     from fedh2l.algorithms.fedprox import FedProx
     from fedh2l.algorithms.fml import FML
     from fedh2l.algorithms.kt_pfl import KTpFL
@@ -55,6 +56,7 @@ __all__ = [
     "FedH2L",
     "FedH2LError",
     "FedMD",
+    "FedProto",
     "FedProx",
     "InProcess",
     "KTpFL",
@@ -80,6 +82,7 @@ _HOME = {
     "algorithms.fedh2l": ["FedH2L"],
     "algorithms.fedprox": ["FedProx"],
     "algorithms.fedmd": ["FedMD"],
+    "algorithms.fedproto": ["FedProto"],
     "algorithms.trust": ["Trust"],
     "algorithms.one_shot": ["OneShot"],
     "algorithms.kt_pfl": ["KTpFL"],

@@ -127,3 +127,29 @@ class Readable(Learner, Protocol):
     def private_rows(self) -> tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]:
         """All private rows, as raw as the seed rows, and their classes."""
         ...
+
+
+class Embeds(Protocol):
+    """The inner representation of a model: what FedProto (arXiv:2105.00243) asks for."""
+
+    def of(self, x: Shaped[np.ndarray, "rows ..."], width: int) -> Float[np.ndarray, "rows width"]:
+        """The embeddings of rows, `width` numbers for each."""
+        ...
+
+    def pull(
+        self,
+        prototypes: Float[np.ndarray, "classes width"],
+        known: Bool[np.ndarray, " classes"],
+        weight: float,
+    ) -> None:
+        """From now on add weight·mean (e(x) − prototype of x's class)² to the private loss, of the
+        rows whose class has a prototype.
+        """
+        ...
+
+
+@runtime_checkable
+class Embedded(Learner, Protocol):
+    """A learner whose model has an embedding."""
+
+    embedding: Embeds

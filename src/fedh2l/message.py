@@ -50,6 +50,15 @@ class Weights:
         return (sum(a.size for a in self.arrays.values()),)
 
 
+@dataclass(frozen=True)
+class Prototypes(Weights):
+    """Mean embeddings of the classes, "means" (classes, width), and the private rows behind each,
+    "counts" (classes), for FedProto (arXiv:2105.00243). They travel as weights do.
+    """
+
+    kind: ClassVar[str] = "prototypes"
+
+
 Message = Posteriors | Weights
 # Sorted by sender: float sums must not depend on the order of arrival.
 Inbox = Mapping[str, Message]

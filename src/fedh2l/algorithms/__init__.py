@@ -24,6 +24,7 @@ ALGORITHMS: "Choices[type[Algorithm]]" = Choices(
         "fml": "fedh2l.algorithms.fml:FML",
         "kt-pfl": "fedh2l.algorithms.kt_pfl:KTpFL",
         "fccl": "fedh2l.algorithms.fccl:FCCL",
+        "fedproto": "fedh2l.algorithms.fedproto:FedProto",
         "one-shot": "fedh2l.algorithms.one_shot:OneShot",
         "fedct": "fedh2l.algorithms.fedct:FedCT",
         "selective-fd": "fedh2l.algorithms.selective_fd:SelectiveFD",

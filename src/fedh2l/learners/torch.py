@@ -15,6 +15,7 @@ from fedh2l.learners.batches import check_finite, is_measured
 from fedh2l.learners.compare import compare
 from fedh2l.learners.features import Features, Featurise
 from fedh2l.learners.torch_batches import ArrayBatches, batches_of
+from fedh2l.learners.torch_embedding import Embedder
 from fedh2l.learners.torch_loader import LoaderBatches
 from fedh2l.learners.torch_losses import Loss, Losses
 from fedh2l.learners.torch_model import Logits, Placement, check_wiring, frozen_modules
@@ -106,6 +107,7 @@ class TorchLearner:
         self.rng = np.random.default_rng(seed)  # order of the rows and their augmentation
         self.randomness = torch_state.Randomness(seed)
         self.features = Features(featurise)
+        self.embedding = Embedder(self.features, self.place, self.losses)
 
         self.batches = batches_of(
             data,

@@ -1,6 +1,7 @@
 """The two losses of a step of a PyTorch learner, from one forward pass over both kinds of rows."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -27,6 +28,8 @@ class Losses:
     ) -> None:
         self.logits = logits
         self.anchor: tuple[list[Tensor], float] | None = None  # what FedProx pulls to, how strongly
+        # What FedProto adds: while a forward pass is watched, a loss of the private rows' labels.
+        self.pull: Callable[[], AbstractContextManager[Callable[[Tensor], Tensor]]] | None = None
         self.loss: Loss = cross_entropy
         if callable(loss):
             self.loss = loss
@@ -41,11 +44,15 @@ class Losses:
         n = len(batch.x)
         x = batch.x if taught is None else torch.cat([batch.x, taught.x])
         check_norms(self.logits.model, len(x))
-        logits = self.logits(x)
+        pull = nullcontext(None) if self.pull is None else self.pull()
+        with pull as distance:
+            logits = self.logits(x)
         if batch.largest >= logits.shape[1]:
             check_classes(batch.y.cpu().numpy(), logits.shape[1])
 
         private = self._private(logits[:n], batch.y)
+        if distance is not None:
+            private = private + distance(batch.y)
         if lesson is None or taught is None:
             return private, None
         private = lesson.private * private

@@ -1,6 +1,7 @@
 """The body of a frame of weights, for the methods that average them."""
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,4 +29,4 @@ def unpack_weights(body: bytes, expected: Weights, t: int) -> Weights:
         like = expected.arrays[name]
         arrays[name] = flat[at : at + like.size].reshape(like.shape)
         at += like.size
-    return Weights(t, rows, arrays)
+    return replace(expected, round=t, rows=rows, arrays=arrays)
