@@ -86,30 +86,3 @@ def withheld(
             )
         kept[rows[:count]] = y[rows[:count]]
     return kept
-
-
-def dirichlet(
-    labels: np.ndarray, parts: int, alpha: float, rng: np.random.Generator, *, least: int
-) -> list[np.ndarray]:
-    """Indices of each part: every class is dealt out by its own Dirichlet(alpha) draw, until each
-    part has `least` rows.
-    """
-    if alpha <= 0 or parts * least > len(labels):
-        raise FedH2LError(
-            f"cannot split {len(labels)} rows into {parts} parts of {least} or more with "
-            f"alpha={alpha}"
-        )
-    for _ in range(1000):
-        split: list[list[np.ndarray]] = [[] for _ in range(parts)]
-        for c in np.unique(labels):
-            rows = rng.permutation(np.flatnonzero(labels == c))
-            cuts = (np.cumsum(rng.dirichlet([alpha] * parts))[:-1] * len(rows)).astype(np.int64)
-            for mine, some in zip(split, np.split(rows, cuts), strict=True):
-                mine.append(some)
-        whole = [np.concatenate(s) for s in split]
-        if min(len(w) for w in whole) >= least:
-            return whole
-    raise FedH2LError(
-        f"no Dirichlet({alpha}) split of {len(labels)} rows into {parts} parts of {least} or "
-        "more; use a larger alpha"
-    )
