@@ -103,6 +103,7 @@ def results_table(lines: Sequence[TableLine]) -> Table:
     for heading in ("data", "setting"):
         if len({getattr(line, heading) for line in lines}) > 1:
             names[heading] = heading
+    # The one data set stands in the title.
     where = {line.data for line in lines} if "data" not in names else set[str]()
     table = Table(
         title=Text(f"test accuracy, %: {', '.join([*where, 'mean ± standard deviation'])}"),
@@ -117,6 +118,7 @@ def results_table(lines: Sequence[TableLine]) -> Table:
     last = None
     for line in lines:
         # Methods on one data set in one setting stand together.
+        # A rule between two places: only within one of them may methods be compared.
         if last not in (None, (line.data, line.setting)):
             table.add_section()
         last = line.data, line.setting
