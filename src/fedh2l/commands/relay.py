@@ -2,10 +2,12 @@
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json
 from fedh2l.commands.signals import stop_on_signals
+from fedh2l.error import FedH2LError
 from fedh2l.live.trust.accepted import check_accepted
 from fedh2l.live.trust.terms import open_invite
 
@@ -42,9 +44,13 @@ def relay(
     terms, me = open_invite(invite), open_identity(identity)
     check_accepted(identity, terms)
     try:
-        for names in carry(terms, me, out, listen):
-            text = f"connected: {', '.join(sorted(names)) or 'nobody'}"
-            print(json.dumps(sorted(names)) if as_json else text, flush=True)
+        for state in carry(terms, me, out, listen):
+            names, at = sorted(state.names), datetime.now().isoformat(" ", "seconds")
+            text = f"{at}  connected: {', '.join(names) or 'nobody'} (version {state.version})"
+            print(json.dumps(names) if as_json else text, flush=True)
+        raise FedH2LError(
+            f"{me.name}: no relay of this federation any more; the convener removed it"
+        )
     except KeyboardInterrupt:
         print("\nrelay stopped", file=sys.stderr)
         sys.exit(130)

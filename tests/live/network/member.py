@@ -26,8 +26,8 @@ def main(folder: Path, name: str, rounds: int, options: dict[str, Any]) -> None:
     size, pause = options.pop("bytes", 100), options.pop("pause", 0.0)
     terms = replace(open_invite(folder / "invite.json"), **options)
     if rounds < 0:
-        for names in relay(terms, open_identity(folder / name), folder / name / "run"):
-            print(json.dumps(sorted(names)), flush=True)
+        for carrying in relay(terms, open_identity(folder / name), folder / name / "run"):
+            print(json.dumps(sorted(carrying.names)), flush=True)
     with ZenohP2P(
         terms, open_identity(folder / name), folder / name / "run", delivered={}
     ) as exchange:
