@@ -22,7 +22,7 @@ PYTHON = [
 FLOORS = [
     {"error"},
     {"choices", "bounds", "own_code", "finding"},
-    {"tables"},
+    {"stored_rows", "tables"},
     {"rows"},
     {"delivery", "learner", "message", "question", "seed_rows"},
     {"warp"},

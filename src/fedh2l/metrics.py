@@ -8,6 +8,8 @@ from jaxtyping import Float, Int, Shaped
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
+from fedh2l.rows import Rows
+from fedh2l.stored_rows import RowArray, StoredRows
 
 BINS = 15  # of equal width, for the calibration error (Guo et al. 2017)
 SMALLEST = float(np.finfo(np.float32).eps)  # a posterior counts as at least this in a logarithm
@@ -105,10 +107,17 @@ def nll(probs: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows
     return float(-np.log(np.clip(likelihood, SMALLEST, 1.0)).mean())
 
 
+def _posteriors(learner: Learner, x: RowArray) -> Float[np.ndarray, "rows classes"]:
+    """What a learner says of rows; of those that lie on disk some at a time."""
+    if not isinstance(x, StoredRows):
+        return learner.posteriors(x)
+    return np.concatenate([learner.posteriors(block) for block in x.blocks()])
+
+
 def scores(
     learner: Learner,
     own: str,
-    tests: Mapping[str, tuple[Shaped[np.ndarray, "rows ..."], Int[np.ndarray, " rows"]]],
+    tests: Mapping[str, Rows],
 ) -> Scores:
     """Scores of the peer named `own`, whose domain has its name, on the rows of all domains."""
     said: dict[str, np.ndarray] = {}
@@ -116,7 +125,7 @@ def scores(
     areas: dict[str, float] = {}
     for domain, (x, y) in tests.items():
         try:
-            said[domain] = learner.posteriors(x)
+            said[domain] = _posteriors(learner, x)
             accuracies[domain] = accuracy(said[domain], y)
         except FedH2LError as error:
             raise FedH2LError(f"{own}, on the rows of {domain}: {error}") from error

@@ -8,15 +8,16 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from fedh2l.error import FedH2LError
+from fedh2l.stored_rows import RowArray, StoredRows
 from fedh2l.tables import checked_table, checked_texts
 
 # As many of one as of the other, once checked.
-Rows = tuple[Shaped[np.ndarray, "_ ..."], Int[np.ndarray, "_"]]
+Rows = tuple[RowArray, Int[np.ndarray, "_"]]
 Kind = Literal["numbers", "images", "table", "text"]
 MOST_CLASSES = 2**31  # a label above is no index, but a number that names something else
 
 
-def kind_of(x: Shaped[np.ndarray, "..."]) -> Kind:
+def kind_of(x: RowArray) -> Kind:
     """What the rows of an array are: a table where it has a field for each column, texts, images
     (rows, channels, height, width), or numbers of another shape.
     """
@@ -47,12 +48,14 @@ def checked_rows(data: Sequence[Any], *, missing: bool = False, raw: bool = Fals
             f"private data: {len(data)} parts, expected (x, y); a third part, such as sample "
             "weights, would be ignored: leave it out"
         )
-    x, y = _array(data[0], "features"), class_indices(data[1])
+    # Values that lie on disk were pixels: there is nothing to check.
+    stored = isinstance(data[0], StoredRows)
+    x, y = data[0] if stored else _array(data[0], "features"), class_indices(data[1])
     if len(x) != len(y) or not len(x):
         raise FedH2LError(
             f"private data: {len(x)} rows and {len(y)} labels; needs one label per row, and a row"
         )
-    return features(x, missing=missing, raw=raw), y
+    return x if stored else features(x, missing=missing, raw=raw), y
 
 
 def features(x: Any, *, missing: bool = False, raw: bool = False) -> Shaped[np.ndarray, "rows ..."]:

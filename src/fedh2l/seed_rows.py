@@ -132,3 +132,9 @@ def _array(name: str, value: Any) -> np.ndarray:
         return np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:
         raise FedH2LError(f"seed set: {name} is no array ({error})") from error
+
+
+def form(array: np.ndarray) -> list[Any]:
+    """Type and shape, whatever the machine's byte order; of a table with the columns' names."""
+    dtype = array.dtype.newbyteorder("<")
+    return [dtype.descr if dtype.names else dtype.str, list(array.shape)]

@@ -14,8 +14,11 @@ from jaxtyping import Bool, Float, Int, Shaped
 from fedh2l.error import FedH2LError, choose
 from fedh2l.question import Question
 from fedh2l.rows import kind_of
-from fedh2l.seed_rows import UNLABELLED, class_indices, class_names, feature_rows, owner_names
+from fedh2l.seed_rows import UNLABELLED, class_indices, class_names, feature_rows, form, owner_names
+from fedh2l.stored_rows import row_bytes
 from fedh2l.views import MIXTURES, VIEWS, check_view
+
+CACHED = 512 * 2**20  # bytes of views that are kept
 
 
 class _Made(NamedTuple):
@@ -80,7 +83,7 @@ class SeedSet:
             "labels": self.labels,
             "owners": None if self.owners is None else self.owners.astype(np.str_),
         }
-        head = {k: None if a is None else _form(a) for k, a in arrays.items()}
+        head = {k: None if a is None else form(a) for k, a in arrays.items()}
         sha = hashlib.sha256(
             json.dumps([head, self.classes, self.view, self.every, self.mixtures]).encode()
         )
@@ -175,9 +178,11 @@ class SeedSet:
 
     def _view(self, view: int) -> "_Made":
         if view not in self._cache:
-            while len(self._cache) >= 8:  # a few recent views are asked for again and again
-                del self._cache[next(iter(self._cache))]
             self._cache[view] = self._made(view)
+            # A few recent views are asked for again and again.
+            most = min(8, max(1, CACHED // (row_bytes(self.x) * self.asked)))
+            while len(self._cache) > most:
+                del self._cache[next(iter(self._cache))]
         return self._cache[view]
 
     def _made(self, view: int) -> "_Made":
@@ -206,12 +211,6 @@ class SeedSet:
 
     def _rng(self, t: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([int(self.digest[:16], 16), t, purpose])
-
-
-def _form(array: np.ndarray) -> list[Any]:
-    """Type and shape, whatever the machine's byte order; of a table with the columns' names."""
-    dtype = array.dtype.newbyteorder("<")
-    return [dtype.descr if dtype.names else dtype.str, list(array.shape)]
 
 
 def _set(seeds: SeedSet, name: str, value: Any) -> None:

@@ -1,5 +1,6 @@
 """Folders of images as domains: what the levels of folders say, official parts, and odd files."""
 
+import shutil
 import zlib
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,13 @@ import pytest
 from PIL import Image
 
 from clinic import loaded, refusal
+from fedh2l import FedH2L, run, stored_rows
 from fedh2l.data.domains import FederatedData
+from fedh2l.data.own_data import OwnFile
+from fedh2l.metrics import scores
+from fedh2l.simulation.build import data_of, peers_of
+from fedh2l.simulation.experiment import Experiment
+from fedh2l.stored_rows import RowArray, StoredRows
 
 DOMAINS, CLASSES = ("art", "photo", "sketch", "toy"), ("cat", "dog")
 
@@ -33,8 +40,8 @@ def save_grey(path: str) -> None:
     save(path, np.full((8, 8), grey(path), np.uint8))
 
 
-def greys(rows: np.ndarray) -> list[int]:
-    return sorted(round(255 * float(row.mean())) for row in rows)
+def greys(rows: RowArray) -> list[int]:
+    return sorted(round(255 * float(row.mean())) for row in np.asarray(rows))
 
 
 def folder(*levels: tuple[str, ...], each: int = 12) -> None:
@@ -148,3 +155,56 @@ def test_colour_has_three_channels() -> None:
         save(f"im/cat/{i}.png", pixels)
     x = loaded("im", side=8, colour=True, domains=2).domains["part0"].train
     np.testing.assert_array_equal(x[0][x[1] == 0][0].mean((1, 2)), [1, 0, 0])
+
+
+def test_images_that_would_not_fit_in_memory_stay_on_disk_and_are_the_same_to_the_last_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder(DOMAINS, CLASSES, each=30)
+    whole = loaded("im", side=8, colour=True)
+    monkeypatch.setattr(stored_rows, "IN_MEMORY", 1000)
+    shutil.copytree("im", "again")
+    stored = loaded("again", side=8, colour=True)
+
+    assert any("on disk, a byte per value" in note for note in stored.notes)
+    assert stored.digest == whole.digest
+    for name, domain in whole.domains.items():
+        for kept, on_disk in zip(domain, stored.domains[name], strict=True):
+            assert isinstance(on_disk[0], StoredRows)
+            np.testing.assert_array_equal(np.asarray(on_disk[0]), kept[0])
+            np.testing.assert_array_equal(on_disk[0][[2, 0]], kept[0][[2, 0]])
+    pooled, expected = stored.pooled(labelled=True), whole.pooled(labelled=True)
+    assert isinstance(pooled[0], StoredRows)
+    np.testing.assert_array_equal(np.asarray(pooled[0]), expected[0])
+
+
+@pytest.mark.parametrize("model", ["lenet", "forest"])
+def test_a_model_learns_the_same_from_images_on_disk(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(("art", "toy"), CLASSES, each=40)
+    said: list[np.ndarray] = []
+    shutil.copytree("im", "again")
+    for name in ("im", "again"):
+        if name == "again":
+            monkeypatch.setattr(stored_rows, "IN_MEMORY", 1000)
+        experiment = Experiment(
+            data=OwnFile(data=name, side=8), peers=(model,), rounds=2
+        ).resolved()
+        data = data_of(experiment)
+        peers = peers_of(experiment, data, experiment.names)
+        for _ in run(FedH2L(steps=2), peers, rounds=2):
+            pass
+        said.append(peers[0].posteriors(data.seed_set.x))
+        assert scores(peers[0].learner, "art", {n: d.test for n, d in data.domains.items()})
+    np.testing.assert_array_equal(said[0], said[1])
+
+
+def test_a_disk_without_room_for_the_images_is_said_beforehand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder(CLASSES, each=10)
+    monkeypatch.setattr(stored_rows, "IN_MEMORY", 1000)
+    usage = shutil.disk_usage(".")._replace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert "set TMPDIR to a folder with more room" in refusal("im", side=8)

@@ -174,7 +174,8 @@ def _compared(
     seeds: SeedSet, columns: list[str] | None, rows: OwnRows, private: Path
 ) -> dict[str, Any]:
     """What a member is told of its own rows beside the seed set."""
-    x = rows.x if columns is None else in_order(rows, columns, str(private), "the seed set")
+    source = str(private)
+    x = rows.array(source) if columns is None else in_order(rows, columns, source, "the seed set")
     found = near_duplicates(seeds.x, x)
     answer: dict[str, Any] = {
         "private rows": len(rows),

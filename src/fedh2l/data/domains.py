@@ -12,8 +12,9 @@ import numpy as np
 from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
+from fedh2l.stored_rows import joined, row_bytes
 
-BLOCK = 1024  # rows that are copied at a time
+BLOCK = 16 * 2**20  # bytes of rows that are copied at a time
 
 
 class Domain(NamedTuple):
@@ -42,8 +43,9 @@ class FederatedData:
         for name, domain in self.domains.items():
             for array in (a for part in domain for a in part):
                 sha.update(f"{name} {array.dtype.descr} {array.shape}".encode())
-                for start in range(0, len(array), BLOCK):
-                    sha.update(np.ascontiguousarray(array[start : start + BLOCK]).tobytes())
+                step = max(1, BLOCK // row_bytes(array))
+                for start in range(0, len(array), step):
+                    sha.update(np.ascontiguousarray(array[start : start + step]).tobytes())
         return sha.hexdigest()
 
     def pooled(self, labelled: bool) -> Rows:
@@ -56,7 +58,7 @@ class FederatedData:
         if labelled and self.seed_set.labels is not None:
             known = self.seed_set.labelled
             parts.append((self.seed_set.x[known], self.seed_set.labels[known]))
-        return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+        return joined([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
 
 @runtime_checkable

@@ -2,20 +2,24 @@
 
 import struct
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float32
 
 from fedh2l.data.image_files import ImageFile, find_images
-from fedh2l.data.own_rows import OwnRows, check_size, listed
+from fedh2l.data.own_rows import OwnRows, listed
 from fedh2l.error import FedH2LError
 from fedh2l.record.units import size
+from fedh2l.stored_rows import RowArray, StoredRows, rows_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MOST_SIDE = 2048
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, MemoryError)
 
 
 def read_images(path: Path, side: int, colour: bool, *, strict: bool = False) -> OwnRows:
@@ -31,33 +35,36 @@ def read_images(path: Path, side: int, colour: bool, *, strict: bool = False) ->
     if not 1 <= side <= MOST_SIDE:
         raise FedH2LError(f"--side is {side}; it must be 1 to {MOST_SIDE}")
     files, notes = find_images(path)
-    channels = 3 if colour else 1
-    check_size(path, (len(files), channels, side, side))
-
-    unreadable = (OSError, SyntaxError, ValueError, EOFError, struct.error, MemoryError)
-    x = np.empty((len(files), channels, side, side), np.float32)
+    row = (3 if colour else 1, side, side)
     read: list[ImageFile] = []
     broken: list[str] = []
-    for file in files:
-        try:
-            with warnings.catch_warnings(), Image.open(file.path) as image:
-                # A huge image is scaled down like any other; beyond twice that it is refused.
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                x[len(read)] = _pixels(image, side, colour)
-        except (*unreadable, Image.DecompressionBombError) as error:
-            if strict:
-                raise FedH2LError(
-                    f"{file.path}: not an image that can be read ({error})"
-                ) from error
-            broken.append(f"{file.path.relative_to(path).as_posix()} ({error})")
-            continue
-        read.append(file)
-    x = x[: len(read)]
-    told = f"{path}: {len(x)} images of {channels} × {side} × {side}, {size(x.nbytes)} in memory"
+
+    def pixels() -> Iterator[Float32[np.ndarray, "channels side side"]]:
+        """Of every image that can be read."""
+        for file in files:
+            try:
+                with warnings.catch_warnings(), Image.open(file.path) as image:
+                    # A huge image is scaled down like any other; beyond twice that it is refused.
+                    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                    made = _pixels(image, side, colour)
+            except (*UNREADABLE, Image.DecompressionBombError) as error:
+                if strict:
+                    raise FedH2LError(
+                        f"{file.path}: not an image that can be read ({error})"
+                    ) from error
+                broken.append(f"{file.path.relative_to(path).as_posix()} ({error})")
+                continue
+            read.append(file)
+            yield made
+
+    x = rows_of(pixels(), len(files), row, str(path))
+    where = "on disk, a byte per value" if isinstance(x, StoredRows) else "in memory"
+    values = len(x) * int(np.prod(row)) * (1 if isinstance(x, StoredRows) else 4)
+    told = f"{path}: {len(x)} images of {' × '.join(map(str, row))}, {size(values)} {where}"
     return _rows(path, x, read, (told, *notes, *_told(path, broken)))
 
 
-def _rows(path: Path, x: np.ndarray, files: list[ImageFile], notes: tuple[str, ...]) -> OwnRows:
+def _rows(path: Path, x: RowArray, files: list[ImageFile], notes: tuple[str, ...]) -> OwnRows:
     if not files:
         raise FedH2LError(f"{path}: no image there can be read ({notes[-1]})")
     beside: dict[str, np.ndarray] = {}

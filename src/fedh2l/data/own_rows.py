@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from fedh2l.error import FedH2LError
+from fedh2l.stored_rows import RowArray
 
 SHOWN = 12  # things that a sentence names
 MOST_BYTES = 4 * 2**30  # of rows as float32: more would not fit beside everything else
@@ -17,7 +18,7 @@ MOST_BYTES = 4 * 2**30  # of rows as float32: more would not fit beside everythi
 class OwnRows:
     """Rows of one file or folder."""
 
-    x: Shaped[np.ndarray, "rows ..."]
+    x: RowArray
     y: np.ndarray | None = None  # what the file says: numbers or names
     columns: tuple[str, ...] | None = None  # of a table: the features' names
     notes: tuple[str, ...] = ()  # what was inferred, and what was left out, in sentences
@@ -27,8 +28,13 @@ class OwnRows:
     def __len__(self) -> int:
         return len(self.x)
 
+    def array(self, source: Path | str) -> Shaped[np.ndarray, "rows ..."]:
+        """All features in memory; FedH2LError where they would not fit."""
+        check_size(source, self.x.shape)
+        return np.asarray(self.x)
 
-def check_size(path: Path, shape: tuple[int, ...]) -> None:
+
+def check_size(path: Path | str, shape: tuple[int, ...]) -> None:
     """Refuse rows that would not fit, before anything is allocated for them."""
     size = 4 * int(np.prod(shape, dtype=object))
     if size > MOST_BYTES:

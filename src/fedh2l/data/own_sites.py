@@ -12,6 +12,7 @@ from fedh2l.data.labels import MISSING, agreed_classes, class_names
 from fedh2l.data.own_rows import OwnRows
 from fedh2l.error import FedH2LError
 from fedh2l.seed_rows import UNLABELLED
+from fedh2l.stored_rows import RowArray, StoredRows
 
 LEAST = 10  # rows of a site: fewer cannot be trained on, chosen on and tested on
 MOST_CLASSES = 1000
@@ -63,7 +64,9 @@ def sites_of(
     """
     if rows.y is None:
         raise FedH2LError(f"{source}: no labels; {fix}")
-    _check_finite(rows.x, source)
+    # What lies on disk was pixels.
+    if not isinstance(rows.x, StoredRows):
+        _check_finite(rows.x, source)
     names = class_names(rows.y, source, len(rows))
     agreed = _classes(names, source, classes)
     index = {name: i for i, name in enumerate(agreed)} | {MISSING: UNLABELLED}
@@ -82,7 +85,7 @@ def sites_of(
     return Sites(source, rows, agreed, labels, sites, groups, parts, tuple(notes))
 
 
-def _check_finite(x: np.ndarray, source: str) -> None:
+def _check_finite(x: RowArray, source: str) -> None:
     """Only a table may have gaps; nothing may be infinite."""
     columns = [x[name] for name in x.dtype.names or ()]
     for column in columns or [x]:

@@ -11,10 +11,12 @@ from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 from fedh2l.seed_rows import UNLABELLED
 from fedh2l.seedset import SeedSet
+from fedh2l.stored_rows import picked, row_bytes
 
 TRAIN, VALIDATION = 0.6, 0.15  # shares of a domain's rows; the rest is tested on
 WORD = f"U{max(map(len, PARTS))}"  # an array of these words
 SEED_SHARE, MOST_SEEDS = 0.2, 1000  # by default, and then at most so many in all
+MOST_BYTES = 64 * 2**20  # of seed rows, by default
 
 
 def federation_of(
@@ -38,10 +40,12 @@ def federation_of(
     rows: dict[str, list[Rows]] = {}
     for name in names:
         mine = [np.flatnonzero((owner == name) & labelled & (part == p)) for p in PARTS]
-        rows[name] = [(x[pick], labels[pick]) for pick in mine]
+        rows[name] = [(picked(x, pick), labels[pick]) for pick in mine]
 
     training = sum(len(parts[0][1]) for parts in rows.values())
-    share = seed_share or min(SEED_SHARE, MOST_SEEDS / training)
+    # Several views of all seed rows are in memory at a time.
+    most = min(MOST_SEEDS, max(1, MOST_BYTES // row_bytes(x)))
+    share = seed_share or min(SEED_SHARE, most / training)
     private, given = split_seeds({name: parts[0] for name, parts in rows.items()}, share, rng)
     _check_every_class(sites, given[1])
     seeds, seed_labels, owners = _seed_rows(sites, owner, given, labels_kept)

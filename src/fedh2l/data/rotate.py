@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import rotate
 
-from fedh2l.views import Images
+from fedh2l.warp import Images
 
 
 def rotated(x: Images, degrees: float) -> Float[np.ndarray, "n channels height width"]:

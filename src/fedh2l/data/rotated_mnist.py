@@ -94,4 +94,4 @@ class RotatedMnist:
 
 
 def _turned(rows: Rows, degrees: float) -> Rows:
-    return rotated(rows[0], degrees), rows[1]
+    return rotated(np.asarray(rows[0]), degrees), rows[1]

@@ -54,16 +54,17 @@ def seed_set_of(
 def in_order(rows: OwnRows, columns: Sequence[str], source: str, of: str) -> np.ndarray:
     """The features of a table in the order of `columns`, by their names."""
     if rows.columns is None or rows.columns == tuple(columns):
-        return rows.x
+        return rows.array(source)
     unlike = sorted(set(rows.columns) ^ set(columns))
     if unlike:
         raise FedH2LError(
             f"{source}: column {unlike[0]!r} is not in both, {source} and {of}; every table needs "
             "the same columns"
         )
-    if kind_of(rows.x) == "table":
-        return rows.x[list(columns)]
-    return rows.x[:, [rows.columns.index(c) for c in columns]]
+    x = rows.array(source)
+    if kind_of(x) == "table":
+        return x[list(columns)]
+    return x[:, [rows.columns.index(c) for c in columns]]
 
 
 def _joined(sources: Mapping[str, OwnRows]) -> np.ndarray:
@@ -97,12 +98,14 @@ def _check_alike(what: str, found: Mapping[str, str]) -> None:
 
 def _check_scales(sources: Mapping[str, OwnRows]) -> None:
     """Refuse values of 0..1 beside values of 0..255: a model would take them for two things."""
-    numbers = {n: rows for n, rows in sources.items() if kind_of(rows.x) in ("numbers", "images")}
-    for (a, rows_a), (b, rows_b) in combinations(numbers.items(), 2):
-        most_a, most_b = (max(abs(float(r.x.min())), float(r.x.max())) for r in (rows_a, rows_b))
+    numbers = {
+        n: rows.array(n) for n, rows in sources.items() if kind_of(rows.x) in ("numbers", "images")
+    }
+    for (a, x_a), (b, x_b) in combinations(numbers.items(), 2):
+        most_a, most_b = (max(abs(float(x.min())), float(x.max())) for x in (x_a, x_b))
         small, large = sorted((most_a, most_b))
         # Tables may differ in their largest value; that one of them is scaled is seen by its 1.
-        scaled = small <= 1 or rows_a.x.ndim > 2
+        scaled = small <= 1 or x_a.ndim > 2
         if scaled and 0 < small * UNLIKE_SCALES < large:
             raise FedH2LError(
                 f"{a} has values up to {most_a:g}, {b} up to {most_b:g}; scale one as the other "

@@ -8,6 +8,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.rows import Rows
 from fedh2l.seed_rows import UNLABELLED
 from fedh2l.seedset import SeedSet
+from fedh2l.stored_rows import picked
 
 DIGITS = tuple("0123456789")
 
@@ -38,7 +39,7 @@ def federated(
 
 def taken(rows: Rows, pick: np.ndarray) -> Rows:
     """The rows with these indices."""
-    return rows[0][pick], rows[1][pick]
+    return picked(rows[0], pick), rows[1][pick]
 
 
 def split_seeds(
@@ -60,7 +61,7 @@ def split_seeds(
             turn[order[y[order] == c]] = np.arange((y == c).sum())
         pick = order[np.argsort(turn[order], kind="stable")][:count]
         stays = np.setdiff1d(np.arange(len(y)), pick)
-        kept[name] = (x[stays], y[stays])
+        kept[name] = (picked(x, stays), y[stays])
         given.append((x[pick], y[pick], np.full(count, name)))
     x, y, owners = (np.concatenate(parts) for parts in zip(*given, strict=True))
     return kept, (x, y, owners)

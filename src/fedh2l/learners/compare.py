@@ -7,10 +7,12 @@ from fedh2l.error import FedH2LError
 from fedh2l.learners.compare_columns import compare_columns, filled_numbers, other_unit
 from fedh2l.rows import Rows, check_classes, kind_of
 from fedh2l.seedset import SeedSet
+from fedh2l.stored_rows import RowArray, row_bytes
 from fedh2l.tables import checked_columns
 
 OTHER_SCALE = 8  # times as large as the seed rows, or as small: no domain is that far away
 ROWS = 1000  # of either kind that are compared by their neighbours
+BYTES = 64 * 2**20  # of so many rows as float32
 FEW = 5  # rows of a class that say nothing about it
 ALIKE = 0.5  # share of a class's rows that must look like one other class
 
@@ -44,7 +46,7 @@ def compare(private: Rows, seed_set: SeedSet, *, flat: bool = False) -> list[str
 
 def _compare_raw(private: Rows, seed_set: SeedSet) -> list[str]:
     """The same of tables and texts; a table's columns must be those of the seed rows."""
-    x, y = private
+    x, y = np.asarray(private[0]), private[1]
     kinds = kind_of(x), kind_of(seed_set.x)
     if kinds[0] != kinds[1]:
         raise FedH2LError(
@@ -83,9 +85,9 @@ def _is_flattened(private: tuple[int, ...], seeds: tuple[int, ...]) -> bool:
     return one == other or (np.prod(one) == np.prod(other) and min(len(one), len(other)) <= 1)
 
 
-def _ranges(private: np.ndarray, seeds: np.ndarray) -> list[str]:
+def _ranges(private: RowArray, seeds: np.ndarray) -> list[str]:
     """Where private features have another scale than the seed set's."""
-    x, s = (_table(rows[:: max(1, len(rows) // ROWS)]) for rows in (private, seeds))
+    x, s = (_table(rows[:: max(1, len(rows) // _most(rows))]) for rows in (private, seeds))
     ranges = (float(np.nanmin(x)), float(np.nanmax(x))), (float(s.min()), float(s.max()))
     (low, high), (seeds_low, seeds_high) = ranges
     found = (
@@ -176,7 +178,8 @@ def _neighbours(
     each = max(1, min(int(np.bincount(labels, minlength=classes).min()), ROWS // classes))
     pick = np.concatenate([np.flatnonzero(labels == c)[:each] for c in range(classes)])
     x, y = private[0], private[1]
-    rows = np.concatenate([np.flatnonzero(y == c)[: ROWS // classes] for c in np.unique(y)])
+    most = _most(x) // classes
+    rows = np.concatenate([np.flatnonzero(y == c)[:most] for c in np.unique(y)])
 
     # Features of a table have scales of their own, pixels one.
     s = _table(seeds)
@@ -192,6 +195,11 @@ def _neighbours(
         if len(of_class) >= FEW:
             shares[int(c)] = np.bincount(of_class, minlength=classes) / len(of_class)
     return shares
+
+
+def _most(rows: RowArray) -> int:
+    """How many rows are compared by their neighbours: fewer where a row is large."""
+    return max(100, min(ROWS, BYTES // row_bytes(rows)))
 
 
 def _table(rows: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows features"]:

@@ -12,6 +12,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.rows import check_classes, checked_rows
 from fedh2l.rows import features as checked
+from fedh2l.stored_rows import RowArray, StoredRows, picked
 from fedh2l.tables import holds_numbers_only, stacked_columns
 from fedh2l.views import View
 
@@ -62,6 +63,12 @@ class Features:
         assert made is not None, "a lesson has rows"
         return made
 
+    def of_private(self, x: RowArray) -> RowArray:
+        """The features of rows that may lie on disk, and then of some at a time."""
+        if self.featurise is None or not isinstance(x, StoredRows):
+            return x if self.featurise is None else self.fresh(np.asarray(x))
+        return np.concatenate([self.fresh(block) for block in x.blocks()])
+
     def fresh(self, x: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows ..."]:
         """The features of rows that will not come again, such as augmented ones."""
         if self.featurise is None:
@@ -108,7 +115,7 @@ class PrivateRows:
             check_classes(self.y, classes)
         self.features, self.augment, self.rng = features, augment, rng
         # Rows that are not augmented never change: their features are made once.
-        self.made = features.fresh(self.x) if augment is None else None
+        self.made = features.of_private(self.x) if augment is None else None
         if raw:
             checked(self.some(len(self)), missing=missing)
 
@@ -124,4 +131,6 @@ class PrivateRows:
 
     def some(self, rows: int) -> Shaped[np.ndarray, "rows ..."]:
         """The features of the first rows, not augmented."""
-        return self.features.fresh(self.x[:rows]) if self.made is None else self.made[:rows]
+        if self.made is not None:
+            return self.made[:rows]
+        return np.asarray(self.features.of_private(picked(self.x, slice(rows))))

@@ -13,6 +13,7 @@ from fedh2l.learner import Learner
 from fedh2l.learners.table_features import Featurise, features_of, table_codes
 from fedh2l.rows import Rows, kind_of
 from fedh2l.seedset import SeedSet
+from fedh2l.stored_rows import StoredRows
 from fedh2l.views import View
 
 
@@ -48,15 +49,19 @@ class Training:
 
     def features_of(self, rows: Rows) -> Featurise | None:
         """What makes numbers of private rows that are a table or texts; None where they are."""
-        return features_of(rows[0], *([] if self.seed_set is None else [self.seed_set.x]))
+        x = rows[0]
+        if isinstance(x, StoredRows):
+            return None
+        return features_of(x, *([] if self.seed_set is None else [self.seed_set.x]))
 
     def codes_of(self, rows: Rows) -> tuple[Featurise | None, list[int]]:
         """The same for trees that take codes of categories and what is missing; and which columns
         are categories.
         """
-        if kind_of(rows[0]) != "table":
+        x = rows[0]
+        if isinstance(x, StoredRows) or kind_of(x) != "table":
             return self.features_of(rows), []
-        return table_codes(rows[0], *([] if self.seed_set is None else [self.seed_set.x]))
+        return table_codes(x, *([] if self.seed_set is None else [self.seed_set.x]))
 
 
 REMEMBERED = 5000  # rows of earlier questions to which a named forest of shares is fitted
