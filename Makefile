@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals examples test test-network lint bench bench-codec bench-models fuzz vectors results docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-codec bench-models fuzz vectors results docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -35,6 +35,9 @@ test: setup  ## every test that takes seconds
 
 test-network: setup  ## attacks, faults and hosts on a real network: minutes; root for the ones with their own addresses (ip netns)
 	$(BIN)/pytest -m slow -n 0 tests/live tests/commands/test_watch.py
+
+test-pages: setup  ## the reports in Chromium, by axe-core's rules, as wide as a screen and as a phone, by day and by night
+	$(BIN)/pytest -m slow -n 0 tests/commands/test_pages_in_a_browser.py
 
 lint: setup  ## ruff format, ruff and pyright
 	$(BIN)/ruff format --check .

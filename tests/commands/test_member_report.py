@@ -60,10 +60,11 @@ def test_rounds_of_one_fate_are_joined_to_spans() -> None:
     assert runs_of({0: "heard", 1: "missing", 2: "heard"}, "heard") == [(-0.5, 1.0), (1.5, 1.0)]
 
 
-def test_a_members_page_says_whom_it_heard_and_what_it_keeps(tmp_path: Path) -> None:
-    peer, keys = torch_peers()[0], tmp_path / "keys"
+def member_folder(folder: Path) -> Path:
+    """A folder as join leaves it, of a member that kept its model after round 3."""
+    peer = torch_peers()[0]
     invite = convene(
-        keys,
+        folder / "keys",
         "a",
         "127.0.0.1:7447",
         peer.seed_set,
@@ -74,18 +75,23 @@ def test_a_members_page_says_whom_it_heard_and_what_it_keeps(tmp_path: Path) -> 
         grace=1.0,
         deadline=1.0,
     )
-    folder = tmp_path / "a"
-    with MemberFolder(folder) as place:
+    with MemberFolder(folder / "a") as place:
         place.keep(invite)
         place.restore(peer)
         for journal_line in LINES:
             place.write_round(journal_line, [], {})
+            place.log(f"round {journal_line['round']}")
             t, accuracy = journal_line["round"], journal_line["accuracy"]
-            keep_round(folder, peer, t + 1, accuracy if t < 3 else 0.1, blobs(60, seed=1))
+            keep_round(place.path, peer, t + 1, accuracy if t < 3 else 0.1, blobs(60, seed=1))
             place.commit(peer, t + 1, {"oslo": t})
-        # Of a member that takes part at this moment, too.
-        with pytest.raises(SystemExit):
-            main(["report", str(folder)])
+    return folder / "a"
+
+
+def test_a_members_page_says_whom_it_heard_and_what_it_keeps(tmp_path: Path) -> None:
+    folder = member_folder(tmp_path)
+    # Of a member that takes part at this moment, too.
+    with MemberFolder(folder), pytest.raises(SystemExit):
+        main(["report", str(folder)])
     page = (folder / "report.html").read_text()
     assert "a took part in 4 of 4 rounds and heard oslo, but never kiev." in page
     assert "It is running" in page and "kept: the model after round 3" in page

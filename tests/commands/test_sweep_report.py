@@ -57,10 +57,10 @@ def test_the_verdict_names_a_best_method_only_where_no_interval_overlaps() -> No
     clear, overlapping = places_of([*CLEAR, *OVERLAPPING])
     assert clear.best == "fedh2l" and overlapping.best is None  # pooled is no candidate
     assert clear.verdict == (
-        "On digits fedh2l is clearly the best of 2 methods: 80.0 ± 1.0 % on all domains, over 3 "
-        "seeds; its 95 % interval overlaps no other's."
+        "On digits fedh2l is ahead of all others (1): 80.0 ± 1.0 % on all domains, over 3 seeds; "
+        "its 95 % interval overlaps none of theirs."
     )
-    assert "On mnist no method is clearly the best" in overlapping.verdict
+    assert "On mnist no method is ahead of all others" in overlapping.verdict
     assert "intervals overlap" in overlapping.verdict
     (single,) = places_of([cell("fedh2l", "digits", 0, 0.8), cell("alone", "digits", 0, 0.2)])
     assert "80.0 % on all domains, over 1 seed, and of a single seed there is no" in single.verdict
@@ -76,7 +76,8 @@ def test_the_page_of_a_sweep(tmp_path: Path) -> None:
     assert end.value.code == 0
 
     page = (tmp_path / "report.html").read_text()
-    assert "On 1 of 2 data sets and settings one method is clearly the best: fedh2l on 1." in page
+    assert "On 1 of 2 data sets and settings one method is ahead of all others" in page
+    assert "overlaps none of theirs: fedh2l on 1." in page
     assert re.findall(r"<strong>([^<]*)", page) == ["80.0 ± 1.0"]
     assert page.count('<svg role="img"') == 2 * 2 + 2  # two measures, and bytes, of each data set
     assert "reason: &lt;b&gt;" not in page and "seed 0: &lt;b&gt;" in page

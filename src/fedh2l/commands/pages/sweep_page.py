@@ -91,18 +91,20 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def _sentences(places: Sequence[Place]) -> list[str]:
-    """Who is the best where: of several places first how often that can be said at all."""
+    """Who is ahead where: of several places first how often that can be said at all."""
     if len(places) == 1:
         return [places[0].verdict]
     winners = [place.best for place in places if place.best is not None]
     counts = {method: winners.count(method) for method in dict.fromkeys(winners)}
     told = ", ".join(f"{method} on {count}" for method, count in counts.items())
     summary = (
-        f"On {len(winners)} of {len(places)} data sets and settings one method is clearly the "
-        f"best: {told}."
+        f"On {len(winners)} of {len(places)} data sets and settings one method is ahead of all "
+        f"others, and its 95 % interval overlaps none of theirs: {told}."
     )
     if not winners:
-        summary = f"On none of {len(places)} data sets and settings is one method clearly the best."
+        summary = (
+            f"On none of {len(places)} data sets and settings is one method ahead of all others."
+        )
     return [summary, *(place.verdict for place in places)]
 
 

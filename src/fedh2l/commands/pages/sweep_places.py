@@ -58,7 +58,7 @@ class Place:
 
     @property
     def verdict(self) -> str:
-        """Which method is the best here, in a sentence; or that none is."""
+        """Which method is ahead here, in a sentence; or that none is."""
         rivals = [m for m in self.cells if m not in self.bounds] or list(self.cells)
         highest = max(rivals, key=lambda m: self.reached(m, "all_domain").mean)
         mean = self.reached(highest, "all_domain")
@@ -68,14 +68,14 @@ class Place:
             return f"On {self.name} {highest} reaches {figure}; nothing is compared with it."
         if self.best is not None:
             return (
-                f"On {self.name} {self.best} is clearly the best of {len(rivals)} methods: "
-                f"{figure}; its 95 % interval overlaps no other's."
+                f"On {self.name} {self.best} is ahead of all others ({len(rivals) - 1}): {figure}; "
+                "its 95 % interval overlaps none of theirs."
             )
         has_intervals = all(len(self.cells[m]) > 1 for m in rivals)
         why = "intervals overlap" if has_intervals else "of a single seed there is no interval"
         return (
-            f"On {self.name} no method is clearly the best: the highest mean is that of {highest}, "
-            f"{figure}, and {why}."
+            f"On {self.name} no method is ahead of all others: the highest mean is that of "
+            f"{highest}, {figure}, and {why}."
         )
 
 
