@@ -21,7 +21,7 @@ from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.loop import run
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import Codec
-from fedh2l.wire.frame import HEADER
+from fedh2l.wire.header import HEADER
 from fedh2l.wire.lattice import Lattice
 from finished import (
     Result,

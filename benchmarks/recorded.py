@@ -17,7 +17,7 @@ from fedh2l.loop import run
 from fedh2l.message import Posteriors
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import CodecState
-from fedh2l.wire.frame import HEADER
+from fedh2l.wire.header import HEADER
 from finished import Result, arguments, provenance, show, write
 from timed import Timed
 

@@ -1,7 +1,10 @@
 """The exchange, which carries frames from peer to peer: any function of a round and its outbox."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
+
+from fedh2l.others import Others, Shared
 
 Outbox = Mapping[str, bytes]  # the frame of each peer hosted here that says something
 # Of each peer hosted here: for each sender that it expects, that sender's frames that are new here,
@@ -35,9 +38,16 @@ class Complete(Protocol):
         ...
 
 
-def to_everyone(t: int, outbox: Outbox) -> dict[str, dict[str, tuple[bytes, ...]]]:
+def to_everyone(t: int, outbox: Outbox) -> Delivery:
     """The smallest exchange: all peers are in this process, and each hears all others."""
-    return {me: {s: (outbox[s],) for s in sorted(outbox) if s != me} for me in outbox}
+    everyone = Shared({name: (outbox[name],) for name in sorted(outbox)})
+    return Delivery({me: Others(everyone, me) for me in outbox}, all_others(tuple(everyone)))
+
+
+@lru_cache(maxsize=1)  # the same in each round, so that N² names are held once
+def all_others(names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """For each of these names all others, in order."""
+    return {name: names[:i] + names[i + 1 :] for i, name in enumerate(names)}
 
 
 def receivers_of(inboxes: Inboxes) -> Mapping[str, Sequence[str]]:

@@ -11,8 +11,9 @@ from fedh2l.message import Inbox, Message
 from fedh2l.peer import Peer, check_agreement, check_owners
 from fedh2l.wire import CODEC, CODECS
 from fedh2l.wire.codec import Codec
-from fedh2l.wire.frame import Session, encode
-from fedh2l.wire.inbox import Report, read_inbox
+from fedh2l.wire.frame import encode
+from fedh2l.wire.header import Session
+from fedh2l.wire.inbox import Reader, Report
 
 
 @runtime_checkable
@@ -45,7 +46,7 @@ class Round:
     missing: Mapping[str, tuple[str, ...]]  # expected, and did not arrive
     refused: Mapping[str, Mapping[str, str]]  # arrived, and was not believed: the reason
     # How far a peer's posteriors are from those of each sender that it heard: the total variation
-    # in [0, 1], as the mean over the rows that were asked about.
+    # in [0, 1], as the mean over the rows that were asked about; measured when it is asked for.
     apart: Mapping[str, Mapping[str, float]]
     conflict_rate: Mapping[str, float]
 
@@ -150,11 +151,9 @@ def _round(
 
     reports: dict[str, Report] = {}
     conflicts: dict[str, float] = {}
+    reader = Reader(session, [p.wire for p in peers], barrier=barrier)
     for p in peers:
-        # No inbox outlives its peer's turn: all of them together are N² arrays.
-        inbox, reports[p.name] = read_inbox(
-            p.said, inboxes.get(p.name, {}), session, p.wire, barrier
-        )
+        inbox, reports[p.name] = reader.read(p.said, inboxes.get(p.name, {}), p.wire)
         rate = algorithm.listen(p, t, inbox)
         if rate is not None:
             conflicts[p.name] = rate

@@ -13,7 +13,8 @@ from fedh2l.record.journal import Journal, committed_lines
 from fedh2l.record.lock import is_locked, lock_folder
 from fedh2l.record.sent import Sent
 from fedh2l.wire import CODECS
-from fedh2l.wire.frame import Session, encode
+from fedh2l.wire.frame import encode
+from fedh2l.wire.header import Session
 from fedh2l.wire.state import WireState
 
 ABOUT = {"codec": "float32", "seed_set": "digest"}

@@ -19,7 +19,8 @@ import numpy as np
 from fedh2l.message import Posteriors
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
-from fedh2l.wire.frame import HEADER, Session, decode, encode
+from fedh2l.wire.frame import decode, encode
+from fedh2l.wire.header import HEADER, Session
 from fedh2l.wire.state import WireState
 
 SHAPE = (9, 5)

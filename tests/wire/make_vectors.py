@@ -10,7 +10,8 @@ import numpy as np
 
 from fedh2l.message import Posteriors
 from fedh2l.wire import CODECS
-from fedh2l.wire.frame import Session, decode, encode
+from fedh2l.wire.frame import decode, encode
+from fedh2l.wire.header import Session
 from fedh2l.wire.state import WireState
 
 HERE = Path(__file__).parent / "vectors"

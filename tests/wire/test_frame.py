@@ -10,8 +10,9 @@ from fedh2l.error import FedH2LError
 from fedh2l.message import Posteriors, Weights
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
-from fedh2l.wire.frame import HEADER, Session, decode, encode, is_key
+from fedh2l.wire.frame import decode, encode, is_key
 from fedh2l.wire.hard import HARD, layout, one_hot
+from fedh2l.wire.header import HEADER, Session
 from fedh2l.wire.state import WireState
 
 PLAIN = Session(CODECS["float32"], "digest")

@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fedh2l.message import Posteriors
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
-from fedh2l.wire.frame import KEY_EVERY, Session, Unreadable, decode, encode, is_key
+from fedh2l.wire.frame import KEY_EVERY, Unreadable, decode, encode, is_key
+from fedh2l.wire.header import Session
 from fedh2l.wire.state import WireState
 
 RECEIVERS = ("b", "c", "d")
@@ -38,7 +39,7 @@ class SenderAndReceivers(RuleBasedStateMachine):
         # What the author holds after it, as a decoder that has read every frame sees it.
         perfect = WireState("z")
         if before and not is_key(data):
-            perfect.last_read["a"] = before
+            perfect.hold("a", before)
         received = decode(data, message, self.session, "a", perfect)
         assert isinstance(received, Posteriors)
         self.truth[self.round] = received.probs

@@ -13,7 +13,8 @@ import pytest
 
 from fedh2l.message import Posteriors
 from fedh2l.wire import CODECS
-from fedh2l.wire.frame import Session, decode
+from fedh2l.wire.frame import decode
+from fedh2l.wire.header import Session
 from fedh2l.wire.state import Reference, WireState
 
 VECTORS = sorted((Path(__file__).parent / "vectors").glob("*.json"))
@@ -34,7 +35,7 @@ def test_a_committed_frame_decodes_to_the_committed_rows(
         assert message.probs.astype("<f4").tobytes() == bytes.fromhex(entry["float32"])
         last = state.last_read[vector["author"]]
         turned = {k: v.astype(v.dtype.newbyteorder(order)) for k, v in last.codec_state.items()}
-        state.last_read[vector["author"]] = Reference(last.round, last.check, last.age, turned)
+        state.hold(vector["author"], Reference(last.round, last.check, last.age, turned))
 
 
 def test_there_are_vectors_of_every_codec() -> None:

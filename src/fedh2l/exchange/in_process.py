@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedh2l.delivery import Delivery, Outbox
+from fedh2l.delivery import Delivery, Outbox, to_everyone
 from fedh2l.error import FedH2LError
 
 
@@ -32,6 +32,8 @@ class InProcess:
     def __call__(self, t: int, outbox: Outbox) -> Delivery:
         names = sorted(outbox if self.graph is None else self.graph)
         lost_links, absent = self._faults(t, names)
+        if self.graph is None and not lost_links and not absent:
+            return to_everyone(t, outbox)
         inboxes = {
             me: {
                 s: () if {s, me} & absent or (s, me) in lost_links else (outbox[s],)
@@ -66,23 +68,32 @@ class InProcess:
             raise FedH2LError(
                 f"the graph has no peer {peer!r}; its nodes are {', '.join(sorted(self.graph))}"
             )
-        return sorted(set(self.graph[peer]) & set(names) - {peer})
+        among = names if isinstance(names, Mapping | set) else set(names)
+        return sorted({name for name in self.graph[peer] if name in among and name != peer})
 
     def _receivers(self, names: Sequence[str], absent: set[str]) -> dict[str, list[str]]:
         """The peers for whom each sender puts a copy of its message on the network: copies that get
         lost count, and there is none while sender or receiver is absent.
         """
-        hears = {me: self.heard_by(me, names) for me in names if me not in absent}
-        return {
-            s: [] if s in absent else sorted(me for me in hears if s in hears[me]) for s in names
-        }
+        among = set(names)
+        receivers: dict[str, list[str]] = {name: [] for name in names}
+        for me in names:
+            if me in absent:
+                continue
+            for sender in self.heard_by(me, among):
+                if sender not in absent:
+                    receivers[sender].append(me)  # in order, as the names are
+        return receivers
 
     def _faults(self, t: int, names: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
         """The pairs (sender, receiver) whose message of round t gets lost, and the absent peers."""
         rng = np.random.default_rng([self.seed, t])
-        present = rng.permutation(len(names))[: max(1, round(self.participation * len(names)))]
-        absent = {name for i, name in enumerate(names) if i not in present}
+        order = rng.permutation(len(names))
+        absent = {names[i] for i in order[max(1, round(self.participation * len(names))) :]}
 
-        is_lost = rng.random((len(names), len(names))) < self.loss
-        lost_links = {(names[i], names[j]) for i, j in np.argwhere(is_lost)}
+        lost_links: set[tuple[str, str]] = set()
+        if self.loss:
+            for sender in names:  # a row at a time: all of them would be N² numbers
+                is_lost = rng.random(len(names)) < self.loss
+                lost_links |= {(sender, names[i]) for i in np.flatnonzero(is_lost)}
         return lost_links, absent

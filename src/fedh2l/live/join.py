@@ -25,7 +25,7 @@ from fedh2l.peer import Peer
 from fedh2l.record.sent import frames_of
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
-from fedh2l.wire.frame import largest_frame
+from fedh2l.wire.header import largest_frame
 
 # Seconds for which a member that is started after the last round still answers the others.
 FAREWELL = 10.0

@@ -16,7 +16,8 @@ from fedh2l.message import Posteriors
 from fedh2l.record import journal
 from fedh2l.record.sent import FILES, link_line
 from fedh2l.wire import CODECS
-from fedh2l.wire.frame import Session, decode
+from fedh2l.wire.frame import decode
+from fedh2l.wire.header import Session
 from fedh2l.wire.state import WireState
 
 INDEX, BODIES = FILES

@@ -7,9 +7,10 @@ from fedh2l.data.domains import FederatedData
 from fedh2l.learner import Weighted
 from fedh2l.loop import Round
 from fedh2l.metrics import Scores, scores
+from fedh2l.others import Others
 from fedh2l.peer import Peer
 from fedh2l.record.sent import on_wire
-from fedh2l.wire.frame import HEADER
+from fedh2l.wire.header import HEADER
 
 
 @dataclass
@@ -39,13 +40,14 @@ class Progress:
 
     def count(self, r: Round, name: str, one_of_weights: int | None) -> None:
         """Add round r of the peer of this name; one message of its weights would be so long."""
-        copies, heard = len(r.receivers[name]), r.heard[name].values()
-        self.sent.append(r.sent.get(name, 0) * copies)
-        self.received.append(sum(heard))
+        copies, length = len(r.receivers[name]), len(r.frames.get(name, b""))
+        received, received_on_wire = _received(r.heard[name])
+        self.sent.append(length * copies)
+        self.received.append(received)
         self.payload_bytes_sent += self.sent[-1]
-        self.payload_bytes_received += self.received[-1]
-        self.wire_bytes_sent += on_wire(r.sent.get(name, 0)) * copies
-        self.wire_bytes_received += sum(map(on_wire, heard))
+        self.payload_bytes_received += received
+        self.wire_bytes_sent += on_wire(length) * copies
+        self.wire_bytes_received += received_on_wire
         if one_of_weights is not None:
             self.weights_bytes = (self.weights_bytes or 0) + one_of_weights * copies
 
@@ -58,6 +60,16 @@ class Progress:
             total = (self.conflict_rate or 0.0) * self.conflict_rounds + rate
             self.conflict_rounds += 1
             self.conflict_rate = total / self.conflict_rounds
+
+
+def _received(heard: Mapping[str, int]) -> tuple[int, int]:
+    """Bytes of all frames that a peer heard, and on the wire."""
+    if not isinstance(heard, Others):
+        return sum(heard.values()), sum(map(on_wire, heard.values()))
+    # Where all hear all others, the sum over all is the same for each of them.
+    payload, on_the_wire = heard.everyone.once("bytes", lambda: _received(dict(heard.everyone)))
+    own = heard.everyone.get(heard.me, 0)
+    return payload - own, on_the_wire - on_wire(own)
 
 
 def evaluate(

@@ -1,5 +1,6 @@
 """The frames that a peer sent and read last: the next ones are coded against them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,14 +26,23 @@ class WireState:
 
     me: str
     last_sent: Reference | None = None
-    # The last readable frame of each author.
-    last_read: dict[str, Reference] = field(default_factory=dict[str, Reference])
+    # The last readable frame of each author; of many peers that have all read the same one mapping.
+    last_read: Mapping[str, Reference] = field(default_factory=dict[str, Reference])
     # Authors that cannot be read until they send a key frame: the next frame names them.
     unreadable: set[str] = field(default_factory=set[str])
     key_frame_requested: bool = False  # a receiver cannot read me: my next frame is a key frame
 
+    def hold(self, author: str, reference: Reference) -> None:
+        """Hold an author's frame, which was readable."""
+        if not isinstance(self.last_read, dict):
+            self.last_read = dict(self.last_read)  # from now on this peer goes on by itself
+        self.last_read[author] = reference
+        self.unreadable.discard(author)
+
     def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
-        frames = self.last_read | ({self.me: self.last_sent} if self.last_sent else {})
+        frames = dict(self.last_read)
+        if self.last_sent:
+            frames[self.me] = self.last_sent
         arrays = {
             f"{author}.{name}": array
             for author, frame in frames.items()

@@ -16,7 +16,8 @@ from fedh2l.message import Message
 from fedh2l.peer import Peer
 from fedh2l.seedset import SeedSet
 from fedh2l.wire import CODECS
-from fedh2l.wire.frame import Session, encode
+from fedh2l.wire.frame import encode
+from fedh2l.wire.header import Session
 
 
 def look_at_seed_set(terms: Terms, seeds: SeedSet) -> Iterator[Finding]:
