@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int, Shaped
 
 from fedh2l.choices import Choices
 from fedh2l.error import FedH2LError
@@ -24,6 +24,8 @@ Weighting = Callable[
     ],
     Float[np.ndarray, "peers rows"],
 ]
+UNITS = 2.0**44  # of a weight of 1 in a pool
+HEAVIEST = 128  # weight of a teacher: 4,096 of them fit into a sum of 63 bits
 LEAST = np.float32(1e-6)  # a probability below counts as this in a logarithm
 TEACHERS: Choices[Weighting] = Choices(
     "weighting of teachers",
@@ -42,8 +44,40 @@ def linear_pool(
 
     Matching it is minimising the mean forward KL to them.
     """
-    share = weights / weights.sum(0)
-    return np.einsum("prc,pr->rc", probs, share)
+    return mean_of_units(in_units(probs, weights).sum(0)).astype(probs.dtype)
+
+
+def in_units(
+    probs: Float[np.ndarray, "peers rows classes"], weights: Float[np.ndarray, "peers rows"]
+) -> Int[np.ndarray, "peers rows classes"]:
+    """Weighted posteriors as whole numbers of 2^-44: their sums are exact, the same in any order.
+
+    Raises FedH2LError where a weight is so great that a sum could not hold it.
+    """
+    if weights.max(initial=0) > HEAVIEST:
+        raise FedH2LError(
+            f"a teacher weighs {weights.max():.3g}, and {HEAVIEST} is the most; use a smaller owner"
+        )
+    return np.rint(weights[..., None].astype(np.float64) * probs * UNITS).astype(np.int64)
+
+
+def mean_of_units(
+    units: Int[np.ndarray, "rows classes"],
+) -> Float[np.ndarray, "rows classes"]:
+    """The weighted mean, from the sum over all peers."""
+    return (units / units.sum(1, keepdims=True)).astype(np.float32)
+
+
+def weighs_each_alone(
+    teachers: str,
+    labels: Float[np.ndarray, "rows classes"] | None,
+    owners: Shaped[np.ndarray, " rows"] | None,
+) -> bool:
+    """Whether a teacher's weights do not depend on which others there are."""
+    if teachers != "label":
+        return teachers in ("uniform", "owner")
+    # On an unlabelled row a teacher is judged by the labelled rows of whoever of them owns it.
+    return owners is None or labels is None or bool(labels.any(1).all())
 
 
 def uniform_weights(

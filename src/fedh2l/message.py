@@ -3,9 +3,9 @@
 Parameters are carried only for methods that average them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -25,6 +25,10 @@ class Posteriors:
     fresh: bool = False
     # Rounds, this one included, that ask about the same view of them; None: all that come.
     rounds_left: int | None = None
+    # What was computed of it, once for all that hear it.
+    derived: dict[Hashable, Any] = field(
+        default_factory=dict[Hashable, Any], init=False, repr=False, compare=False
+    )
 
     @property
     def shape(self) -> tuple[int, ...]:

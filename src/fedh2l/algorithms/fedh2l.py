@@ -2,15 +2,15 @@
 shared seed set.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from fedh2l.algorithms.pooling import Beliefs, Pool
 from fedh2l.bounds import bounded, check_fields, named
-from fedh2l.distill import TEACHERS, divergence, likeliest, linear_pool, temper
+from fedh2l.distill import TEACHERS, divergence, temper
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
@@ -19,7 +19,6 @@ from fedh2l.question import Question, joined, numbers
 
 UNFOCUSED = np.float32(1e-3)  # least KL that counts in `focus`, so that every row comes again
 WATCH = 10  # rounds between two looks at the conflict when no rule asks for it
-Beliefs = Float[np.ndarray, "rows classes"]  # of a peer or of all, on the rows that were asked
 
 
 @dataclass(frozen=True)
@@ -102,13 +101,11 @@ class FedH2L:
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         question = peer.seed_set.question(t, self._batch)
         _check_memory(peer, question)
-        voices = {name: m.probs for name, m in inbox.items() if isinstance(m, Posteriors)}
-        if voices and isinstance(peer.said, Posteriors):
-            if self.own:
-                voices[peer.name] = peer.said.probs
-            answer = self._pool(question, voices)
-            distance = divergence(answer, temper(peer.said.probs, self.temperature))
-            self._remember(peer, question, answer, distance)
+        if isinstance(peer.said, Posteriors):
+            answer = self._pool.answer(peer.name, peer.said, inbox, question)
+            if answer is not None:
+                distance = divergence(answer, temper(peer.said.probs, self.temperature))
+                self._remember(peer, question, answer, distance)
         lesson = self._lesson(peer, t)
         if self.phases == "joint":
             return peer.learn(lesson, self.steps)
@@ -130,12 +127,10 @@ class FedH2L:
         """How many rows a question has; None: the whole set."""
         return self.seed_batch if self.exchange == "batch" else None
 
-    def _pool(self, question: Question, voices: Mapping[str, Beliefs]) -> Beliefs:
+    @property
+    def _pool(self) -> Pool:
         """The teachers' mean, row by row: each softened, and counted as `teachers` says."""
-        names = sorted(voices)  # sorted: float sums must be the same on every peer
-        probs = np.stack([voices[name] for name in names])
-        weights = TEACHERS[self.teachers](probs, question.labels, question.owned(names), self.owner)
-        return linear_pool(temper(likeliest(probs, self.top), self.temperature), weights)
+        return Pool(self.teachers, self.owner, self.top, self.temperature, self.own)
 
     def _remember(
         self,

@@ -1,0 +1,111 @@
+"""The teachers' mean. What a teacher adds to it is computed once for all its pupils, and where all
+peers hear all others so is the sum: a pupil takes its own part out of it, and puts in what it said
+itself, before a codec rounded it.
+
+Sums are of whole numbers (`distill.in_units`), the same in any order: so the mean has the same bits
+however many peers are in this process.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from fedh2l.distill import (
+    TEACHERS,
+    in_units,
+    likeliest,
+    mean_of_units,
+    temper,
+    weighs_each_alone,
+)
+from fedh2l.message import Inbox, Message, Posteriors
+from fedh2l.others import Others
+from fedh2l.question import Question
+
+Beliefs = Float[np.ndarray, "rows classes"]
+Units = Int[np.ndarray, "rows classes"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """How a teacher counts: FedH2L's fields of the same names."""
+
+    teachers: str
+    owner: float
+    top: int
+    temperature: float
+    own: bool
+
+    def answer(self, me: str, said: Posteriors, inbox: Inbox, question: Question) -> Beliefs | None:
+        """What all teachers of a peer, which said this itself, say together; None: it has none."""
+        if not weighs_each_alone(self.teachers, question.labels, question.owners):
+            return self._of_all(me, said, inbox, question)
+        if isinstance(inbox, Others):
+            units = self._of_shared(inbox, question)
+        else:
+            parts = [
+                self._part(name, message, question)
+                for name, message in inbox.items()
+                if isinstance(message, Posteriors)
+            ]
+            units = np.sum(parts, axis=0) if parts else None
+        if units is None:
+            return None
+        if self.own:
+            units = units + self._units(me, said.probs, question)
+        return mean_of_units(units)
+
+    def _of_shared(self, inbox: Others[Message], question: Question) -> Units | None:
+        """The sum of all in the inbox: of all that spoke, without the peer's own part."""
+        everyone = inbox.everyone
+
+        def total() -> tuple[int, Units]:
+            voices = {n: m for n, m in everyone.items() if isinstance(m, Posteriors)}
+            units = np.zeros((len(question.x), 0), np.int64)
+            for name, message in voices.items():
+                part = self._part(name, message, question)
+                units = units + part if units.size else part
+            return len(voices), units
+
+        count, units = everyone.once((self, question.number, question.is_batch), total)
+        own = everyone.get(inbox.me)
+        if isinstance(own, Posteriors):
+            count, units = count - 1, units - self._part(inbox.me, own, question)
+        return units if count else None
+
+    def _part(self, name: str, message: Posteriors, question: Question) -> Units:
+        """What a teacher adds to the sum: computed once for all that hear it."""
+        key = (self, name, question.number, question.is_batch)
+        if key not in message.derived:
+            message.derived[key] = self._units(name, message.probs, question)
+        return message.derived[key]
+
+    def _units(self, name: str, probs: Beliefs, question: Question) -> Units:
+        weights = self._weights([name], probs[None], question)
+        return in_units(self._softened(probs[None]), weights)[0]
+
+    def _of_all(
+        self, me: str, said: Posteriors, inbox: Inbox, question: Question
+    ) -> Beliefs | None:
+        """The same where a teacher's weight depends on which others there are."""
+        voices = {name: m.probs for name, m in inbox.items() if isinstance(m, Posteriors)}
+        if not voices:
+            return None
+        if self.own:
+            voices[me] = said.probs
+        names = sorted(voices)
+        probs = np.stack([voices[name] for name in names])
+        weights = self._weights(names, probs, question)
+        return mean_of_units(in_units(self._softened(probs), weights).sum(0))
+
+    def _weights(
+        self, names: list[str], probs: Float[np.ndarray, "peers rows classes"], question: Question
+    ) -> Float[np.ndarray, "peers rows"]:
+        owned = question.owned(names)
+        return TEACHERS[self.teachers](probs, question.labels, owned, self.owner)
+
+    def _softened(
+        self, probs: Float[np.ndarray, "peers rows classes"]
+    ) -> Float[np.ndarray, "peers rows classes"]:
+        return temper(likeliest(probs, self.top), self.temperature)
