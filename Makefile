@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-codec bench-models fuzz vectors results docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-codec bench-models fuzz vectors results docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -48,6 +48,9 @@ check: lint test  ## what CI runs
 
 bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run
 	$(BIN)/python benchmarks/bench.py
+
+bench-scale: setup  ## CPU milliseconds and memory per peer from 10 to 10,000 peers, into build/bench/scale.json (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scale.py
 
 bench-codec: setup  ## bits per sample against accuracy, views and FedAvg against bytes, on real MNIST (two hours on one core; resumable): make bench-codec DATA=folder
 	$(BIN)/python benchmarks/recorded.py --data-dir $(DATA)

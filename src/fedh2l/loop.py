@@ -12,7 +12,7 @@ from fedh2l.peer import Peer, check_agreement, check_owners
 from fedh2l.wire import CODEC, CODECS
 from fedh2l.wire.codec import Codec
 from fedh2l.wire.frame import encode
-from fedh2l.wire.header import Session
+from fedh2l.wire.header import KEY_EVERY, Session
 from fedh2l.wire.inbox import Reader, Report
 
 
@@ -91,7 +91,8 @@ def run(
     # A method that sends labels alone has a codec of its own.
     codec = getattr(algorithm, "codec", codec)
     chosen = CODECS[codec] if isinstance(codec, str) else codec
-    session = Session(chosen, peers[0].seed_set.digest)
+    key_every: int | None = getattr(exchange, "key_every", None)
+    session = Session(chosen, peers[0].seed_set.digest, key_every or KEY_EVERY)
     carry = exchange or to_everyone
     return Rounds(_rounds(algorithm, peers, carry, session, range(start, rounds), barrier))
 

@@ -1,6 +1,6 @@
 """How well a peer does: on its own domain, on all, and on the worst."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NotRequired, TypedDict, cast
 
 import numpy as np
@@ -118,40 +118,61 @@ def scores(
     learner: Learner,
     own: str,
     tests: Mapping[str, Rows],
+    among: Collection[str] | None = None,
 ) -> Scores:
-    """Scores of the peer named `own`, whose domain has its name, on the rows of all domains."""
+    """Scores of the peer named `own`, whose domain has its name, on the rows of all domains.
+
+    `among`: the domains that count as all, where its own is only there for its own scores.
+    """
     said: dict[str, np.ndarray] = {}
     accuracies: dict[str, float] = {}
-    areas: dict[str, float] = {}
     for domain, (x, y) in tests.items():
         try:
             said[domain] = _posteriors(learner, x)
             accuracies[domain] = accuracy(said[domain], y)
         except FedH2LError as error:
             raise FedH2LError(f"{own}, on the rows of {domain}: {error}") from error
-        area = auc(said[domain], y) if said[domain].shape[1] == 2 else None
-        if area is not None:
-            areas[domain] = area
 
     labels = {domain: y for domain, (_, y) in tests.items()}
-    # Rows of a large domain count less, so that every domain counts as much as another.
-    weights = np.concatenate([np.full(len(y), 1 / len(y)) for y in labels.values()])
-    every = np.concatenate(list(said.values())), np.concatenate(list(labels.values()))
-    found = Scores(
-        own_accuracy=accuracies[own],
-        all_domain_accuracy=_mean(accuracies.values()),
-        worst_domain_accuracy=min(accuracies.values()),
-        domain_accuracies=accuracies,
-        own_ece=ece(said[own], labels[own]),
-        all_domain_ece=ece(*every, weights),
-        own_nll=nll(said[own], labels[own]),
-        all_domain_nll=_mean(nll(said[domain], labels[domain]) for domain in tests),
-    )
+    found = _scores(said, labels, accuracies, own, list(tests if among is None else among))
+    _add_areas(found, said, labels, own)
+    return found
+
+
+def _add_areas(
+    found: Scores, said: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray], own: str
+) -> None:
+    """Of two classes: the areas under the curve of the domains with rows of both."""
+    pairs = {d: auc(probs, labels[d]) for d, probs in said.items() if probs.shape[1] == 2}
+    areas = {domain: area for domain, area in pairs.items() if area is not None}
     if own in areas:
         found["own_auc"] = areas[own]
-    if areas:
-        found["all_domain_auc"] = _mean(areas.values())
-    return found
+    counted = [areas[d] for d in found.get("domain_accuracies", {}) if d in areas]
+    if counted:
+        found["all_domain_auc"] = _mean(counted)
+
+
+def _scores(
+    said: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    accuracies: Mapping[str, float],
+    own: str,
+    all_domains: Sequence[str],
+) -> Scores:
+    counted = {domain: accuracies[domain] for domain in all_domains}
+    # Rows of a large domain count less, so that every domain counts as much as another.
+    weights = np.concatenate([np.full(len(labels[d]), 1 / len(labels[d])) for d in all_domains])
+    rows = np.concatenate([said[d] for d in all_domains])
+    return Scores(
+        own_accuracy=accuracies[own],
+        all_domain_accuracy=_mean(counted.values()),
+        worst_domain_accuracy=min(counted.values()),
+        domain_accuracies=counted,
+        own_ece=ece(said[own], labels[own]),
+        all_domain_ece=ece(rows, np.concatenate([labels[d] for d in all_domains]), weights),
+        own_nll=nll(said[own], labels[own]),
+        all_domain_nll=_mean(nll(said[d], labels[d]) for d in all_domains),
+    )
 
 
 def mean_scores(rows: Mapping[str, Scores]) -> Scores:

@@ -18,7 +18,7 @@ from fedh2l.message import Message, Posteriors
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from fedh2l.wire.codec import check_posteriors
-from fedh2l.wire.state import WireState
+from fedh2l.wire.state import Shelf, WireState
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # safe in a path, a terminal and a key expression
 
@@ -107,20 +107,23 @@ class Peer:
         except FedH2LError as error:
             raise FedH2LError(f"{self.name}: {error}") from error
 
-    def state_dict(self) -> dict[str, Shaped[np.ndarray, "..."]]:
+    def state_dict(self, shelf: Shelf | None = None) -> dict[str, Shaped[np.ndarray, "..."]]:
+        """Everything needed to go on after a restart; with a shelf, the frames that this peer has
+        read stand there.
+        """
         learner = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
         memory = {f"memory.{k}": v for k, v in self.memory.items()}
-        wire = {f"wire.{k}": v for k, v in self.wire.state_dict().items()}
+        wire = {f"wire.{k}": v for k, v in self.wire.state_dict(shelf).items()}
         said: dict[str, np.ndarray] = {}
         # Weights that were said are the learner's, so they are saved already.
         if isinstance(self.said, Posteriors):
             said = {"said.round": np.array(self.said.round), "said.probs": self.said.probs}
         return learner | memory | wire | said
 
-    def load_state_dict(self, state: State) -> None:
+    def load_state_dict(self, state: State, shelf: Shelf | None = None) -> None:
         self.learner.load_state_dict(under(state, "learner."))
         self.memory = under(state, "memory.")
-        self.wire.load_state_dict(under(state, "wire."))
+        self.wire.load_state_dict(under(state, "wire."), shelf)
         said = under(state, "said.")
         self.said = Posteriors(int(said["round"]), said["probs"]) if said else None
 

@@ -5,28 +5,81 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from conftest import torch_peers
+from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.delivery import Exchange
 from fedh2l.error import FedH2LError
-from fedh2l.exchange.graph import graph
+from fedh2l.exchange.graph import Gossip, graph
 from fedh2l.exchange.in_process import InProcess
+from fedh2l.loop import run
 from fedh2l.simulation.executors import in_processes, shares
+from fedh2l.wire.frame import is_key
 
 NAMES = ["a", "b", "c", "d", "e", "f"]
 
 
 @pytest.mark.parametrize(
     ("kind", "degrees"),
-    [("full", [5] * 6), ("ring", [2] * 6), ("star", [5, 1, 1, 1, 1, 1]), ("regular", [3] * 6)],
+    [
+        ("full", [5] * 6),
+        ("ring", [2] * 6),
+        ("star", [5, 1, 1, 1, 1, 1]),
+        ("regular", [3] * 6),
+        ("clusters", [4, 3, 3, 3, 2, 1]),
+    ],
 )
 def test_the_usual_graphs(kind: str, degrees: list[int]) -> None:
-    assert [len(graph(kind, NAMES)[n]) for n in NAMES] == degrees
+    neighbours = graph(kind, NAMES)
+    assert isinstance(neighbours, Mapping)
+    assert [len(neighbours[n]) for n in NAMES] == degrees
+
+
+def test_a_small_world_hangs_together_and_is_drawn_by_its_seed() -> None:
+    names = [f"p{i}" for i in range(100)]
+    drawn = [graph("small-world", names, degree=4, seed=seed) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    hears = drawn[0]
+    assert isinstance(hears, Mapping)
+    assert sum(map(len, hears.values())) == 400
+    assert nx.is_connected(nx.Graph({name: list(others) for name, others in hears.items()}))
+    with pytest.raises(FedH2LError, match="an even degree"):
+        graph("small-world", names, degree=3)
+
+
+def test_gossip_meets_two_by_two_afresh_in_each_round() -> None:
+    gossip = graph("gossip", [*NAMES, "g"], seed=1)
+    assert isinstance(gossip, Gossip)
+    for t in range(5):
+        hears = gossip(t)
+        assert sorted(map(len, hears.values())) == [0, 1, 1, 1, 1, 1, 1]
+        assert all(hears[other] == [name] for name, of in hears.items() for other in of)
+        assert graph("gossip", [*NAMES, "g"], seed=1)(t) == hears  # pyright: ignore[reportCallIssue]
+    assert len({repr(gossip(t)) for t in range(5)}) == 5
+
+
+def test_peers_that_meet_others_in_each_round_can_read_each_other() -> None:
+    names = "abcdef"
+    rounds = list(
+        run(FedH2L(steps=1), torch_peers(names), InProcess(graph("gossip", names)), rounds=4)
+    )
+    assert all(len(heard) == 1 for r in rounds for heard in r.heard.values())
+    assert not any(any(r.refused.values()) for r in rounds)
+    assert all(is_key(frame) for r in rounds for frame in r.frames.values())
+
+
+def test_a_graph_in_which_all_hear_all_is_as_good_as_none() -> None:
+    outbox = {n: n.encode() for n in NAMES}
+    named, default = InProcess(graph("full", NAMES))(0, outbox), InProcess()(0, outbox)
+    assert named == default == {me: {s: (s.encode(),) for s in NAMES if s != me} for me in NAMES}
+    assert named.receivers == default.receivers
 
 
 def test_any_graph_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "edges"
     file.write_text("# who hears whom\na b\nb c\n")
-    assert graph(str(file), NAMES)["b"] == ["a", "c"]
-    assert graph(str(file), NAMES)["f"] == []
+    hears = graph(str(file), NAMES)
+    assert isinstance(hears, Mapping)
+    assert (hears["b"], hears["f"]) == (["a", "c"], [])
     file.write_text("a z\n")
     with pytest.raises(FedH2LError, match="unknown peer 'z'"):
         graph(str(file), NAMES)

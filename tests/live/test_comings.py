@@ -16,7 +16,7 @@ from local_federation import MEMBERS, LocalFederation, convene, ports
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
 from fedh2l.live.network.link import LEASE
-from fedh2l.wire.frame import KEY_EVERY
+from fedh2l.wire.header import KEY_EVERY
 
 THREE, ENDLESS = MEMBERS[:3], 100_000
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 from sklearn.ensemble import RandomForestClassifier
 
 from conftest import blobs, seed_set, torch_peers
@@ -27,6 +28,26 @@ def test_peers_come_back_to_the_last_bit(tmp_path: Path) -> None:
     for a, b in zip(peers, again, strict=True):
         np.testing.assert_array_equal(a.learner.posteriors(x), b.learner.posteriors(x))
         assert a.memory.keys() == b.memory.keys()
+
+
+def test_a_frame_that_many_have_read_is_saved_once(tmp_path: Path) -> None:
+    names = "abcdefghij"
+    peers, again = torch_peers(names), torch_peers(names)
+    for _ in run(FedH2L(steps=1), peers, rounds=3):
+        pass
+    save_peers(tmp_path, 3, peers)
+    frames = load_file(tmp_path / "000003" / "a.read.safetensors")
+    assert sum(key.endswith(":at") for key in frames) == len(names)
+    each = [load_file(tmp_path / "000003" / f"{name}.safetensors") for name in names]
+    assert all(state["wire.read"].nbytes == 4 * (len(names) - 1) for state in each)
+
+    load_peers(tmp_path, 3, again)
+    for a, b in zip(peers, again, strict=True):
+        assert {k: v.tobytes() for k, v in a.state_dict().items()} == {
+            k: v.tobytes() for k, v in b.state_dict().items()
+        }
+    # Frames that are the same one are so again: each is decoded once.
+    assert again[0].wire.last_read["c"] is again[1].wire.last_read["c"]
 
 
 def test_a_taught_forest_comes_back_too(tmp_path: Path) -> None:

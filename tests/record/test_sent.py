@@ -17,7 +17,15 @@ from fedh2l.loop import run
 from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.peer import Peer
 from fedh2l.record.audit import audit, decode_posteriors
-from fedh2l.record.sent import RECORD, TCP_IP, TLS, on_wire
+from fedh2l.record.sent import (
+    RECORD,
+    TCP_IP,
+    TLS,
+    Sent,
+    append_frames,
+    on_wire,
+    with_receivers,
+)
 from fedh2l.simulation import run_folder
 from fedh2l.simulation.build import data_of, peers_of
 from fedh2l.simulation.settings import compose
@@ -125,6 +133,23 @@ def test_weights_are_listed_and_not_kept(tmp_path: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     for peer in summary["peers"].values():
         assert peer["payload_bytes_sent"] == peer["weights_bytes"]
+
+
+def test_where_receivers_are_many_their_names_are_written_once(tmp_path: Path) -> None:
+    names = [f"p{i:02d}" for i in range(40)]
+    frames = [
+        Sent(t, name, tuple(n for n in names if n != name), b"frame", "posteriors", (1, 2))
+        for t in range(3)
+        for name in names
+    ]
+    chain = append_frames(tmp_path, frames[:60], {"codec": "uint8", "seed_set": ""}, "")
+    append_frames(tmp_path, frames[60:], {"codec": "uint8", "seed_set": ""}, chain)
+    text = (tmp_path / "sent.jsonl").read_text()
+    assert text.count(names[-1]) < 3 + 2 + 1  # its own three lines, and each append's first one
+    entries = with_receivers([json.loads(line) for line in text.splitlines()])
+    assert [(e["author"], tuple(e["receivers"])) for e in entries] == [
+        (s.author, s.receivers) for s in frames
+    ]
 
 
 @given(st.integers(1, 10**7))

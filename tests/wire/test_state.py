@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fedh2l.message import Posteriors
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
-from fedh2l.wire.frame import KEY_EVERY, Unreadable, decode, encode, is_key
-from fedh2l.wire.header import Session
+from fedh2l.wire.frame import Unreadable, decode, encode, is_key
+from fedh2l.wire.header import KEY_EVERY, Session
 from fedh2l.wire.state import WireState
 
 RECEIVERS = ("b", "c", "d")

@@ -70,10 +70,12 @@ def test_all_that_hear_all_decode_each_frame_once_with_equal_bits() -> None:
     assert facts(first) == facts(second)
 
 
-@pytest.mark.parametrize("fault", [{"loss": 0.3}, {"participation": 0.5}])
-def test_a_peer_that_missed_a_frame_goes_on_by_itself(fault: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "faulty", [InProcess(seed=3, loss=0.3), InProcess(seed=3, participation=0.5)]
+)
+def test_a_peer_that_missed_a_frame_goes_on_by_itself(faulty: InProcess) -> None:
     """The round after the faults: whoever is in step again reads with the others."""
-    faulty, whole = InProcess(seed=3, **fault), InProcess()
+    whole = InProcess()
 
     def at_first_faulty(t: int, outbox: Outbox) -> Any:
         return (faulty if t < 3 else whole)(t, outbox)

@@ -2,13 +2,15 @@
 messages on request.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fedh2l.delivery import Delivery, Outbox, to_everyone
 from fedh2l.error import FedH2LError
+
+Graph = Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,9 @@ class InProcess:
     one that never stopped.
     """
 
-    # Who hears whom, such as dict(networkx_graph.adjacency()); None: all.
-    graph: Mapping[str, Collection[str]] | None = None
+    # Who hears whom, such as dict(networkx_graph.adjacency()), or a function from a round to that;
+    # None: all.
+    graph: Graph | Callable[[int], Graph] | None = None
     participation: float = 1.0  # share of the peers present in a round
     loss: float = 0.0  # probability that a message is lost on its way
     seed: int = 0
@@ -30,60 +33,47 @@ class InProcess:
             )
 
     def __call__(self, t: int, outbox: Outbox) -> Delivery:
-        names = sorted(outbox if self.graph is None else self.graph)
+        graph = self.graph_of(t)
+        names = sorted(outbox if graph is None else graph)
         lost_links, absent = self._faults(t, names)
-        if self.graph is None and not lost_links and not absent:
+        if not lost_links and not absent and (graph is None or _is_full(graph, outbox)):
             return to_everyone(t, outbox)
         inboxes = {
             me: {
                 s: () if {s, me} & absent or (s, me) in lost_links else (outbox[s],)
-                for s in self.heard_by(me, outbox)
+                for s in heard_by(me, graph, outbox)
             }
             for me in outbox
         }
-        return Delivery(inboxes, self._receivers(names, absent))
+        return Delivery(inboxes, _receivers(names, graph, absent))
+
+    @property
+    def key_every(self) -> int | None:
+        """Rounds from one key frame to the next, at the most; None: as usual. Peers that meet
+        others in each round can only read key frames.
+        """
+        return 1 if callable(self.graph) else None
+
+    def graph_of(self, t: int) -> Graph | None:
+        """Who hears whom in round t; None: all."""
+        return self.graph(t) if callable(self.graph) else self.graph
 
     def check_names(self, names: Sequence[str]) -> None:
         """Raise FedH2LError where the graph is not one over these peers."""
-        if self.graph is None:
+        graph, known = self.graph_of(0), set(names)
+        if graph is None:
             return
-        peers = ", ".join(sorted(names))
-        for node in sorted(set(names) - set(self.graph)):
+        for node in sorted(known - set(graph)):
             raise FedH2LError(
                 f"the graph has no peer {node!r}; its nodes are "
-                f"{', '.join(sorted(map(str, self.graph)))}"
+                f"{', '.join(sorted(map(str, graph)))}"
             )
-        for node, neighbours in self.graph.items():
-            for stranger in {node, *neighbours} - set(names):
+        for node, neighbours in graph.items():
+            for stranger in {node, *neighbours} - known:
                 raise FedH2LError(
                     f"the graph says that {node!r} hears {sorted(map(str, neighbours))}, and "
-                    f"{stranger!r} is no peer; the peers are {peers}"
+                    f"{stranger!r} is no peer; the peers are {', '.join(sorted(names))}"
                 )
-
-    def heard_by(self, peer: str, names: Collection[str]) -> list[str]:
-        """The senders whom a peer hears."""
-        if self.graph is None:
-            return sorted(set(names) - {peer})
-        if peer not in self.graph:
-            raise FedH2LError(
-                f"the graph has no peer {peer!r}; its nodes are {', '.join(sorted(self.graph))}"
-            )
-        among = names if isinstance(names, Mapping | set) else set(names)
-        return sorted({name for name in self.graph[peer] if name in among and name != peer})
-
-    def _receivers(self, names: Sequence[str], absent: set[str]) -> dict[str, list[str]]:
-        """The peers for whom each sender puts a copy of its message on the network: copies that get
-        lost count, and there is none while sender or receiver is absent.
-        """
-        among = set(names)
-        receivers: dict[str, list[str]] = {name: [] for name in names}
-        for me in names:
-            if me in absent:
-                continue
-            for sender in self.heard_by(me, among):
-                if sender not in absent:
-                    receivers[sender].append(me)  # in order, as the names are
-        return receivers
 
     def _faults(self, t: int, names: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
         """The pairs (sender, receiver) whose message of round t gets lost, and the absent peers."""
@@ -97,3 +87,35 @@ class InProcess:
                 is_lost = rng.random(len(names)) < self.loss
                 lost_links |= {(sender, names[i]) for i in np.flatnonzero(is_lost)}
         return lost_links, absent
+
+
+def heard_by(me: str, graph: Graph | None, names: Collection[str]) -> list[str]:
+    """The senders, among these, whom a peer hears."""
+    if graph is None:
+        return sorted(set(names) - {me})
+    if me not in graph:
+        raise FedH2LError(f"the graph has no peer {me!r}; its nodes are {', '.join(sorted(graph))}")
+    return sorted({name for name in graph[me] if name in names and name != me})
+
+
+def _is_full(graph: Graph, outbox: Outbox) -> bool:
+    """Whether every peer of a graph hears all others, and all have something to say."""
+    most = len(graph) - 1
+    return len(outbox) == len(graph) and all(len(set(n)) == most for n in graph.values())
+
+
+def _receivers(
+    names: Sequence[str], graph: Graph | None, absent: Collection[str]
+) -> dict[str, list[str]]:
+    """The peers for whom each sender puts a copy of its message on the network: copies that get
+    lost count, and there is none while sender or receiver is absent.
+    """
+    among = set(names)
+    receivers: dict[str, list[str]] = {name: [] for name in names}
+    for me in names:
+        if me in absent:
+            continue
+        for sender in heard_by(me, graph, among):
+            if sender not in absent:
+                receivers[sender].append(me)  # in order, as the names are
+    return receivers

@@ -10,7 +10,7 @@ from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.terms import Terms
 from fedh2l.seedset import SeedSet
-from fedh2l.wire.frame import KEY_EVERY
+from fedh2l.wire.header import KEY_EVERY
 
 # Seconds for which a member that begins listens how far the others are, once one is connected; and
 # for which it waits for that.

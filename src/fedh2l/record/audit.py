@@ -14,7 +14,7 @@ from jaxtyping import Float
 from fedh2l.error import FedH2LError, choose
 from fedh2l.message import Posteriors
 from fedh2l.record import journal
-from fedh2l.record.sent import FILES, link_line
+from fedh2l.record.sent import FILES, link_line, with_receivers
 from fedh2l.wire import CODECS
 from fedh2l.wire.frame import decode
 from fedh2l.wire.header import Session
@@ -98,7 +98,7 @@ def read_index(folder: Path) -> list[dict[str, Any]]:
             f"{path}: not the index that was written ({len(data)} of {size} bytes): lines were "
             "changed, added or removed since, or the file is damaged; restore it from a copy"
         )
-    return [json.loads(line) for line in data.splitlines()]
+    return with_receivers([json.loads(line) for line in data.splitlines()])
 
 
 def read_frames(

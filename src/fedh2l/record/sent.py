@@ -15,6 +15,7 @@ from fedh2l.loop import Round
 from fedh2l.message import Posteriors
 
 FILES = ("sent.jsonl", "sent.bin")
+FEW = 20  # receivers that are named in each line
 RECORD, SEGMENT = 16_384, 1_448  # bytes of a TLS record, of a TCP segment on Ethernet
 # Bytes of a TLS 1.3 record's head, type and tag; of the heads of TCP with timestamps and IPv4.
 TLS, TCP_IP = 22, 52
@@ -63,13 +64,14 @@ def append_frames(folder: Path, frames: Iterable[Sent], about: dict[str, Any], c
     Returns the chain with these lines. Of other messages than posteriors only the index is kept:
     their bodies would fill the disk.
     """
+    first_lines: dict[tuple[str, ...], int] = {}
     with (folder / FILES[0]).open("ab") as index, (folder / FILES[1]).open("ab") as bodies:
-        for s in frames:
+        for number, s in enumerate(frames):
             is_kept = s.kind == Posteriors.kind
             entry = {
                 "round": s.round,
                 "author": s.author,
-                "receivers": list(s.receivers),
+                **_receivers(s, number, first_lines),
                 "bytes": len(s.frame),
                 "kind": s.kind,
                 "shape": list(s.shape),
@@ -89,6 +91,38 @@ def append_frames(folder: Path, frames: Iterable[Sent], about: dict[str, Any], c
             file.flush()
             os.fsync(file.fileno())
     return chain
+
+
+def _receivers(s: Sent, number: int, first_lines: dict[tuple[str, ...], int]) -> dict[str, Any]:
+    """The receivers as they stand in a line. Where they are many, the line has the author with
+    them, and a later one with the same names says how many lines before it that was: else a full
+    graph of N peers would have N² names in each round.
+    """
+    if len(s.receivers) <= FEW:
+        return {"receivers": list(s.receivers)}
+    audience = tuple(sorted({*s.receivers, s.author}))
+    if audience in first_lines:
+        return {"audience": number - first_lines[audience]}
+    first_lines[audience] = number
+    return {"audience": list(audience)}
+
+
+def with_receivers(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Entries as they were read, each with its receivers by name."""
+    audiences: list[list[str]] = []  # of each line
+    lists: dict[tuple[str, ...], dict[str, list[str]]] = {}  # the same names are held once
+    for number, entry in enumerate(entries):
+        audience = entry.pop("audience", [])
+        if isinstance(audience, int):
+            audience = audiences[number - audience]
+        audiences.append(audience)
+        if audience:
+            by_author = lists.setdefault(tuple(audience), {})
+            author = entry["author"]
+            if author not in by_author:
+                by_author[author] = [name for name in audience if name != author]
+            entry["receivers"] = by_author[author]
+    return entries
 
 
 def link_line(chain: str, line: bytes) -> str:

@@ -39,8 +39,9 @@ def peers_of(experiment: Experiment, data: FederatedData, hosted: Sequence[str])
     """The peers hosted in this process, each with its own network, private rows and generator."""
     seeds = data.seed_set.unlabelled() if experiment.unlabelled else data.seed_set
     peers: list[Peer] = []
+    here = set(hosted)
     for i, name in enumerate(experiment.names):
-        if name in hosted:
+        if name in here:
             learner = _named(name, lambda i=i: _learner(experiment, data, seeds, i))
             validation = data.domains[name].validation
             peers.append(Peer(name, learner, seeds, validation=validation))

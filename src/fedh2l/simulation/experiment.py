@@ -11,7 +11,7 @@ from fedh2l.bounds import bounded, check_value
 from fedh2l.data.digits import Digits
 from fedh2l.data.domains import DataSet
 from fedh2l.error import FedH2LError, choose
-from fedh2l.exchange.graph import graph
+from fedh2l.exchange.graph import OF_A_DEGREE, graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.simulation.dealing import completed, models_in_turn, models_of
 from fedh2l.simulation.parts import Method, Network, Views
@@ -131,10 +131,10 @@ class Experiment:
     def _check_idle_settings(self) -> None:
         """Refuse what would change nothing: whoever sets it believes that it does."""
         network = self.network
-        if network.graph != "regular" and network.degree != Network.degree:
+        if network.graph not in OF_A_DEGREE and network.degree != Network.degree:
             raise FedH2LError(
                 f"degree is {network.degree}, and a graph that is {network.graph} has none; use "
-                "--graph regular, or leave --degree out"
+                f"--graph {', '.join(OF_A_DEGREE)}, or leave --degree out"
             )
         has_views = self.data.kind in MIXTURES
         if self.views.views and has_views:

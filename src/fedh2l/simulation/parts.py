@@ -60,9 +60,10 @@ class Network:
     Parameters
     ----------
     graph
-        Who hears whom: full, ring, star, regular, or a file with an edge per line.
+        Who hears whom: full, ring, star, regular (drawn at random), small-world, clusters, gossip
+        (two by two, drawn afresh in each round), or a file with an edge per line.
     degree
-        Neighbours of each peer in a regular graph.
+        Neighbours of each peer in a graph that is regular, a small world or in clusters.
     participation
         Share of the peers present in a round.
     loss

@@ -24,7 +24,6 @@ from fedh2l.wire.header import (
 from fedh2l.wire.state import Reference, WireState
 from fedh2l.wire.weights import pack_weights, unpack_weights
 
-KEY_EVERY = 32  # an author's frames from one key frame to the next, at the most
 FARTHEST = 255  # rounds from a frame to the one that it names
 
 
@@ -38,7 +37,7 @@ def encode(message: Message, session: Session, state: WireState) -> bytes:
         header = Header(WEIGHTS, 0, 0, message.round)
         return seal(header, b"", pack_weights(message), session, before=0)[0]
 
-    reference = _reference(message, state)
+    reference = _reference(message, session, state)
     body, codec_state = session.codec.encode(
         message.probs, reference.codec_state if reference else None, message.rounds_left
     )
@@ -131,7 +130,7 @@ def is_key(frame: bytes) -> bool:
     return len(frame) >= HEADER.size and HEADER.unpack_from(frame)[3] == 0
 
 
-def _reference(message: Posteriors, state: WireState) -> Reference | None:
+def _reference(message: Posteriors, session: Session, state: WireState) -> Reference | None:
     """The frame that the next one says the changes of; None where it must be a key frame."""
     last = state.last_sent
     if last is None:
@@ -142,7 +141,7 @@ def _reference(message: Posteriors, state: WireState) -> Reference | None:
         or state.key_frame_requested
         # The codec holds nothing, or the thread has grown long.
         or not last.codec_state
-        or last.age + 1 >= KEY_EVERY
+        or last.age + 1 >= session.key_every
         # The header has one byte for the distance.
         or not 0 < message.round - last.round <= FARTHEST
     )

@@ -13,6 +13,7 @@ from fedh2l.wire.codec import Codec, WireError
 HEADER = struct.Struct("<2sBBBB2sII")  # magic, version, kind, distance, lost, session, round, check
 MAGIC, VERSION, WEIGHTS = b"H2", 1, 0
 MOST_UNREADABLE = 255  # authors that a frame can name as unreadable, with a byte each
+KEY_EVERY = 32  # an author's frames from one key frame to the next, at the most
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Session:
 
     codec: Codec
     seed_set: str  # its digest
+    key_every: int = KEY_EVERY
 
     @cached_property
     def id(self) -> bytes:

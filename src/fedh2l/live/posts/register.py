@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from fedh2l.live.posts.post import Post, PostError, open_post
-from fedh2l.wire.frame import KEY_EVERY
+from fedh2l.wire.header import KEY_EVERY
 
 KEPT = KEY_EVERY + 2  # posts of an author: a key frame is among them
 LARGEST = 7_000_000  # bytes of a payload; a message of 8 MB is the most that a link takes
