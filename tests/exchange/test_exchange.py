@@ -1,5 +1,4 @@
-from collections.abc import Iterator, Mapping, Sequence
-from multiprocessing import active_children
+from collections.abc import Mapping
 from pathlib import Path
 
 import networkx as nx
@@ -7,12 +6,10 @@ import pytest
 
 from conftest import torch_peers
 from fedh2l.algorithms.fedh2l import FedH2L
-from fedh2l.delivery import Exchange
 from fedh2l.error import FedH2LError
 from fedh2l.exchange.graph import Gossip, graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.loop import run
-from fedh2l.simulation.executors import in_processes, shares
 from fedh2l.wire.frame import is_key
 
 NAMES = ["a", "b", "c", "d", "e", "f"]
@@ -128,53 +125,3 @@ def test_receivers_are_all_to_whom_a_copy_was_put_on_the_network() -> None:
     assert any(not frames for box in lossy(0, outbox).values() for frames in box.values())
     half = InProcess(participation=0.5, seed=3)
     assert sorted(len(to) for to in half(0, outbox).receivers.values()) == [0, 0, 0, 2, 2, 2]
-
-
-def talk(names: Sequence[str], exchange: Exchange) -> Iterator[dict[str, str]]:
-    for t in range(3):
-        inboxes = exchange(t, {n: f"{n}{t}".encode() for n in names})
-        yield {
-            n: ",".join(frame.decode() for _, frames in sorted(box.items()) for frame in frames)
-            for n, box in inboxes.items()
-        }
-
-
-def fail(names: Sequence[str], exchange: Exchange) -> Iterator[int]:
-    yield 1
-    if "a" in names:
-        raise FedH2LError("a: no such thing; use another")
-    raise ZeroDivisionError
-
-
-def everybody(t: int, outbox: Mapping[str, bytes]) -> dict[str, dict[str, tuple[bytes, ...]]]:
-    return {me: {s: (m,) for s, m in outbox.items() if s != me} for me in outbox}
-
-
-def test_processes_hear_each_other_and_none_is_left() -> None:
-    items = list(in_processes(talk, [["a", "b"], ["c"]], everybody))
-    assert items[2] == [{"a": "b2,c2", "b": "a2,c2"}, {"c": "a2,b2"}]
-    assert not active_children()
-
-
-def test_a_refusal_in_a_process_is_a_refusal_here() -> None:
-    with pytest.raises(FedH2LError, match="a: no such thing; use another"):
-        list(in_processes(fail, [["a"], ["b"]], everybody))
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        list(in_processes(fail, [["b"], ["c"]], everybody))
-    assert not active_children()
-
-
-def test_a_caller_that_stops_early_leaves_no_process() -> None:
-    for _ in in_processes(talk, [["a"], ["b"]], everybody):
-        break
-    assert not active_children()
-
-
-def test_work_is_shared_out_evenly() -> None:
-    groups = shares({"a": 3, "b": 14, "c": 18, "d": 14, "e": 12, "f": 4}, 2)
-    loads = [
-        sum({"a": 3, "b": 14, "c": 18, "d": 14, "e": 12, "f": 4}[n] for n in g) for g in groups
-    ]
-    assert max(loads) <= 34
-    assert sorted(n for g in groups for n in g) == NAMES
-    assert shares({"a": 1}, 4) == [["a"]]

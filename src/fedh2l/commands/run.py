@@ -3,7 +3,6 @@ read.
 """
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,7 +23,9 @@ from fedh2l.commands.flags import (
     named_flags,
     value_of,
 )
+from fedh2l.commands.resumed import PREFIX, open_again
 from fedh2l.commands.table import Display, final_table
+from fedh2l.commands.workers import ABOUT_WORKERS, Workers, with_address
 from fedh2l.error import FedH2LError
 from fedh2l.simulation import run_folder
 from fedh2l.simulation.config_file import read_config
@@ -38,19 +39,17 @@ from fedh2l.simulation.settings import (
 )
 from fedh2l.simulation.simulate import simulate
 
-PREFIX = "FEDH2L_RUN_"
 # How a run is done, and not what it computes: these are flags, and not in a TOML file.
-ABOUT_THE_RUN = ("out", "resume", "overwrite", "workers", "config", "json")
+ABOUT_THE_RUN = ("out", "resume", "overwrite", *ABOUT_WORKERS, "config", "json")
 # Said in the language of an earlier time; help does not show them.
 ALIASES = {"--references": "--baselines", "--no-references": "--no-baselines"}
-MOST_WORKERS = 1024
 
 
 def app_of(tokens: Sequence[str]) -> tuple[App, list[str]]:
     """The command with the flags of the data set and the method that the tokens name, and the
     tokens as it takes them.
     """
-    words = [ALIASES.get(token, token) for token in tokens]
+    words = with_address([ALIASES.get(token, token) for token in tokens])
     path = value_of("config", words, PREFIX)
     file = read_config(Path(path)) if path else {}
     chosen = {
@@ -128,12 +127,14 @@ def _command(
         resume: Path | None = None,
         overwrite: bool = False,
         workers: int | None = None,
+        ray: str | None = None,
+        gpus_per_worker: float = 0,
         config: Path | None = None,
         as_json: Annotated[bool, Parameter(name="--json")] = False,
     ) -> None:
         """Simulate a federation and compare it with the baselines.
 
-        Every setting may stand in a TOML file (--config) under its own name, or in the environment
+        Every setting may stand in a TOML file (--config), or in the environment
         (FEDH2L_RUN_ROUNDS=10); flags win.
 
         Parameters
@@ -148,45 +149,40 @@ def _command(
             Replace a run that --out already holds.
         workers
             Processes; by default one per core. The results do not depend on it.
+        ray
+            Workers are actors of the Ray cluster at HOST:PORT, by default that of RAY_ADDRESS; with
+            local, or without any address, of one on this machine that ends with the run.
+        gpus_per_worker
+            GPUs that the cluster leases to each worker.
         config
             A TOML file of settings, such as another run's config.toml.
         as_json
             Print summary.json instead of tables; progress goes to standard error.
         """
-        if workers is not None and not 1 <= workers <= MOST_WORKERS:
-            raise FedH2LError(f"workers is {workers}; it must be 1 to {MOST_WORKERS}")
-        if resume is not None:
-            _check_nothing_else(words, os.environ)
-            folder = run_folder.open_again(resume)
+        how = Workers(workers, ray, gpus_per_worker)
+        if resume is None:
+            folder = _open_new(flat, chosen, baselines, out, overwrite=overwrite)
         else:
-            values = {name: value for name, value in asdict(flat).items() if value is not None}
-            experiment = compose(values).resolved()
-            compared = experiment.data.baselines if baselines is None else baselines
-            place = out or _new_folder(**chosen, seed=experiment.seed)
-            folder = run_folder.open_new(place, experiment, baselines=compared, overwrite=overwrite)
-        _simulate(folder, workers, as_json)
+            folder = open_again(resume, words)
+        _simulate(folder, how, as_json)
 
     run.__annotations__["flat"] = Annotated[settings, Parameter(name="*")]
     return run
 
 
-def _check_nothing_else(words: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Refuse settings beside --resume, on the command line or in the environment."""
-    allowed = {"resume", "workers", "json"}
-    others = [f"--{name}" for name in sorted(set(named_flags(words)) - allowed)]
-    others += [v for v in sorted(environment) if _setting_in(v) not in {None, *allowed}]
-    if others:
-        raise FedH2LError(
-            f"--resume goes on with the configuration in the folder; leave the other flags out "
-            f"({others[0]}), or start a new run"
-        )
-
-
-def _setting_in(variable: str) -> str | None:
-    """The setting that an environment variable of this command names; None for any other."""
-    if not variable.startswith(PREFIX):
-        return None
-    return variable.removeprefix(PREFIX).lower()
+def _open_new(
+    flat: Any,
+    chosen: Mapping[str, str],
+    baselines: bool | None,
+    out: Path | None,
+    *,
+    overwrite: bool,
+) -> run_folder.RunFolder:
+    values = {name: value for name, value in asdict(flat).items() if value is not None}
+    experiment = compose(values).resolved()
+    compared = experiment.data.baselines if baselines is None else baselines
+    place = out or _new_folder(**chosen, seed=experiment.seed)
+    return run_folder.open_new(place, experiment, baselines=compared, overwrite=overwrite)
 
 
 def _new_folder(data: str, algorithm: str, seed: int) -> Path:
@@ -195,13 +191,12 @@ def _new_folder(data: str, algorithm: str, seed: int) -> Path:
     return Path("runs") / f"{datetime.now():%Y-%m-%d-%H%M%S-%f}-{name}-{algorithm}-{seed}"
 
 
-def _simulate(folder: run_folder.RunFolder, workers: int | None, as_json: bool) -> None:
-    experiment = folder.experiment
+def _simulate(folder: run_folder.RunFolder, how: Workers, as_json: bool) -> None:
     console = Console(stderr=as_json)
-    count = workers or min(os.cpu_count() or 1, len(experiment.names))
     cells = list(folder.cells.values())
     with folder, Display(cells, folder.main, console) as display:
-        for event in simulate(cells, workers=count):
+        work = simulate(cells, workers=how.count, ray=how.ray, gpus_per_worker=how.gpus_per_worker)
+        for event in work:
             folder.take(event)
             display.show(event)
         summary = folder.finish()

@@ -1,68 +1,107 @@
-"""Peers in several processes of this machine: each runs the same loop, and their outboxes meet in
-the parent.
+"""Peers in several processes, of this machine or of a cluster: each runs the same loop, and their
+outboxes meet here.
+
+Nothing but frames and what was counted passes through here. A worker that dies is replaced: its
+peers go on from their last checkpoint, and hear again what they have heard since, so they say what
+they said, to the last bit, and no other worker waits for longer than that takes.
 """
 
-import multiprocessing
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from fedh2l.delivery import Delivery, Exchange, receivers_of
 from fedh2l.error import FedH2LError
 
-# What a process does for the peers that it hosts: yields items, in step with the other processes.
-Work = Callable[[Sequence[str], Exchange], Iterator[Any]]
+MOST_DEATHS = 3  # of one worker, without a round between them
 
 
-def in_processes(
-    work: Work, groups: Sequence[Sequence[str]], exchange: Exchange
+@runtime_checkable
+class Item(Protocol):
+    """What a worker yields."""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Of which cell, and after how many rounds: -1 before the first."""
+        ...
+
+    @property
+    def kept(self) -> bool:
+        """Whether a worker that begins anew goes on from here, once the item was dealt with."""
+        ...
+
+
+# What a worker does for the peers that it hosts: yields items, in step with the other workers.
+Work = Callable[[Sequence[str], Exchange], Iterator[Item]]
+
+
+class WorkerDied(Exception):
+    """A process, an actor or its machine is gone."""
+
+
+@runtime_checkable
+class Worker(Protocol):
+    """One process or actor. It says something, and waits for the reply."""
+
+    def receive(self) -> tuple[str, Any]:
+        """What it says: "say" with a round and an outbox, "item" with one, "end", or why it cannot
+        go on. Raises WorkerDied.
+        """
+        ...
+
+    def send(self, reply: Any) -> None:
+        """Raises WorkerDied."""
+        ...
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
+        ...
+
+
+# Start a worker for these peers; rounds from one key frame to the next where that is unusual.
+StartWorker = Callable[[Work, Sequence[str], int | None], Worker]
+
+
+def in_step(
+    start: StartWorker, work: Work, groups: Sequence[Sequence[str]], exchange: Exchange
 ) -> Iterator[list[Any]]:
-    """Run `work` (picklable) for every group of peers in a process of its own; yields what they
+    """Run `work` (picklable) for every group of peers in a worker of its own; yields what they
     yield, one item of each.
 
-    A refusal in a process is raised here, with its own words. No process outlives the iteration.
+    A refusal in a worker is raised here, with its own words. No worker outlives the iteration.
     """
-    spawn = multiprocessing.get_context("spawn")
-    links: list[Connection] = []
-    processes: list[Any] = []
+    key_every: int | None = getattr(exchange, "key_every", None)
+    hosts: list[_Host] = []
     try:
         for group in groups:
-            here, there = spawn.Pipe()
-            process = spawn.Process(target=_child, args=(work, group, there), daemon=True)
-            process.start()
-            there.close()
-            links.append(here)
-            processes.append(process)
-        yield from _in_step(links, exchange)
+            hosts.append(_Host(lambda group=group: start(work, group, key_every), group))
+        yield from _events(hosts, exchange)
     finally:
-        for link in links:
-            link.close()  # a child that waits for us ends on this
-        for process in processes:
-            process.terminate()
-            process.join()
+        for host in hosts:
+            host.end()
 
 
-def _in_step(links: Sequence[Connection], exchange: Exchange) -> Iterator[list[Any]]:
+def _events(hosts: "Sequence[_Host]", exchange: Exchange) -> Iterator[list[Any]]:
     while True:
-        # All processes run the same loop, so all are at the same point of it.
-        contents = [_receive(link) for link in links]
-        kind = contents[0][0]
-        if kind == "end":
+        # All workers run the same loop, so all are at the same point of it.
+        kinds, contents = zip(*[host.receive() for host in hosts], strict=True)
+        if len(set(kinds)) > 1:
+            raise RuntimeError(f"workers out of step: {', '.join(kinds)}")
+        if kinds[0] == "end":
             return
-        if kind == "item":
-            yield [item for _, item in contents]
-            # As in one process: nothing happens until the caller has dealt with the item.
-            for link in links:
-                link.send("go on")
-        else:
-            _carry(links, [content for _, content in contents], exchange)
+        if kinds[0] == "say":
+            _carry(hosts, contents, exchange)
+            continue
+
+        yield list(contents)
+        # As in one process: nothing happens until the caller has dealt with the item.
+        for host in hosts:
+            host.acknowledge()
 
 
-def _carry(links: Sequence[Connection], contents: Sequence[Any], exchange: Exchange) -> None:
-    """Join the outboxes of all processes, and give each the inboxes of its peers.
+def _carry(hosts: "Sequence[_Host]", contents: Sequence[Any], exchange: Exchange) -> None:
+    """Join the outboxes of all workers, and give each the inboxes of its peers.
 
-    `contents`: of each process the round and the outbox of the peers that it hosts.
+    `contents`: of each worker the round and the outbox of the peers that it hosts.
     """
     t = contents[0][0]
     outbox: dict[str, bytes] = {}
@@ -70,18 +109,83 @@ def _carry(links: Sequence[Connection], contents: Sequence[Any], exchange: Excha
         outbox |= part
     inboxes = exchange(t, outbox)
     receivers = receivers_of(inboxes)
-    for link, (_, part) in zip(links, contents, strict=True):
-        link.send(Delivery({name: inboxes.get(name, {}) for name in part}, receivers))
+    for host, (_, part) in zip(hosts, contents, strict=True):
+        ours = {name: receivers.get(name, ()) for name in host.group}
+        host.answer(Delivery({name: inboxes.get(name, {}) for name in part}, ours))
 
 
-def _receive(link: Connection) -> tuple[str, Any]:
-    try:
-        kind, content = link.recv()  # of our own child, over a private pipe
-    except (EOFError, ConnectionResetError) as error:
-        raise RuntimeError(
-            "a worker process died, perhaps for lack of memory; try --workers 1, then --resume "
-            "the run"
-        ) from error
+class _Host:
+    """The worker of a group of peers, and the ones that take its place when it dies."""
+
+    def __init__(self, start: Callable[[], Worker], group: Sequence[str]) -> None:
+        self.group = group
+        self._start, self._worker = start, start()
+        self._said: tuple[str, Any] = ("", None)
+        self._cell, self._deaths = "", 0  # of which cell the worker speaks
+        # What its peers heard, by cell and round, since the last checkpoint; what was yielded.
+        self._heard: dict[tuple[str, int], Delivery] = {}
+        self._yielded: set[tuple[str, int]] = set()
+
+    def receive(self) -> tuple[str, Any]:
+        """What it says next that it has not said before."""
+        while True:
+            try:
+                self._said = _checked(*self._worker.receive())
+            except WorkerDied:
+                self._replace()
+                continue
+            known = self._known_reply(*self._said)
+            if known is None:
+                return self._said
+            self._reply(known)
+
+    def _known_reply(self, kind: str, content: Any) -> Any:
+        """The reply to what a worker says that began anew; None to what was never said before."""
+        if kind == "say":
+            return self._heard.get((self._cell, content[0]))
+        if kind == "item":
+            self._cell = content.place[0]
+            return "go on" if content.place in self._yielded else None
+        return None
+
+    def acknowledge(self) -> None:
+        """Let it go on after an item, which the caller has dealt with."""
+        item: Item = self._said[1]
+        self._yielded.add(item.place)
+        if item.kept:
+            cell, done = item.place
+            self._heard = {
+                at: d for at, d in self._heard.items() if at[0] == cell and at[1] >= done
+            }
+        self._reply("go on")
+
+    def answer(self, delivery: Delivery) -> None:
+        """Give its peers what they hear in the round of which it spoke."""
+        self._heard[self._cell, self._said[1][0]] = delivery
+        self._deaths = 0
+        self._reply(delivery)
+
+    def end(self) -> None:
+        self._worker.end()
+
+    def _reply(self, reply: Any) -> None:
+        try:
+            self._worker.send(reply)
+        except WorkerDied:
+            self._replace()
+
+    def _replace(self) -> None:
+        self._worker.end()
+        self._deaths += 1
+        if self._deaths >= MOST_DEATHS:
+            raise FedH2LError(
+                f"the worker of {', '.join(self.group[:3])} died {self._deaths} times in one "
+                "round, perhaps for lack of memory; try fewer --workers, then --resume the run"
+            )
+        self._worker, self._cell = self._start(), ""
+
+
+def _checked(kind: str, content: Any) -> tuple[str, Any]:
     if kind == "refused":
         raise FedH2LError(content)
     if kind == "missing":
@@ -89,28 +193,6 @@ def _receive(link: Connection) -> tuple[str, Any]:
     if kind == "failed":
         raise RuntimeError(f"a worker process failed:\n{content}")
     return kind, content
-
-
-def _child(work: Work, group: Sequence[str], link: Connection) -> None:
-    def exchange(
-        t: int, outbox: Mapping[str, bytes]
-    ) -> Mapping[str, Mapping[str, Sequence[bytes]]]:
-        link.send(("say", (t, dict(outbox))))
-        return link.recv()
-
-    try:
-        for item in work(group, exchange):
-            link.send(("item", item))
-            link.recv()
-        link.send(("end", None))
-    except FedH2LError as error:
-        link.send(("refused", str(error)))
-    except ModuleNotFoundError as error:
-        link.send(("missing", error.name))
-    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
-        return  # the parent is gone
-    except Exception:
-        link.send(("failed", traceback.format_exc()))
 
 
 def shares(cost: Mapping[str, int], processes: int) -> list[list[str]]:

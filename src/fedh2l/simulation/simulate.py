@@ -2,8 +2,11 @@
 asked.
 """
 
+import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from fedh2l.data.domains import FederatedData
 from fedh2l.delivery import Exchange
+from fedh2l.error import FedH2LError
 from fedh2l.learners import model_of
 from fedh2l.loop import run
 from fedh2l.peer import Peer, check_agreement
@@ -22,7 +26,8 @@ from fedh2l.record.checkpoint import load_peers, save_peers
 from fedh2l.record.sent import Sent, frames_of
 from fedh2l.simulation.build import data_of, peers_of
 from fedh2l.simulation.cells import Cell
-from fedh2l.simulation.executors import in_processes, shares
+from fedh2l.simulation.executors import in_step, shares
+from fedh2l.simulation.processes import start_process
 from fedh2l.simulation.progress import Progress, evaluate, weights_bytes
 
 
@@ -38,6 +43,16 @@ class Start:
     data: str  # the digest of all rows
     notes: tuple[str, ...]  # what was inferred of the data, for people to read
 
+    @property
+    def kept(self) -> bool:
+        """See `executors.Item`."""
+        return False
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """See `executors.Item`."""
+        return self.cell, -1
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -50,22 +65,47 @@ class Evaluation:
     cpu_seconds: float  # of the rounds, in all processes together
     last: bool
     sent: tuple[Sent, ...] = ()  # every frame since the evaluation before
+    kept: bool = False  # in a checkpoint, once it was dealt with
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """See `executors.Item`."""
+        return self.cell, self.done
 
 
-def simulate(cells: Sequence[Cell], *, workers: int = 1) -> Iterator[Start | Evaluation]:
+def simulate(
+    cells: Sequence[Cell],
+    *,
+    workers: int | None = 1,
+    ray: str | None = None,
+    gpus_per_worker: float = 0,
+) -> Iterator[Start | Evaluation]:
     """Every cell in turn, all of the same peers. Where a cell has a folder, checkpoints are kept in
     it, and a cell that was cut short goes on from them.
 
-    The results do not depend on `workers`, to the last bit.
+    workers
+        Processes, or with `ray` actors; None: one per core, or per core of the cluster.
+    ray
+        The address of a Ray cluster, HOST:PORT, or "local": one of our own on this machine.
+    gpus_per_worker
+        GPUs that the cluster leases to each actor.
+
+    On CPUs the results do not depend on any of them, to the last bit.
     """
     experiment, work = cells[0].experiment, partial(_hosted, cells)
-    if workers == 1:
-        yield from work(experiment.names, experiment.exchange())
-        return
     models = zip(experiment.names, experiment.models, strict=True)
     cost = {name: model_of(model).cost for name, model in models}
-    for items in in_processes(work, shares(cost, workers), experiment.exchange()):
-        yield _merged(experiment.names, items)
+    with ExitStack() as stack:
+        start, count = start_process, workers or min(os.cpu_count() or 1, len(cost))
+        if ray is not None:
+            from fedh2l.simulation.cluster import on_ray
+
+            start, count = stack.enter_context(on_ray(ray, workers, gpus_per_worker))
+        elif count == 1:
+            yield from work(experiment.names, experiment.exchange())
+            return
+        for items in in_step(start, work, shares(cost, count), experiment.exchange()):
+            yield _merged(experiment.names, items)
 
 
 def _merged(names: Sequence[str], items: Sequence[Any]) -> Start | Evaluation:
@@ -105,7 +145,7 @@ def _run_cell(
     done, seconds, cpu, progress = _restored(cell.folder, peers)
     # A cell that was finished before the run was cut short is told, and not run again.
     if done == experiment.rounds:
-        yield Evaluation(cell.name, done, progress, seconds, cpu, last=True)
+        yield Evaluation(cell.name, done, progress, seconds, cpu, last=True, kept=True)
         return
 
     weights = {p.name: weights_bytes(p) for p in peers}
@@ -125,13 +165,26 @@ def _run_cell(
         cpu += time.process_time() - cpu_clock
         evaluate(progress, peers, data, last=last)
         if cell.folder:
+            _check_seen(cell.folder)
             save_peers(cell.folder / "checkpoints", done, peers)
-        yield Evaluation(cell.name, done, deepcopy(progress), seconds, cpu, last, tuple(sent))
+        kept, frames = cell.folder is not None, tuple(sent)
+        yield Evaluation(cell.name, done, deepcopy(progress), seconds, cpu, last, frames, kept)
         # What was yielded is written down; only what comes from now on is counted anew.
         sent.clear()
         for its in progress.values():
             its.sent, its.received = [], []
         clock, cpu_clock = time.perf_counter(), time.process_time()
+
+
+def _check_seen(folder: Path) -> None:
+    """The run's folder was made before the first round; a machine that does not see it would keep
+    its checkpoints to itself.
+    """
+    if not folder.is_dir():
+        raise FedH2LError(
+            f"{folder.absolute()}: not there on {socket.gethostname()}; put --out on a file system "
+            "that all machines share"
+        )
 
 
 def _restored(
