@@ -43,9 +43,11 @@ class Actor:
         return self._replies.get()
 
 
-class _ActorWorker:
+class ActorWorker:
+    """See `executors.Worker`."""
+
     def __init__(self, ray: Any, actor: Any) -> None:
-        self._ray, self._actor = ray, actor
+        self._ray, self.actor = ray, actor
         self._next, self._begun = actor.first.remote(), False
 
     def receive(self) -> tuple[str, Any]:
@@ -59,10 +61,10 @@ class _ActorWorker:
         return said
 
     def send(self, reply: Any) -> None:
-        self._next = self._actor.next.remote(reply)
+        self._next = self.actor.next.remote(reply)
 
     def end(self) -> None:
-        self._ray.kill(self._actor, no_restart=True)
+        self._ray.kill(self.actor, no_restart=True)
 
     def _await_start(self) -> None:
         ready, _ = self._ray.wait([self._next], timeout=STARTED)
@@ -112,12 +114,12 @@ def on_ray(address: str, workers: int | None, gpus: float) -> Generator[tuple[St
                 ray.init(address=address, **quiet)
                 count = workers or int(ray.cluster_resources().get("CPU", 1))
             yield _starter(ray, gpus), count
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:
             if ray.is_initialized() or isinstance(error, FedH2LError):
                 raise
             raise FedH2LError(
                 f"Ray at {address} does not take us: {_first_line(error)}; start it with the same "
-                "releases of Python and Ray as here"
+                "releases of Python and Ray as here, and with RAY_AUTH_MODE as here"
             ) from error
         finally:
             ray.shutdown()
@@ -128,7 +130,7 @@ def _starter(ray: Any, gpus: float) -> StartWorker:
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0)(Actor)
 
     def start(work: Work, group: Sequence[str], key_every: int | None) -> Worker:
-        return _ActorWorker(ray, remote.remote(work, group, key_every, str(Path.cwd())))
+        return ActorWorker(ray, remote.remote(work, group, key_every, str(Path.cwd())))
 
     return start
 

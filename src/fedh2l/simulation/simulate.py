@@ -149,6 +149,7 @@ def _run_cell(
         return
 
     weights = {p.name: weights_bytes(p) for p in peers}
+    # Frames, and both clocks, are those since the last evaluation.
     sent: list[Sent] = []
     clock, cpu_clock = time.perf_counter(), time.process_time()
     method, codec = experiment.algorithm, experiment.codec
