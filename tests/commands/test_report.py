@@ -54,15 +54,18 @@ class Page(HTMLParser):
         ("alone", "<p>Nothing."),
         ("fedavg", "<p>The weights of each model, to every peer that hears it."),
         ("fedh2l", "no weights, no gradients, no private rows."),
+        ("fd", "<p>Posteriors on 10 rows, 10 probabilities each"),
     ],
 )
 def test_the_report_says_what_left(method: str, says: str, tmp_path: Path) -> None:
     page = reported(tmp_path / method, "--algorithm", method, "--no-baselines")
     assert says in page
-    assert ("no private rows." in page) == (method == "fedh2l")
+    assert ("no private rows." in page) == (method in ("fedh2l", "fd"))
     # Without baselines nobody knows what it is worth, and of weights there are no answers.
     assert "what that is worth is not known" in page
-    assert ("Who taught whom" in page) == (method == "fedh2l")
+    assert ("Who taught whom" in page) == (method in ("fedh2l", "fd"))
+    # FD's posteriors are one for each class, and not of seed rows.
+    assert ("Where peers disagree" in page) == (method == "fedh2l")
 
 
 def test_the_report_is_one_small_file_that_a_screen_reader_can_read(compared: Path) -> None:

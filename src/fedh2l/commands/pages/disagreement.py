@@ -9,9 +9,10 @@ from typing import Any
 
 import matplotlib.image
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from fedh2l.error import FedH2LError
+from fedh2l.question import Question
 from fedh2l.record.answers import Answers
 from fedh2l.rows import kind_of
 from fedh2l.seedset import SeedSet
@@ -25,7 +26,7 @@ COLUMNS, CHARACTERS, SIDE = 14, 280, 96  # of a row: columns, characters, pixels
 
 def disagreement(folder: Path, answers: Answers, digest: str) -> dict[str, Any] | None:
     """The rows with the answers of each peer; or the reason why they cannot be shown, in a
-    sentence. None where no two peers spoke.
+    sentence. None where no two peers spoke, or not about seed rows.
 
     digest: of the seed set that the run began with.
     """
@@ -40,7 +41,10 @@ def disagreement(folder: Path, answers: Answers, digest: str) -> dict[str, Any] 
         return {"reason": f"The seed rows cannot be read again here: {error}."}
     if seeds.digest != digest:
         return {"reason": "The data are not those that this run began with, so no row is shown."}
-    shown = _rows(seeds, answers)
+    asked = _asked(seeds, answers, experiment.algorithm)
+    if asked is None:
+        return None
+    shown = _rows(seeds, answers, *asked)
     return {
         "round": answers.round,
         "shown": shown,
@@ -49,14 +53,27 @@ def disagreement(folder: Path, answers: Answers, digest: str) -> dict[str, Any] 
     }
 
 
-def _rows(seeds: SeedSet, answers: Answers) -> list[dict[str, Any]]:
+def _asked(seeds: SeedSet, answers: Answers, method: Any) -> tuple[Question, np.ndarray] | None:
+    """What the answers are about, and the number of the seed row of each; None where they are not
+    about seed rows, but such as one posterior for each class.
+    """
+    counts = {len(probs) for probs in answers.probs.values()}
+    count = counts.pop()
+    # As many answers as classes may be one for each class, whatever else they might be.
+    if counts or count == len(seeds.classes):
+        return None
+    if count == seeds.asked:
+        return seeds.question(answers.round), np.arange(count)
+    if getattr(method, "exchange", "set") == "batch" and count == method.seed_batch:
+        return seeds.question(answers.round, count), seeds.batch(answers.round, count)
+    return None
+
+
+def _rows(
+    seeds: SeedSet, answers: Answers, question: Question, numbers: Int[np.ndarray, " rows"]
+) -> list[dict[str, Any]]:
     names = sorted(answers.probs)
     probs = np.stack([answers.probs[name] for name in names])
-    count = probs.shape[1]
-    # As many answers as the whole set has questions, or an agreed batch of them.
-    is_whole = count == seeds.asked
-    question = seeds.question(answers.round, None if is_whole else count)
-    numbers = np.arange(count) if is_whole else seeds.batch(answers.round, count)
 
     # The mean over the peers of the total variation between their posterior and the mean of all.
     distance = np.abs(probs - probs.mean(0)).sum(2).mean(0) / 2

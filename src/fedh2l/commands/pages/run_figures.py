@@ -125,6 +125,9 @@ def distances(answers: Sequence[Answers]) -> tuple[list[dict[str, str]], str]:
     rows = [[100 * d for row in a.apart().values() for d in row.values()] for a in answers]
     means = [_mean(row) if row else 0.0 for row in rows]
     top = max(range(len(means)), key=means.__getitem__)
+    if len(answers) == 1:
+        alone = f"On average two peers' answers were {means[0]:.1f} % apart in round {rounds[0]}, "
+        return [], alone + "the only one in which they said any."
     # The round in between is worth a word where it is neither the first nor the last.
     between = ""
     if top not in (0, len(means) - 1):
@@ -134,7 +137,7 @@ def distances(answers: Sequence[Answers]) -> tuple[list[dict[str, str]], str]:
         f"{between}and {means[-1]:.1f} % in round {rounds[-1]}. Rounds count from 0, and peers "
         "speak before they learn: networks that have learnt nothing agree."
     )
-    if len(answers) < 2 or not all(rows):
+    if not all(rows):
         return [], sentence
     title = "How far apart answers are"
     with plot(2.2) as axes:

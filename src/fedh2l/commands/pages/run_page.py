@@ -44,8 +44,8 @@ def write_run_page(folder: Path) -> Path:
     cells = {summary["algorithm"]: folder}
     cells |= {name: folder / FOLDER / name for name in summary["baselines"]}
     lines = {cell: committed_lines(place) for cell, place in cells.items()}
-    kinds = _kinds(folder / "sent.jsonl")
-    answers = _answers(folder, summary, kinds)
+    messages = _messages(folder / "sent.jsonl")
+    answers = _answers(folder, summary, {kind for kind, _ in messages})
 
     gains, shown = run_figures.gains(summary)
     values: dict[str, Any] = {
@@ -74,7 +74,7 @@ def write_run_page(folder: Path) -> Path:
         curves=run_figures.curves(summary, lines),
         peer_curves=run_figures.peer_curves(summary, lines),
         scores=run_tables.score_table(summary),
-        what_left=_what_left(summary, kinds),
+        what_left=_what_left(summary, messages),
         command=command(folder),
         audit=shlex.join(["fedh2l", "audit", str(folder)]),
         config=(folder / "config.toml").read_text("utf-8", "replace"),
@@ -104,7 +104,7 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str, str]]:
     return facts
 
 
-def _answers(folder: Path, summary: dict[str, Any], kinds: list[str]) -> list[Answers]:
+def _answers(folder: Path, summary: dict[str, Any], kinds: set[str]) -> list[Answers]:
     """What peers said; nothing of weights, and of more peers than a page can show."""
     if Posteriors.kind not in kinds or len(summary["peers"]) > MOST:
         return []
@@ -123,27 +123,33 @@ def _apart(answers: list[Answers]) -> dict[str, Any] | None:
     return matrix | {"figures": figures, "sentence": sentence}
 
 
-def _what_left(summary: dict[str, Any], kinds: list[str]) -> str:
+def _what_left(summary: dict[str, Any], messages: set[tuple[str, int]]) -> str:
     """What was sent, in words: told by what was sent, not by the name of the method."""
-    if not kinds:
+    if not messages:
         return "Nothing."
+    kinds = sorted({kind for kind, _ in messages})
     if kinds != [Posteriors.kind]:
         return f"The {' and '.join(kinds)} of each model, to every peer that hears it."
-    seeds = summary["seed_set"]
-    mixtures = " and as many mixtures of them" if seeds["asked"] > seeds["rows"] else ""
+    seeds, lengths = summary["seed_set"], sorted({rows for _, rows in messages})
+    about = f"{lengths[0]} rows"
+    if lengths == [seeds["asked"]]:
+        mixtures = " and as many mixtures of them" if seeds["asked"] > seeds["rows"] else ""
+        about += f" ({seeds['rows']} seed examples{mixtures})"
+    elif len(lengths) > 1:
+        about = f"{lengths[0]} to {lengths[-1]} rows"
     return (
-        f"Posteriors on {seeds['asked']} rows ({seeds['rows']} seed examples{mixtures}), "
-        f"{len(seeds['classes'])} probabilities each, to every peer that hears it: no weights, no "
-        "gradients, no private rows."
+        f"Posteriors on {about}, {len(seeds['classes'])} probabilities each, to every peer that "
+        "hears it: no weights, no gradients, no private rows."
     )
 
 
-def _kinds(index: Path) -> list[str]:
-    """The kinds of the messages that left, such as posteriors or weights, from their index."""
+def _messages(index: Path) -> set[tuple[str, int]]:
+    """The kinds of the messages that left, such as posteriors or weights, and how many rows."""
     if not index.is_file():
-        return []
+        return set()
     try:
-        return sorted({str(json.loads(line)["kind"]) for line in index.read_text().splitlines()})
+        entries = [json.loads(line) for line in index.read_text().splitlines()]
+        return {(str(entry["kind"]), int([*entry["shape"], 0][0])) for entry in entries}
     except (ValueError, KeyError, TypeError) as error:
         raise FedH2LError(f"{index}: damaged ({error}); see fedh2l audit") from error
 
