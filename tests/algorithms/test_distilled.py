@@ -4,12 +4,19 @@ import numpy as np
 import pytest
 
 from by_hand import CLASSES, Federation, softmax
+from conftest import blobs, torch_learner
+from fedh2l.algorithms.distillation import spoken
 from fedh2l.algorithms.dml import DML
 from fedh2l.algorithms.ds_fl import DSFL
 from fedh2l.algorithms.fedct import FedCT
 from fedh2l.algorithms.fedmd import FedMD
 from fedh2l.algorithms.selective_fd import SelectiveFD, density_ratio, selected
 from fedh2l.error import FedH2LError
+from fedh2l.loop import run
+from fedh2l.message import Inbox, Posteriors
+from fedh2l.peer import Peer
+from fedh2l.seedset import SeedSet
+from fedh2l.wire import CODECS
 
 
 def seeds_at(f: Federation, name: str) -> np.ndarray:
@@ -127,6 +134,39 @@ def test_an_abstention_is_left_out_of_the_mean() -> None:
     np.testing.assert_allclose(mean, knows, atol=1e-6)
     assert sure.all()
     assert not selected(np.stack([abstains] * 2).astype(np.float32), 1.0)[1].any()
+
+
+class Listening:
+    """Selective-FD, and the rows about which peer a heard anything, of each sender, by round."""
+
+    def __init__(self) -> None:
+        self.heard: list[np.ndarray] = []
+        self.method = SelectiveFD(steps=2, quantile=0.5)
+
+    def speak(self, peer: Peer, t: int) -> Posteriors:
+        return self.method.speak(peer, t)
+
+    def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
+        if peer.name == "a":
+            self.heard += [spoken(m.probs) for m in inbox.values() if isinstance(m, Posteriors)]
+        return self.method.listen(peer, t, inbox)
+
+
+@pytest.mark.parametrize("codec", sorted(set(CODECS) - {"hard"}))
+def test_an_abstention_arrives_as_one_whatever_the_codec_round_after_round(codec: str) -> None:
+    seeds = SeedSet(*blobs(40, seed=99)[:1], ("u", "v", "w"), view="none")
+    rows = {n: blobs(60, seed=i) for i, n in enumerate("abc")}
+    peers = [
+        Peer(n, torch_learner(i, data=(x + 4 * i, y)), seeds)
+        for i, (n, (x, y)) in enumerate(rows.items())
+    ]
+    listening = Listening()
+    for _ in run(listening, peers, rounds=4, codec=codec):
+        pass
+    knows = [p.memory["knows"] for p in peers[1:]] * 4
+    assert not all(expected.all() for expected in knows)
+    for found, expected in zip(listening.heard, knows, strict=True):
+        assert not found[~expected].any()
 
 
 def test_the_density_ratio_is_large_where_the_private_rows_are() -> None:

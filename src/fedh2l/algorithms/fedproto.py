@@ -45,7 +45,7 @@ class FedProto:
     """
 
     steps: int = bounded(10, least=1)
-    seed_batch: int = bounded(64, least=0)
+    seed_batch: int = bounded(48, least=0)
     reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     width: int = bounded(64, least=1)

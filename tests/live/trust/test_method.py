@@ -23,6 +23,9 @@ def test_a_method_is_made_from_its_name_and_its_own_fields() -> None:
     [
         ("fedavg", "sends weights, and live members send posteriors only"),
         ("fedprox", "sends weights"),
+        ("feddf", "sends weights"),
+        ("fml", "sends weights"),
+        ("fedproto", "sends prototypes, and live members send posteriors only"),
         ("alone", "says nothing"),
         ("seed-only", "says nothing"),
         ("pooled", "says nothing"),
