@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from by_hand import CLASSES, Federation, softmax
-from conftest import blobs, torch_learner
+from conftest import Says, blobs, torch_learner
 from fedh2l.algorithms.distillation import spoken
 from fedh2l.algorithms.dml import DML
 from fedh2l.algorithms.ds_fl import DSFL
@@ -12,6 +12,7 @@ from fedh2l.algorithms.fedct import FedCT
 from fedh2l.algorithms.fedmd import FedMD
 from fedh2l.algorithms.selective_fd import SelectiveFD, density_ratio, selected
 from fedh2l.error import FedH2LError
+from fedh2l.learner import Lesson
 from fedh2l.loop import run
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
@@ -177,6 +178,34 @@ def test_the_density_ratio_is_large_where_the_private_rows_are() -> None:
         here[:40], np.concatenate([here[40:], there]), np.array([[0.0, 0.0], [6.0, 6.0]])
     )
     assert ratio[0] > 1.3 and ratio[1] < 0.3
+
+
+class Noting(Says):
+    """It keeps the lessons that it had."""
+
+    def __init__(self, probs: np.ndarray) -> None:
+        super().__init__(probs)
+        self.lessons: list[Lesson] = []
+
+    def learn(self, lesson: Lesson | None, steps: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        assert lesson is not None
+        self.lessons.append(lesson)
+
+
+def test_the_answers_about_the_last_views_are_learnt_from_as_fedh2l_does() -> None:
+    images = np.random.default_rng(0).random((5, 1, 8, 8), np.float32)
+    seeds = SeedSet(images, ("u", "v", "w"), np.arange(5) % 3, view="geometry")
+    said = [softmax(np.random.default_rng(i).normal(size=(5, 3))).astype("f") for i in range(2)]
+    learners = [Noting(probs) for probs in said]
+    peers = [Peer(f"p{i}", learner, seeds) for i, learner in enumerate(learners)]
+    for _ in run(DML(reuse=2), peers, rounds=3, codec="float32"):
+        pass
+    assert [len(lesson.x) for lesson in learners[0].lessons] == [5, 10, 10]
+    last = learners[0].lessons[-1]
+    assert last.numbers is not None and last.targets is not None
+    np.testing.assert_array_equal(last.numbers, np.repeat([1, 2], 5))
+    np.testing.assert_allclose(last.targets, np.tile(said[1], (2, 1)), atol=1e-6)
+    np.testing.assert_array_equal(last.x[5:], seeds.question(2).x)
 
 
 @pytest.mark.parametrize("kind", [FedMD, DSFL, SelectiveFD])

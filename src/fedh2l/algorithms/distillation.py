@@ -13,7 +13,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
-from fedh2l.question import Question, numbers
+from fedh2l.question import Question, joined, numbers
 
 # alternating: half of a round's steps learn private rows, the other half the seed rows, as most of
 # the papers have it; joint: each step learns both.
@@ -61,12 +61,13 @@ def lesson_of(
     weight: float,
     batch: int,
     known: Bool[np.ndarray, " rows"] | None = None,
+    asked: Int[np.ndarray, " rows"] | None = None,
 ) -> Lesson | None:
     """The question with the targets and, where `labels`, the seed labels that there are; None where
     nothing is known of any row.
 
     known: the rows that have a target; of the others those that are labelled are learnt, with their
-    label as the target.
+    label as the target. asked: the number of each row's question, where several are joined.
     """
     has_target = np.full(len(question.x), targets is not None) if known is None else known
     labelled = question.labelled & labels
@@ -88,19 +89,65 @@ def lesson_of(
         hot,
         weight=weight,
         batch=batch,
-        numbers=numbers([part]),
+        numbers=numbers([part]) if asked is None else asked[rows],
         fresh=question.fresh,
     )
 
 
-def examples(peer: Peer, t: int, *, labels: bool) -> tuple[Question, Int[np.ndarray, " rows"]]:
-    """The private rows and, where `labels`, the labelled seed rows in round t's view, as a question
-    in which seed rows alone have labels; and the class of each row.
+def recent_lesson(
+    peer: Peer,
+    t: int,
+    targets: Answers | None,
+    *,
+    reuse: int,
+    labels: bool,
+    weight: float,
+    batch: int,
+    known: Bool[np.ndarray, " rows"] | None = None,
+) -> Lesson | None:
+    """The lesson of round t, and of the last `reuse` views what was answered about them, which the
+    peer remembers; before the first answer their labels. A newer answer to the same question
+    replaces the older one.
+    """
+    question = peer.seed_set.question(t)
+    kept = peer.memory.get("asked", np.zeros(0, np.int64))
+    if targets is not None:
+        mask = np.ones(len(targets), bool) if known is None else known
+        others = np.flatnonzero(kept != question.number)
+        others = others[max(0, len(others) - (reuse - 1)) :]
+        kept = np.append(kept[others], question.number)
+        for name, now in (("answers", targets), ("known", mask)):
+            before = peer.memory.get(name, now[None][:0])
+            peer.memory[name] = np.concatenate([before[others], now[None]])
+        peer.memory["asked"] = kept
+
+    if len(kept):
+        questions = [peer.seed_set.numbered(int(number)) for number in kept]
+        targets = np.concatenate(list(peer.memory["answers"]))
+        known = np.concatenate(list(peer.memory["known"]))
+    else:
+        questions, targets, known = peer.seed_set.recent(t, reuse), None, None
+    return lesson_of(
+        joined(questions),
+        targets,
+        labels=labels,
+        weight=weight,
+        batch=batch,
+        known=known,
+        asked=numbers(questions),
+    )
+
+
+def examples(
+    peer: Peer, t: int, *, reuse: int, labels: bool
+) -> tuple[Question, Int[np.ndarray, " rows"]]:
+    """The private rows and, where `labels`, the labelled seed rows in the last `reuse` views, as a
+    question in which seed rows alone have labels; and the class of each row.
 
     Raises FedH2LError where the learner does not show its private rows.
     """
     x, y = peer.private_rows()
-    asked = peer.seed_set.question(t)
+    asked = joined(peer.seed_set.recent(t, reuse))
     seeds = asked.taken(asked.labelled & ~asked.mixture & labels)
     hot = None
     if seeds.labels is not None and len(seeds.x):

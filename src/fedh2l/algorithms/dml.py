@@ -10,7 +10,7 @@ they say it are the seed rows, and each peer has private rows of its own besides
 
 from dataclasses import dataclass
 
-from fedh2l.algorithms.distillation import answer, lesson_of, mean_of, voices
+from fedh2l.algorithms.distillation import answer, mean_of, recent_lesson, voices
 from fedh2l.bounds import bounded, check_fields
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
@@ -26,6 +26,8 @@ class DML:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     weight
         Weight of the divergence, against 1 for the seed labels and 1 for the private rows.
     labels
@@ -34,6 +36,7 @@ class DML:
 
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
 
@@ -44,9 +47,11 @@ class DML:
         return answer(peer, t)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        lesson = lesson_of(
-            peer.seed_set.question(t),
+        lesson = recent_lesson(
+            peer,
+            t,
             mean_of(voices(peer, inbox, own=False)),
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,

@@ -20,8 +20,8 @@ from fedh2l.algorithms.distillation import (
     check_phases,
     learn_private_rows,
     learn_seed_rows,
-    lesson_of,
     mean_of,
+    recent_lesson,
     voices,
 )
 from fedh2l.bounds import bounded, check_fields
@@ -39,6 +39,8 @@ class DSFL:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     aggregation
         era: entropy reduction; simple: the mean as it is.
     era_temperature
@@ -54,6 +56,7 @@ class DSFL:
 
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     aggregation: Literal["era", "simple"] = "era"
     era_temperature: float = bounded(0.1, above=0)
     weight: float = bounded(1.0, least=0)
@@ -72,9 +75,11 @@ class DSFL:
         mean = mean_of(voices(peer, inbox))
         if mean is not None and self.aggregation == "era":
             mean = reduce_entropy(mean, self.era_temperature)
-        lesson = lesson_of(
-            peer.seed_set.question(t),
+        lesson = recent_lesson(
+            peer,
+            t,
             mean,
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,

@@ -22,7 +22,7 @@ from fedh2l.algorithms.distillation import (
     answer,
     check_phases,
     learn_seed_rows,
-    lesson_of,
+    recent_lesson,
     voices,
 )
 from fedh2l.bounds import bounded, check_fields
@@ -43,6 +43,8 @@ class FCCL:
         Local steps per round: half at home before speaking, half on the seed rows.
     seed_batch
         Seed rows, or private rows for the teachers, per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     off_diagonal
         λ: weight of the correlations between unlike classes.
     logit_rate
@@ -59,6 +61,7 @@ class FCCL:
 
     steps: int = bounded(10, least=2)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     off_diagonal: float = bounded(0.0051, least=0)
     logit_rate: float = bounded(1.0, above=0)
     dual: float = bounded(1.0, least=0)
@@ -86,9 +89,11 @@ class FCCL:
         target = None
         if heard:
             target = self._target(heard[peer.name], np.stack(list(heard.values())))
-        lesson = lesson_of(
-            peer.seed_set.question(t),
+        lesson = recent_lesson(
+            peer,
+            t,
             target,
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,

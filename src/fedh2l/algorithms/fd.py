@@ -33,6 +33,8 @@ class FD:
         Local steps per round.
     seed_batch
         Rows of known class per step that learn the table, besides the private batch.
+    reuse
+        How many of the last views' labels are learnt from.
     weight
         γ: weight of the table, against 1 for the labels.
     labels
@@ -41,6 +43,7 @@ class FD:
 
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
 
@@ -52,7 +55,7 @@ class FD:
         return Posteriors(t, table(peer.posteriors(x), y))
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        rows, classes = examples(peer, t, labels=self.labels)
+        rows, classes = examples(peer, t, reuse=self.reuse, labels=self.labels)
         heard = voices(peer, inbox, own=False)
         targets, known = None, None
         if heard:

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from fedh2l.algorithms.distillation import Answers, answer, lesson_of, voices
+from fedh2l.algorithms.distillation import Answers, answer, recent_lesson, voices
 from fedh2l.bounds import bounded, check_fields
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
@@ -31,6 +31,8 @@ class FedCT:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     weight
         Weight of the pseudo-labels, against 1 for the private rows.
     labels
@@ -40,6 +42,7 @@ class FedCT:
     codec: ClassVar[str] = "hard"  # whatever else was agreed
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
 
@@ -54,9 +57,11 @@ class FedCT:
         heard = voices(peer, inbox)
         majority = likeliest_class(np.sum(list(heard.values()), axis=0)) if heard else None
         unlabelled = ~(question.labelled & self.labels)
-        lesson = lesson_of(
-            question,
+        lesson = recent_lesson(
+            peer,
+            t,
             majority,
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,

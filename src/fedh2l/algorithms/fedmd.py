@@ -17,8 +17,8 @@ from fedh2l.algorithms.distillation import (
     check_phases,
     learn_private_rows,
     learn_seed_rows,
-    lesson_of,
     mean_of,
+    recent_lesson,
     voices,
 )
 from fedh2l.bounds import bounded, check_fields
@@ -36,6 +36,8 @@ class FedMD:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     weight
         Weight of the mean of the posteriors, against 1 for the seed labels.
     labels
@@ -48,6 +50,7 @@ class FedMD:
 
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
     phases: Phases = "alternating"
@@ -61,9 +64,11 @@ class FedMD:
         return None if t < self.warmup else answer(peer, t)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        lesson = lesson_of(
-            peer.seed_set.question(t),
+        lesson = recent_lesson(
+            peer,
+            t,
             mean_of(voices(peer, inbox)),
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,

@@ -36,6 +36,8 @@ class FML:
         Local steps per round, of each of the two models.
     seed_batch
         Rows of known class per step that learn from the other model, besides the private batch.
+    reuse
+        How many of the last views' labels are learnt from.
     weight
         (1−α)/α: what the meme counts to the own model, against 1 for the labels.
     meme_weight
@@ -47,6 +49,7 @@ class FML:
     one_architecture: ClassVar[bool] = True  # for all peers, and one start
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     meme_weight: float = bounded(1.0, least=0)
     labels: bool = True
@@ -56,7 +59,7 @@ class FML:
 
     def speak(self, peer: Peer, t: int) -> Weights:
         weighted(peer)  # a learner that has no weights is refused before it learns
-        rows, _ = examples(peer, t, labels=self.labels)
+        rows, _ = examples(peer, t, reuse=self.reuse, labels=self.labels)
         believed = peer.posteriors(rows.x)
         own = saved(peer)
         peer.learner.load_state_dict(under(peer.memory, MEME) or own)

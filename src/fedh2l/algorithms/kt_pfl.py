@@ -22,7 +22,7 @@ from fedh2l.algorithms.distillation import (
     check_phases,
     learn_private_rows,
     learn_seed_rows,
-    lesson_of,
+    recent_lesson,
     voices,
 )
 from fedh2l.bounds import bounded, check_fields
@@ -43,6 +43,8 @@ class KTpFL:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     weight
         λ: weight of the peers' posteriors, against 1 for the seed labels.
     penalty
@@ -58,6 +60,7 @@ class KTpFL:
 
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     penalty: float = bounded(0.7, least=0)
     coefficient_rate: float = bounded(0.1, least=0)
@@ -74,9 +77,11 @@ class KTpFL:
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         heard = voices(peer, inbox)
-        lesson = lesson_of(
-            peer.seed_set.question(t),
+        lesson = recent_lesson(
+            peer,
+            t,
             self._teacher(peer, heard) if heard else None,
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,

@@ -21,6 +21,7 @@ from fedh2l.error import FedH2LError
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.metrics import accuracy
 from fedh2l.peer import Peer
+from fedh2l.question import joined, numbers
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class OneShot:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     warmup
         Rounds at home before the one exchange; the rest distils: about half of all rounds.
     select
@@ -50,6 +53,7 @@ class OneShot:
 
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     warmup: int = bounded(10, least=0)
     select: Literal["validation", "size", "random", "all"] = "validation"
     least_rows: int = bounded(100, least=0)
@@ -76,14 +80,23 @@ class OneShot:
             heard = ensemble(list(voices(peer, inbox).values()))
             if heard is not None:
                 peer.memory["ensemble"] = heard
-        # What was asked about in the one exchange is learnt to the end.
-        about = min(t, self.warmup) if "ensemble" in peer.memory else t
+        # What was asked about in the one exchange is learnt to the end; labels in newer views, too.
+        targets, known = peer.memory.get("ensemble"), None
+        questions = peer.seed_set.recent(t, self.reuse)
+        if targets is not None:
+            about = peer.seed_set.question(self.warmup)
+            questions = [about, *(q for q in questions if q.number != about.number)]
+            rows = sum(len(q.x) for q in questions)
+            known = np.arange(rows) < len(targets)
+            targets = np.resize(targets, (rows, targets.shape[1]))
         lesson = lesson_of(
-            peer.seed_set.question(about),
-            peer.memory.get("ensemble"),
+            joined(questions),
+            targets,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,
+            known=known,
+            asked=numbers(questions),
         )
         return peer.learn(lesson, self.steps)
 

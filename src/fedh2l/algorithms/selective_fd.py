@@ -23,7 +23,7 @@ from fedh2l.algorithms.distillation import (
     check_phases,
     learn_private_rows,
     learn_seed_rows,
-    lesson_of,
+    recent_lesson,
     spoken,
     voices,
 )
@@ -49,6 +49,8 @@ class SelectiveFD:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     quantile
         A peer speaks about rows whose ratio is above this quantile of its own rows'; 0: about all.
     most_entropy
@@ -64,6 +66,7 @@ class SelectiveFD:
 
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     quantile: float = bounded(0.25, least=0, most=1)
     most_entropy: float = bounded(0.5, above=0, most=1)
     weight: float = bounded(1.0, least=0)
@@ -87,9 +90,11 @@ class SelectiveFD:
         mean, sure = None, None
         if heard:
             mean, sure = selected(np.stack(list(heard.values())), self.most_entropy)
-        lesson = lesson_of(
-            peer.seed_set.question(t),
+        lesson = recent_lesson(
+            peer,
+            t,
             mean,
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float
 
-from fedh2l.algorithms.distillation import Answers, answer, lesson_of, voices
+from fedh2l.algorithms.distillation import Answers, answer, recent_lesson, voices
 from fedh2l.bounds import bounded, check_fields
 from fedh2l.error import FedH2LError
 from fedh2l.message import Inbox, Posteriors
@@ -39,6 +39,8 @@ class Trust:
         Local steps per round.
     seed_batch
         Seed rows per step.
+    reuse
+        How many of the last views' answers and labels are learnt from.
     weight
         Weight of the trusted neighbours, against 1 for the seed labels and 1 for the private rows.
     labels
@@ -48,6 +50,7 @@ class Trust:
     needs_labels: ClassVar[bool] = True  # of the seed set
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
+    reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
 
@@ -60,9 +63,11 @@ class Trust:
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         question = peer.seed_set.question(t)
         heard = voices(peer, inbox, own=False)
-        lesson = lesson_of(
-            question,
+        lesson = recent_lesson(
+            peer,
+            t,
             self._trusted(peer, question, heard) if heard else None,
+            reuse=self.reuse,
             labels=self.labels,
             weight=self.weight,
             batch=self.seed_batch,
