@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-codec bench-models fuzz vectors results docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-codec bench-models fuzz vectors results tables accuracy docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -74,7 +74,17 @@ docs: setup  ## the tables of flags in docs/, from the classes
 	$(BIN)/python tools/flags.py
 
 clean:  ## remove what the commands made
-	rm -rf $(VENV) build runs .pytest_cache .ruff_cache
+	rm -rf $(VENV) build runs sweeps .pytest_cache .ruff_cache
 
-results: setup  ## the accuracy tables of the README, on real MNIST (an hour on two cores; resumable): make results DATA=folder
+results: setup  ## the sweeps of benchmarks/ and their tables (resumable; all of them take days): make results NAME=digits DATA=folder
+	for name in $(or $(NAME),$(basename $(notdir $(wildcard benchmarks/sweeps/*.toml)))); do \
+	  $(if $(DATA),FEDH2L_DATA=$(DATA)) OMP_NUM_THREADS=1 $(BIN)/fedh2l sweep benchmarks/sweeps/$$name.toml --out build/sweeps/$$name || exit 1; \
+	  $(BIN)/python tools/keep_results.py $$name build/sweeps/$$name || exit 1; \
+	done
+	$(BIN)/python tools/tables.py
+
+tables: setup  ## the tables of results in README and docs, from benchmarks/results
+	$(BIN)/python tools/tables.py
+
+accuracy: setup  ## the accuracy tables of the README as they were measured, on real MNIST (an hour on two cores; resumable): make accuracy DATA=folder
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/accuracy.py --data-dir $(DATA)

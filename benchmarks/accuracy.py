@@ -1,6 +1,6 @@
 """The accuracy tables of the README, run and written.
 
-`make results`. Finished runs are kept, so it can be stopped and called again.
+`make accuracy`. Finished runs are kept, so it can be stopped and called again.
 """
 
 import json

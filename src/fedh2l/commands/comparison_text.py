@@ -16,6 +16,13 @@ LATEX = str.maketrans(
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
     | {"±": r"$\pm$", "−": "$-$", "–": "--"}
 )
+MEASURES = {
+    "all_domain": "Points of accuracy on all domains",
+    "own": "Points of accuracy on the own domain",
+    "worst_domain": "Points of accuracy on the worst domain",
+    "ece": "Expected calibration error",
+    "nll": "Negative log-likelihood in nats",
+}
 NOTE = "Mean ± sample standard deviation over n seeds, on test rows, in %. "
 BOLD = "Bold: best by all-domain accuracy, its 95 % interval overlapping no other's."
 
@@ -66,35 +73,43 @@ def spread(mean: float, std: float | None) -> str:
 
 def verdicts(comparisons: Sequence[Comparison]) -> Words:
     """The paired comparisons, with the verdict of each."""
+    if not comparisons:
+        return Words(("method", "against"), [], (), 2, "No two methods have a seed in common.")
     headings = ("method", "against", "where", "n", "difference", "95 % interval", "p", "verdict")
-    rows: list[tuple[str, ...]] = []
-    for c in comparisons:
-        parts = [c.data, *[c.setting] * (c.setting not in ("", "default"))]
-        # NLL and ECE are no percentages.
-        scale, digits = (1, 3) if c.measure in SMALL_IS_GOOD else (100, 1)
-        interval = "–"
-        if c.low is not None and c.high is not None:
-            interval = f"{scale * c.low:+.{digits}f} to {scale * c.high:+.{digits}f}"
-        p = "–" if c.p_holm is None else ("< 0.001" if c.p_holm < 0.001 else f"{c.p_holm:.3f}")
-        rows.append(
-            (
-                c.method,
-                c.against,
-                ", ".join(parts),
-                str(c.n),
-                f"{scale * c.difference:+.{digits}f}",
-                interval,
-                p,
-                c.verdict,
-            )
-        )
-    kinds = {"t": "paired t test", "wilcoxon": "Wilcoxon's signed-rank test"}
-    over_seeds = {kinds[c.test] for c in comparisons if c.data != EVERYWHERE}
-    note = (
-        f"{', '.join(sorted(over_seeds))} over seeds; over data sets Wilcoxon's signed-rank test "
-        f"of their means. p corrected for these {len(comparisons)} comparisons (Holm)."
+    rows = [_verdict(c) for c in comparisons]
+    return Words(headings, rows, (False,) * len(rows), 3, _note(comparisons))
+
+
+def _verdict(c: Comparison) -> tuple[str, ...]:
+    """One comparison, in the words of its row."""
+    parts = [c.data, *[c.setting] * (c.setting not in ("", "default"))]
+    # NLL and ECE are no percentages.
+    scale, digits = (1, 3) if c.measure in SMALL_IS_GOOD else (100, 1)
+    interval = "–"
+    if c.low is not None and c.high is not None:
+        interval = f"{scale * c.low:+.{digits}f} to {scale * c.high:+.{digits}f}"
+    p = "–" if c.p_holm is None else f"{c.p_holm:.3f}"
+    return (
+        c.method,
+        c.against,
+        ", ".join(parts),
+        str(c.n),
+        f"{scale * c.difference:+.{digits}f}",
+        interval,
+        "< 0.001" if p == "0.000" else p,
+        c.verdict,
     )
-    return Words(headings, rows, (False,) * len(rows), 3, note)
+
+
+def _note(comparisons: Sequence[Comparison]) -> str:
+    """What was compared, and by which tests."""
+    kinds = {"t": "paired t test", "wilcoxon": "Wilcoxon's signed-rank test"}
+    over_seeds = sorted({kinds[c.test] for c in comparisons if c.data != EVERYWHERE})
+    tests = [f"{test} over seeds" for test in over_seeds]
+    if any(c.data == EVERYWHERE for c in comparisons):
+        tests.append(f"{kinds['wilcoxon']} of the means over data sets")
+    p_of = f"p corrected for these {len(comparisons)} comparisons (Holm)."
+    return f"{MEASURES[comparisons[0].measure]}: {', '.join(tests)}; {p_of}"
 
 
 def markdown(words: Words) -> str:
