@@ -127,7 +127,7 @@ app.command(
     help="Take part in a live federation, or go on with it.",
 )
 app.command(
-    "fedh2l.commands.join:status", name="status", help="How far a member is, and who was missing."
+    "fedh2l.commands.status:status", name="status", help="How far a member is, and who was missing."
 )
 app.command(
     "fedh2l.commands.join:leave",

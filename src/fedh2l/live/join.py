@@ -16,7 +16,7 @@ from fedh2l.live.beginning import first_round, wait_for_first_posts
 from fedh2l.live.kept import keep_round, save_kept_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
-from fedh2l.live.news import News, how_reached, journal_line, log_line
+from fedh2l.live.news import News, beginning_lines, certificate_line, journal_line, log_line
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.terms import Terms
 from fedh2l.live.versions import Versions
@@ -38,6 +38,8 @@ def join(
     learner: Learner,
     folder: MemberFolder,
     validation: Rows | None = None,
+    *,
+    listen: str = "",
 ) -> Iterator[News]:
     """Every round from the last finished one on; at the end the trained model lies in the folder.
 
@@ -59,11 +61,14 @@ def join(
         yield _report(folder, f"warning: {doubt.message}")
     # A member that is started after the last round only answers the others for a while.
     restarted_at_end = folder.done >= terms.rounds
-    yield _report(folder, how_reached(terms.member(peer.name), terms))
+    for text in beginning_lines(terms.member(peer.name), terms):
+        yield _report(folder, text)
     with ExitStack() as stack:
         # One thread adds up the same sums in the same order on every machine.
         stack.enter_context(threadpool_limits(1))
-        exchange = stack.enter_context(_exchange(terms, invite_bytes, identity, seeds, folder))
+        exchange = stack.enter_context(
+            _exchange(terms, invite_bytes, identity, seeds, folder, listen)
+        )
         others = ", ".join(exchange.others()) or "nobody"
         yield _report(
             folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
@@ -79,7 +84,12 @@ def join(
 
 
 def _exchange(
-    terms: Terms, invite_bytes: bytes, identity: Identity, seeds: SeedSet, folder: MemberFolder
+    terms: Terms,
+    invite_bytes: bytes,
+    identity: Identity,
+    seeds: SeedSet,
+    folder: MemberFolder,
+    listen: str,
 ) -> ZenohP2P:
     return ZenohP2P(
         terms,
@@ -88,6 +98,7 @@ def _exchange(
         delivered=folder.delivered,
         invite_bytes=invite_bytes,
         limit=largest_frame(seeds.asked * len(seeds.classes)),
+        listen=listen,
     )
 
 
@@ -150,6 +161,7 @@ def _rounds(
         folder.commit(peer, r.t + 1, exchange.delivered)
 
         events = [f"{event.kind} {event.peer}: {event.reason}" for event in exchange.events()]
+        events += certificate_line(exchange, folder)
         for text in (*events, log_line(line)):
             folder.log(text)
         yield News(line, "; ".join(events), frozenset(exchange.present()))

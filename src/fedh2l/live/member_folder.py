@@ -5,8 +5,10 @@ file whole or absent, at whatever instant the member is killed.
 import os
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
+from traceback import format_exception
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +21,8 @@ from fedh2l.record.checkpoint import load_peers
 from fedh2l.record.journal import LINES, Journal, committed_lines, latest
 from fedh2l.record.lock import is_locked, lock_folder
 from fedh2l.record.sent import Sent
+
+LARGEST_LOG = 10_000_000  # bytes; then it becomes log.1.txt, and the one before that goes
 
 
 class MemberFolder:
@@ -33,6 +37,7 @@ class MemberFolder:
         self.journal = Journal(path)
         self.done, self.finished, self.fresh = 0, False, True
         self.delivered: dict[str, int] = {}
+        self.looked_on: date | None = None  # the day of the last look at the certificate
 
     def __enter__(self) -> "MemberFolder":
         self.path.mkdir(parents=True, exist_ok=True)
@@ -48,6 +53,15 @@ class MemberFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # A full disk ends it, and takes no line more.
+        with suppress(OSError):
+            if isinstance(error, FedH2LError | OSError | MemoryError):
+                self.log(f"ended after {self.done} rounds: {' '.join(str(error).split())}")
+            elif isinstance(error, SystemExit | KeyboardInterrupt):
+                self.log(f"stopped after {self.done} rounds, by a signal or Ctrl-C")
+            elif error is not None:
+                trace_text = "".join(format_exception(error))
+                self.log(f"failed after {self.done} rounds\n{trace_text}{type(error).__name__}")
         self._lock.close()
 
     def newest(self, invite: Path) -> tuple[Terms, bytes]:
@@ -122,7 +136,10 @@ class MemberFolder:
         self.journal.append(line, frames, about)
 
     def log(self, text: str) -> None:
-        with (self.path / "log.txt").open("a") as file:
+        path = self.path / "log.txt"
+        if path.exists() and path.stat().st_size > LARGEST_LOG:
+            path.replace(path.with_name("log.1.txt"))
+        with path.open("a") as file:
             file.write(f"{datetime.now().isoformat(' ', 'seconds')}  {text}\n")
 
     @property

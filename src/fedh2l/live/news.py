@@ -2,10 +2,12 @@
 screen.
 """
 
+import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from fedh2l.live.member_folder import memory
+from fedh2l.live.health import certificate_warning
+from fedh2l.live.member_folder import MemberFolder, memory
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.trust.terms import Member, Terms
 from fedh2l.loop import Round
@@ -59,6 +61,27 @@ def log_line(line: dict[str, Any]) -> str:
     if line["memory_bytes"]:
         parts.append(f"{size(line['memory_bytes'])} of memory")
     return "; ".join(parts)
+
+
+def beginning_lines(me: Member, terms: Terms) -> list[str]:
+    """What a person reads before the first round."""
+    lines = [how_reached(me, terms), certificate_warning(me)]
+    if terms.quorum > len(terms.members):
+        lines.append(
+            f"warning: a quorum of {terms.quorum} among {len(terms.members)} members: each round "
+            "waits for its deadline"
+        )
+    return [line for line in lines if line]
+
+
+def certificate_line(exchange: ZenohP2P, folder: MemberFolder) -> list[str]:
+    """A line on a certificate that ends soon, once a day."""
+    today = datetime.date.today()
+    if folder.looked_on == today:
+        return []
+    folder.looked_on = today
+    line = certificate_warning(exchange.terms.member(exchange.me))
+    return [line] if line else []
 
 
 def how_reached(me: Member, terms: Terms) -> str:

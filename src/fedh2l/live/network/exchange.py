@@ -34,9 +34,9 @@ class ZenohP2P:
 
     `delivered`: of each other member the last round that was delivered before, from a checkpoint;
     `invite_bytes`: the signed terms, for members that have an older version; `limit`: bytes of the
-    largest frame that any member can have to say. A post of round t that
-    was saved before a kill is sent again in place of what the loop says now: nobody hears two
-    things of one round. With `asynchronous` terms no round waits.
+    largest frame that any member can have to say; `listen`: host:port, where it is not the address
+    of the terms. A post of round t that was saved before a kill is sent again in place of what the
+    loop says now: nobody hears two things of one round. With `asynchronous` terms no round waits.
     """
 
     def __init__(
@@ -48,9 +48,10 @@ class ZenohP2P:
         delivered: Mapping[str, int],
         invite_bytes: bytes = b"",
         limit: int = LARGEST,
+        listen: str = "",
     ) -> None:
         self.terms, self.identity, self.folder = terms, identity, folder
-        self.me = identity.name
+        self.me, self._listen = identity.name, listen
         terms.check_key(identity)
         self._invite_bytes = invite_bytes
         self._own = OwnPosts(folder, terms.federation, identity, limit)
@@ -77,6 +78,7 @@ class ZenohP2P:
             self.identity,
             self.folder / "link",
             process=self._process,
+            listen=self._listen,
             delivered=self._delivered.rounds,
             sent_bytes=self._sent_bytes,
         )

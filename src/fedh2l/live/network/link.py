@@ -29,9 +29,9 @@ def root(terms: Terms) -> str:
     return f"fedh2l/{terms.federation}"
 
 
-def open_link(terms: Terms, identity: Identity, folder: Path) -> zenoh.Session:
+def open_link(terms: Terms, identity: Identity, folder: Path, listen: str = "") -> zenoh.Session:
     """The session of a member. A member with an address listens, and connects to all others; a
-    member without one is a client of the relays.
+    member without one is a client of the relays. `listen`: where it listens, if not there.
     """
     me = terms.member(identity.name)
     others = [m.address for m in (*terms.members, *terms.relays) if m.address and m.name != me.name]
@@ -42,8 +42,16 @@ def open_link(terms: Terms, identity: Identity, folder: Path) -> zenoh.Session:
                 f"{me.name}: no address and no relay in the invite; ask the convener for one of "
                 "them"
             )
-    mode = "peer" if me.address else "client"
-    return _open(terms, me, identity, folder, mode=mode, listen=me.address, others=others)
+    mode, listen = ("peer", listen or me.address) if me.address else ("client", "")
+    return _open(
+        terms,
+        me,
+        identity,
+        folder,
+        mode=mode,
+        listen=listen,
+        others=others,
+    )
 
 
 def open_relay(

@@ -29,10 +29,11 @@ class Links:
         folder: Path,
         *,
         process: str,
+        listen: str,
         delivered: Mapping[str, int],
         sent_bytes: Mapping[str, int],
     ) -> None:
-        session = open_link(shared.terms, identity, folder)
+        session = open_link(shared.terms, identity, folder, listen)
         self.mail = Mailbox(session, root(shared.terms))
         self.node = Node(**vars(shared), me=identity.name, sign=identity.sign, mail=self.mail)
         self.presence = Presence(self.node)

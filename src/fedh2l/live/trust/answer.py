@@ -32,6 +32,16 @@ class Answer:
     statement: str  # of its address and keys, for the other members
 
 
+def check_address(address: str) -> None:
+    """Raise TermsError for an address that a member cannot have."""
+    check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
+    check(
+        not address.startswith("["),
+        f"address {address!r}: links to a number of IPv6 are never made; give a name that has an "
+        "AAAA record, or a number of IPv4",
+    )
+
+
 def hosts(address: str) -> list[str]:
     """The host in an address, as a list for a certificate; empty behind NAT."""
     return [address.rpartition(":")[0].strip("[]")] if address else []
@@ -39,7 +49,7 @@ def hosts(address: str) -> list[str]:
 
 def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
     """The answer of a member that accepts the terms, signed with the key that it is about."""
-    check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
+    check_address(address)
     check(bool(address) or not relay, "a relay needs an --address: the others dial it")
     reply = Answer(
         federation=terms.federation,

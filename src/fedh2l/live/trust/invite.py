@@ -9,11 +9,11 @@ from pathlib import Path
 
 from fedh2l.error import FedH2LError
 from fedh2l.live.trust.accepted import remember
-from fedh2l.live.trust.answer import Answer, hosts
+from fedh2l.live.trust.answer import Answer, check_address, hosts
 from fedh2l.live.trust.authority import Authority, make_authority, open_authority
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity
 from fedh2l.live.trust.method import check_is_live, name_of
-from fedh2l.live.trust.rules import TermsError, check, is_address, is_name
+from fedh2l.live.trust.rules import TermsError, check, is_name
 from fedh2l.live.trust.statement import state
 from fedh2l.live.trust.terms import Member, Terms, read_terms, signed
 from fedh2l.loop import Algorithm
@@ -42,7 +42,7 @@ def convene(
     Makes the convener's keys and authority in `identity`.
     """
     check(is_name(name), f"name {name!r}: expected 1 to 64 letters, digits, _ or -")
-    check(is_address(address), f"address {address!r}: expected host:port, or nothing behind NAT")
+    check_address(address)
     # A method that cannot federate is refused before any key is made.
     algorithm = name_of(method)
     check_is_live(algorithm, type(method))
