@@ -9,7 +9,7 @@ from fedh2l.data.own_data import OwnFile
 from fedh2l.data.own_function import OwnFunction
 from fedh2l.learners import MODELS
 from fedh2l.simulation.experiment import Experiment
-from fedh2l.simulation.parts import Network, Views
+from fedh2l.simulation.parts import Honesty, Network, Views
 
 PAGE = Path(__file__).parents[1] / "docs" / "runs.md"
 BEGIN, END = "<!-- flags, by tools/flags.py -->\n", "<!-- end of flags -->\n"
@@ -31,11 +31,11 @@ def rows(flags: list[Flag]) -> str:
 
 def tables() -> str:
     """Of every run, then of each data set and each method."""
-    own = flags_of(Experiment, leave_out=("views", "network"))
+    own = flags_of(Experiment, leave_out=("views", "network", "honesty"))
     parts = [
         f"Data sets: {names(DATASETS)}. Methods: {names(ALGORITHMS)}. Models: {names(MODELS)}.\n",
         "Of every run:\n",
-        rows([*own, *flags_of(Views), *flags_of(Network)]),
+        rows([*own, *flags_of(Views), *flags_of(Network), *flags_of(Honesty)]),
     ]
     parts += [
         "With `--data FILE`, a file or folder of your own:\n",

@@ -59,8 +59,9 @@ class Display:
     def _line(self, event: Start | Evaluation) -> str:
         if isinstance(event, Start):
             return f"{event.cell}: {self.experiment.rounds} rounds"
+        honest = set(self.experiment.names) - set(self.experiment.honesty.liars)
         both = [
-            [p.validation[k] for p in event.peers.values() if p.validation]
+            [p.validation[k] for name, p in event.peers.items() if p.validation and name in honest]
             for k in ("own_accuracy", "all_domain_accuracy")
         ]
         own, everywhere = (percent(sum(v) / len(v)) if v else "·" for v in both)
@@ -120,7 +121,7 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
         table.add_column(heading, justify="right")
     for name, peer in summary["peers"].items():
         table.add_row(
-            f"{name} ({peer['model']})",
+            f"{name} ({peer['model']}{', lies' if name in summary.get('liars', ()) else ''})",
             *(percent(peer.get(k)) for k in keys.values()),
             size(peer["payload_bytes_sent"]),
         )
@@ -137,7 +138,16 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
         amount = "all data" if name == "pooled" else size(0)
         cells = [percent(mean.get(k)) for k in keys.values()]
         table.add_row(f"{name}, mean", *cells, amount, style="dim")
-    return Group(table, Text(worth(summary)), Text(traffic(summary), "dim"))
+    texts = [Text(worth(summary)), Text(traffic(summary), "dim")]
+    if summary.get("liars"):
+        texts.insert(0, Text(lies(summary)))
+    return Group(table, *texts)
+
+
+def lies(summary: dict[str, Any]) -> str:
+    """One sentence: who lied, and how; its means are those of the honest."""
+    liars = ", ".join(summary["liars"])
+    return f"{summary['attack']} lies of {liars}, who are left out of every mean"
 
 
 def worth(summary: dict[str, Any]) -> str:

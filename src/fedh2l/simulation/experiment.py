@@ -1,5 +1,5 @@
 """An experiment: everything that decides its outcome, composed of a data set, a method, the views
-of the seed set and a network.
+of the seed set, a network and who lies.
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -13,12 +13,19 @@ from fedh2l.data.domains import DataSet
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import OF_A_DEGREE, graph
 from fedh2l.exchange.in_process import InProcess
+from fedh2l.loop import Algorithm
 from fedh2l.simulation.dealing import completed, models_in_turn, models_of
-from fedh2l.simulation.parts import Method, Network, Views
+from fedh2l.simulation.parts import Honesty, Method, Network, Views
 from fedh2l.views import DEFAULT_VIEW, MIXTURES, VIEWS_OF
 from fedh2l.wire import CODEC, CODECS
 
-PARTS = ("data", "algorithm", "views", "network")  # the fields that are dataclasses themselves
+PARTS = (
+    "data",
+    "algorithm",
+    "views",
+    "network",
+    "honesty",
+)  # the fields that are dataclasses themselves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +71,7 @@ class Experiment:
     views: Views = field(default_factory=Views)
     codec: str = CODEC
     network: Network = field(default_factory=Network)
+    honesty: Honesty = field(default_factory=Honesty)
     evaluate: int | None = bounded(None, least=1)
 
     def __post_init__(self) -> None:
@@ -171,12 +179,18 @@ class Experiment:
                 "use a smaller --warmup, or more --rounds"
             )
         self.exchange()  # for its checks: the graph must fit the names
+        self.honesty.check(self.names)
 
     def exchange(self) -> InProcess:
         """What carries the messages, with the graph and the faults that were asked for."""
         network = self.network
         neighbours = graph(network.graph, self.names, degree=network.degree, seed=self.seed)
         return InProcess(neighbours, network.participation, network.loss, self.seed)
+
+    @property
+    def played(self) -> Algorithm:
+        """The method as the peers play it: with the lies of those who lie."""
+        return self.honesty.around(self.algorithm)
 
     @property
     def domains(self) -> int:

@@ -1,11 +1,15 @@
-"""Of what an experiment is composed beside its data set: the method, the views of the seed set, and
-the network.
+"""Of what an experiment is composed beside its data set: the method, the views of the seed set, the
+network, and whether everybody is honest.
 """
 
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from fedh2l.algorithms.attacks import ATTACKS
+from fedh2l.algorithms.poisoned import Poisoned
 from fedh2l.bounds import bounded, check_fields
+from fedh2l.error import FedH2LError
 from fedh2l.loop import Algorithm
 
 
@@ -77,3 +81,47 @@ class Network:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Honesty:
+    """Who lies.
+
+    Parameters
+    ----------
+    liars
+        Peers that lie, by name; their own figures are left out of the means.
+    attack
+        How they lie: random, flipped, constant, boundary, one-class, colluding, free-rider, copied,
+        slow-drift or late; by default flipped.
+    """
+
+    liars: tuple[str, ...] = ()
+    attack: str | None = field(default=None, metadata={"table": ATTACKS})
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        names: tuple[Any, ...] = self.liars
+        if not all(isinstance(name, str) for name in names):
+            raise FedH2LError(f"liars are {self.liars!r}, expected names of peers")
+        # rot19,rot56 is as good as rot19 rot56.
+        liars = [name for words in self.liars for name in words.split(",") if name]
+        object.__setattr__(self, "liars", tuple(sorted(set(liars))))
+
+    def check(self, peers: Sequence[str]) -> None:
+        """Refuse liars who are no peers, and settings that would change nothing."""
+        if self.attack is not None and not self.liars:
+            raise FedH2LError("--attack means nothing without --liars; name the peers that lie")
+        strangers = [name for name in self.liars if name not in peers]
+        if strangers:
+            raise FedH2LError(f"liar {strangers[0]!r} is no peer; the peers are {', '.join(peers)}")
+        if self.liars and len(self.liars) == len(peers):
+            raise FedH2LError(
+                "every peer is a liar; leave at least one honest, to see what it does"
+            )
+
+    def around(self, method: Algorithm) -> Algorithm:
+        """The method, with the lies that are told."""
+        if not self.liars:
+            return method
+        return Poisoned(method, self.liars, self.attack or "flipped")

@@ -86,7 +86,7 @@ class RunFolder:
 
         seed_set = self._seed_set["digest"]
         about = {"codec": cell.experiment.codec, "seed_set": seed_set}
-        journal.append(line_of(event), event.sent, about)
+        journal.append(line_of(event, self.experiment.honesty.liars), event.sent, about)
         facts = {
             "digest": digest_of(cell.experiment),
             "seed_set": seed_set,

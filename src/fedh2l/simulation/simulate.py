@@ -152,7 +152,7 @@ def _run_cell(
     # Frames, and both clocks, are those since the last evaluation.
     sent: list[Sent] = []
     clock, cpu_clock = time.perf_counter(), time.process_time()
-    method, codec = experiment.algorithm, experiment.codec
+    method, codec = experiment.played, experiment.codec
     for r in run(method, peers, exchange, rounds=experiment.rounds, start=done, codec=codec):
         for name, its in progress.items():
             its.count(r, name, weights[name])

@@ -1,7 +1,7 @@
 """What a run reached, in the words of summary.json and rounds.jsonl (docs/runs.md)."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fedh2l.metrics import mean_scores
@@ -36,7 +36,8 @@ def summary_of(
         name: {"model": model, **(final.peers[name].test or {}), **_bytes(final.peers[name])}
         for name, model in models.items()
     }
-    baselines = {name: _baseline(e) for name, e in finals.items() if name != main}
+    liars = experiment.honesty.liars
+    baselines = {name: _baseline(e, liars) for name, e in finals.items() if name != main}
     return {
         "algorithm": main,
         "data": settings_of(experiment)["data"],
@@ -46,7 +47,9 @@ def summary_of(
         "steps": experiment.algorithm.steps,
         "seed_set": dict(seed_set),
         "peers": peers,
-        "mean": _means(final),
+        "liars": list(liars),
+        "attack": (experiment.honesty.attack or "flipped") if liars else None,
+        "mean": _means(final, liars),
         "baselines": baselines,
         "conflict_rate": sum(rates) / len(rates) if rates else None,
         "missing": sum(sum(p.missing.values()) for p in final.peers.values()),
@@ -60,8 +63,8 @@ def summary_of(
     }
 
 
-def line_of(event: Evaluation) -> dict[str, Any]:
-    """A line of rounds.jsonl."""
+def line_of(event: Evaluation, liars: Collection[str] = ()) -> dict[str, Any]:
+    """A line of rounds.jsonl; its means are over those who do not lie."""
     peers: dict[str, Any] = {}
     for name, p in event.peers.items():
         validation = dict(p.validation or {})
@@ -75,7 +78,11 @@ def line_of(event: Evaluation) -> dict[str, Any]:
             "missing": p.missing,
             "refused": p.refused,
         }
-    scored = {n: p.validation for n, p in event.peers.items() if p.validation is not None}
+    scored = {
+        name: p.validation
+        for name, p in event.peers.items()
+        if p.validation is not None and name not in liars
+    }
     return {
         "round": event.done,
         "peers": peers,
@@ -97,14 +104,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _baseline(event: Evaluation) -> dict[str, Any]:
-    """The means over the peers, and the scores of each."""
-    return {**_means(event), "peers": {name: p.test for name, p in event.peers.items()}}
+def _baseline(event: Evaluation, liars: Collection[str]) -> dict[str, Any]:
+    """The means over the honest peers, and the scores of each."""
+    return {**_means(event, liars), "peers": {name: p.test for name, p in event.peers.items()}}
 
 
-def _means(event: Evaluation) -> dict[str, Any]:
-    """The scores on the test sets, as means over the peers."""
-    return dict(mean_scores({n: p.test for n, p in event.peers.items() if p.test is not None}))
+def _means(event: Evaluation, liars: Collection[str]) -> dict[str, Any]:
+    """The scores on the test sets, as means over the peers that do not lie."""
+    honest = {name: p for name, p in event.peers.items() if name not in liars}
+    return dict(mean_scores({n: p.test for n, p in honest.items() if p.test is not None}))
 
 
 def _bytes(p: Progress) -> dict[str, int | None]:

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any
 
 from fedh2l.commands.pages.page import MOST, MOST_ROWS
+from fedh2l.commands.table import lies
 from fedh2l.record.units import percent, size
 
 HEADINGS = {
@@ -56,8 +57,11 @@ def _score(key: str, value: float | None) -> str:
 
 
 def _notes(keys: Sequence[str], summary: dict[str, Any]) -> list[str]:
-    """What the headings mean that not everybody knows."""
+    """Whose figures the means are, and what the headings mean that not everybody knows."""
     notes: list[str] = []
+    if summary.get("liars"):
+        said = lies(summary)
+        notes.append(f"{said[0].upper()}{said[1:]}.")
     if any(key.endswith("auc") for key in keys):
         second = summary["seed_set"]["classes"][1]
         notes.append(
