@@ -146,12 +146,12 @@ def test_a_liar_is_named_and_left_out_of_the_means(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    page = reported(out, "--domains", "3", "--liars", "rot38", "--no-views", "--baselines")
+    page = reported(out, "--liars", "rot75", "--no-views", "--baselines")
     summary = json.loads((out / "summary.json").read_text())
     alone = summary["baselines"]["alone"]
     for peers, mean in ((summary["peers"], summary["mean"]), (alone["peers"], alone)):
-        honest = [p["all_domain_accuracy"] for name, p in peers.items() if name != "rot38"]
-        assert mean["all_domain_accuracy"] == pytest.approx(sum(honest) / 2)
-    sentence = "flipped lies of rot38, who are left out of every mean"
+        honest = [p["all_domain_accuracy"] for name, p in peers.items() if name != "rot75"]
+        assert mean["all_domain_accuracy"] == pytest.approx(sum(honest))
+    sentence = "flipped lies of rot75, who are left out of every mean"
     assert sentence in " ".join(capsys.readouterr().out.split())
     assert sentence.capitalize() in page
