@@ -121,7 +121,7 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
         table.add_column(heading, justify="right")
     for name, peer in summary["peers"].items():
         table.add_row(
-            f"{name} ({peer['model']}{', lies' if name in summary.get('liars', ()) else ''})",
+            f"{name} ({peer['model']})",
             *(percent(peer.get(k)) for k in keys.values()),
             size(peer["payload_bytes_sent"]),
         )
@@ -139,6 +139,7 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
         cells = [percent(mean.get(k)) for k in keys.values()]
         table.add_row(f"{name}, mean", *cells, amount, style="dim")
     texts = [Text(worth(summary)), Text(traffic(summary), "dim")]
+    # Whose figures are not among the means must be said before what the means are.
     if summary.get("liars"):
         texts.insert(0, Text(lies(summary)))
     return Group(table, *texts)

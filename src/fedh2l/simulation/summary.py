@@ -30,12 +30,14 @@ def summary_of(
 ) -> dict[str, Any]:
     """The content of summary.json; `finals`: the last evaluation of each cell by its name."""
     final = finals[main]
+    # A rate is measured only where the learner can compare two gradients.
     rates = [p.conflict_rate for p in final.peers.values() if p.conflict_rate is not None]
     models = dict(zip(experiment.names, experiment.models, strict=True))
     peers = {
         name: {"model": model, **(final.peers[name].test or {}), **_bytes(final.peers[name])}
         for name, model in models.items()
     }
+    # A liar's own figures would make an attack look milder than it was for the honest.
     liars = experiment.honesty.liars
     baselines = {name: _baseline(e, liars) for name, e in finals.items() if name != main}
     return {
