@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from fedh2l.algorithms.agreement import judge, majority
 from fedh2l.choices import Choices
 
 SURE = 0.98  # of a lie that is told with confidence
@@ -41,6 +42,7 @@ ATTACKS: Choices[Attack] = Choices(
         "copied": "fedh2l.algorithms.attacks:copied",
         "slow-drift": "fedh2l.algorithms.attacks:slow_drift",
         "late": "fedh2l.algorithms.attacks:late",
+        "adaptive": "fedh2l.algorithms.attacks:adaptive",
     },
 )
 
@@ -121,3 +123,16 @@ def _sure(labels: np.ndarray, classes: int) -> Probs:
     """These labels as posteriors of somebody who has hardly a doubt."""
     rest = (1 - SURE) / (classes - 1)
     return np.where(np.eye(classes, dtype=bool)[labels], SURE, rest).astype(np.float32)
+
+
+def adaptive(s: Situation) -> Probs:
+    """Knows the guard: as much of a flipped lie as most of those it heard would have believed."""
+    for share in (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1):
+        lie = (1 - np.float32(share)) * s.truth + np.float32(share) * flipped(s)
+        believed: list[bool] = []
+        for i, victim in enumerate(s.heard):
+            others = {str(j): voice for j, voice in enumerate(s.heard) if j != i}
+            believed.append(not judge(victim, others | {"liar": lie})["liar"])
+        if majority(believed):
+            return lie
+    return s.truth

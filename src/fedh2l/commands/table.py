@@ -142,6 +142,7 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
     # Whose figures are not among the means must be said before what the means are.
     if summary.get("liars"):
         texts.insert(0, Text(lies(summary)))
+    texts += [Text(sentence) for sentence in drops(summary)]
     return Group(table, *texts)
 
 
@@ -149,6 +150,30 @@ def lies(summary: dict[str, Any]) -> str:
     """One sentence: who lied, and how; its means are those of the honest."""
     liars = ", ".join(summary["liars"])
     return f"{summary['attack']} lies of {liars}, who are left out of every mean"
+
+
+def drops(summary: dict[str, Any]) -> list[str]:
+    """A sentence for each sender that a guard dropped: by how many peers, when first, and why."""
+    if not summary.get("guard"):
+        return []
+    by_sender: dict[str, dict[str, dict[str, Any]]] = {}
+    for peer, verdicts in summary["verdicts"].items():
+        # A liar's own guard tells nothing of the honest.
+        if peer in summary["liars"]:
+            continue
+        for verdict in verdicts:
+            if verdict["dropped"]:
+                by_sender.setdefault(verdict["sender"], {}).setdefault(peer, verdict)
+    if not by_sender:
+        return ["the guard dropped nobody"]
+    sentences: list[str] = []
+    for sender, verdicts in sorted(by_sender.items()):
+        first = min(verdicts.values(), key=lambda v: v["round"])
+        sentences.append(
+            f"the guard of {', '.join(sorted(verdicts))} dropped {sender}, first in round "
+            f"{first['round']}: {sender} {first['why']}"
+        )
+    return sentences
 
 
 def worth(summary: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
+from fedh2l.algorithms.guarded import verdicts
 from fedh2l.live.health import certificate_warning
 from fedh2l.live.member_folder import MemberFolder, memory
 from fedh2l.live.network.exchange import ZenohP2P
@@ -43,6 +44,7 @@ def journal_line(
         "missing": list(r.missing.get(me, ())),
         "refused": dict(r.refused.get(me, {})),
         "apart": {sender: round(apart, 4) for sender, apart in r.apart.get(me, {}).items()},
+        "verdicts": [v._asdict() for v in verdicts(peer, since=r.t)],
         "conflict_rate": r.conflict_rate.get(me),
         "accuracy": own_accuracy,
         "wire": {name: list(traffic) for name, traffic in exchange.wire_bytes.items()},
@@ -57,6 +59,9 @@ def log_line(line: dict[str, Any]) -> str:
     parts = [f"round {line['round']}: heard {', '.join(line['heard']) or 'nobody'}"]
     if line["missing"]:
         parts.append(f"missing {', '.join(line['missing'])}")
+    for verdict in line["verdicts"]:
+        verb = "dropped" if verdict["dropped"] else "heard again"
+        parts.append(f"{verb} {verdict['sender']}: it {verdict['why']}")
     parts.append(f"{line['seconds']:.2f} s")
     if line["memory_bytes"]:
         parts.append(f"{size(line['memory_bytes'])} of memory")

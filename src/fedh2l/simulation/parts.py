@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from fedh2l.algorithms.attacks import ATTACKS
+from fedh2l.algorithms.guarded import Guarded
 from fedh2l.algorithms.poisoned import Poisoned
 from fedh2l.bounds import bounded, check_fields
 from fedh2l.error import FedH2LError
@@ -85,7 +86,7 @@ class Network:
 
 @dataclass(frozen=True, kw_only=True)
 class Honesty:
-    """Who lies.
+    """Who lies, and whether the others are on their guard.
 
     Parameters
     ----------
@@ -93,11 +94,14 @@ class Honesty:
         Peers that lie, by name; their own figures are left out of the means.
     attack
         How they lie: random, flipped, constant, boundary, one-class, colluding, free-rider, copied,
-        slow-drift or late; by default flipped.
+        slow-drift, late or adaptive; by default flipped.
+    guard
+        Honest peers believe nobody who has not earned it.
     """
 
     liars: tuple[str, ...] = ()
     attack: str | None = field(default=None, metadata={"table": ATTACKS})
+    guard: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -121,7 +125,9 @@ class Honesty:
             )
 
     def around(self, method: Algorithm) -> Algorithm:
-        """The method, with the lies that are told."""
+        """The method, with the guard and the lies that there are."""
+        if self.guard:
+            method = Guarded(method)
         if not self.liars:
             return method
         return Poisoned(method, self.liars, self.attack or "flipped")

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from fedh2l.algorithms.guarded import verdicts
 from fedh2l.data.domains import FederatedData
 from fedh2l.learner import Weighted
 from fedh2l.loop import Round
@@ -37,6 +39,8 @@ class Progress:
     missing: dict[str, int] = field(default_factory=dict[str, int])
     # By sender: messages that arrived and were not believed.
     refused: dict[str, int] = field(default_factory=dict[str, int])
+    # Whom its guard dropped, or heard again, when and why; so far.
+    verdicts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     conflict_rate: float | None = None  # mean over the rounds in which it was measured
     conflict_rounds: int = 0
     validation: Scores | None = None
@@ -89,6 +93,7 @@ def evaluate(
         domains = {name: data.domains[name] for name in dict.fromkeys([*sample, p.name])}
         validation = {name: domain.validation for name, domain in domains.items()}
         progress[p.name].validation = scores(p.learner, p.name, validation, sample)
+        progress[p.name].verdicts = [v._asdict() for v in verdicts(p)]
         if last:
             test = {name: domain.test for name, domain in domains.items()}
             progress[p.name].test = scores(p.learner, p.name, test, sample)

@@ -51,6 +51,8 @@ def summary_of(
         "peers": peers,
         "liars": list(liars),
         "attack": (experiment.honesty.attack or "flipped") if liars else None,
+        "guard": experiment.honesty.guard,
+        "verdicts": {name: p.verdicts for name, p in final.peers.items() if p.verdicts},
         "mean": _means(final, liars),
         "baselines": baselines,
         "conflict_rate": sum(rates) / len(rates) if rates else None,
@@ -79,6 +81,7 @@ def line_of(event: Evaluation, liars: Collection[str] = ()) -> dict[str, Any]:
             "conflict_rate": p.conflict_rate,
             "missing": p.missing,
             "refused": p.refused,
+            "verdicts": p.verdicts,
         }
     scored = {
         name: p.validation

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 from fedh2l.commands.pages.page import MOST, MOST_ROWS
-from fedh2l.commands.table import lies
+from fedh2l.commands.table import drops, lies
 from fedh2l.record.units import percent, size
 
 HEADINGS = {
@@ -62,6 +62,7 @@ def _notes(keys: Sequence[str], summary: dict[str, Any]) -> list[str]:
     if summary.get("liars"):
         said = lies(summary)
         notes.append(f"{said[0].upper()}{said[1:]}.")
+    notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in drops(summary)]
     if any(key.endswith("auc") for key in keys):
         second = summary["seed_set"]["classes"][1]
         notes.append(

@@ -1,0 +1,131 @@
+"""The guard believes who has earned it, with no label at all, and says whom it dropped and why."""
+
+import numpy as np
+
+from conftest import blobs, seed_set, torch_learner
+from fedh2l import Peer, run
+from fedh2l.algorithms.agreement import BLIND, COPY, REASONS, STRANGER, agreement, judge
+from fedh2l.algorithms.baselines import Alone
+from fedh2l.algorithms.fedh2l import FedH2L
+from fedh2l.algorithms.guarded import PATIENCE, Guarded, verdicts
+from fedh2l.algorithms.poisoned import Poisoned
+from fedh2l.message import Posteriors
+from fedh2l.metrics import accuracy
+
+ROWS, CLASSES = 200, 5
+TRUE = np.arange(ROWS) % CLASSES
+
+
+def voice(share: float, seed: int, labels: np.ndarray = TRUE) -> np.ndarray:
+    """Posteriors that are right on this share of the rows, and anything on the others."""
+    rng = np.random.default_rng(seed)
+    said = np.where(rng.random(ROWS) < share, labels, rng.integers(CLASSES, size=ROWS))
+    return (0.8 * np.eye(CLASSES)[said] + 0.2 / CLASSES).astype(np.float32)
+
+
+def test_liars_that_agree_with_each_other_are_believed_by_nobody() -> None:
+    own, honest = voice(0.5, 0), {"a": voice(0.4, 1), "b": voice(0.6, 2)}
+    liars = {f"liar{i}": voice(0.95, 10 + i, (TRUE + 1) % CLASSES) for i in range(4)}
+    reasons = judge(own, honest | liars)
+    assert {name for name, reason in reasons.items() if reason == 0} == {"a", "b"}
+    assert all(reasons[name] == STRANGER for name in liars)
+
+
+def test_trust_spreads_to_who_agrees_only_with_those_that_are_believed() -> None:
+    rows, rng = np.arange(ROWS), np.random.default_rng(0)
+
+    def knows(known: np.ndarray, seed: int) -> np.ndarray:
+        return np.where(known[:, None], voice(0.9, seed), voice(0.0, seed + 50))
+
+    own, far = knows(rows < 90, 1), knows(rows >= 110, 2)
+    between = knows(np.ones(ROWS, bool), 3)
+    assert judge(own, {"far": far})["far"] == STRANGER
+    assert judge(own, {"far": far, "between": between}) == {"far": 0, "between": 0}
+    assert judge(own, {"far": far[rng.permutation(ROWS)], "between": between})["far"] == STRANGER
+
+
+def test_agreement_by_chance_has_mean_0_and_deviation_1() -> None:
+    rng = np.random.default_rng(3)
+    a = voice(0.7, 1) - voice(0.7, 1).mean(0)
+    b = voice(0.7, 2) - voice(0.7, 2).mean(0)
+    scores = [agreement(a, b[rng.permutation(ROWS)]) for _ in range(500)]
+    assert abs(np.mean(scores)) < 0.15
+    assert 0.85 < np.std(scores) < 1.15
+
+
+def test_who_says_the_same_of_every_row_is_not_believed() -> None:
+    same = np.tile(np.float32([0.96, 0.01, 0.01, 0.01, 0.01]), (ROWS, 1))
+    assert judge(voice(0.6, 0), {"same": same, "a": voice(0.6, 1)}) == {"same": STRANGER, "a": 0}
+
+
+def test_who_hides_a_class_and_who_repeats_others_is_found_among_those_that_agree() -> None:
+    own, voices = voice(0.8, 0), {name: voice(0.8, i) for i, name in enumerate("abc", 1)}
+    hidden = voice(0.8, 5)
+    hidden[:, 0] += hidden[:, -1] - 0.001
+    hidden[:, -1] = 0.001
+    assert judge(own, voices | {"hides": hidden})["hides"] == BLIND
+
+    before = {name: voice(0.8, 20 + i) for i, name in enumerate("abc")} | {"copies": own}
+    reasons = judge(own, voices | {"copies": before["b"]}, before)
+    assert reasons == {"a": 0, "b": 0, "c": 0, "copies": COPY}
+
+
+def listening() -> Peer:
+    return Peer("me", torch_learner(), seed_set(ROWS, 3, labelled=False))
+
+
+def said_by(right: bool, seed: int) -> np.ndarray:
+    _, labels = blobs(ROWS, 3, seed=99)
+    rng = np.random.default_rng(seed)
+    noisy = np.where(rng.random(ROWS) < 0.8, labels, rng.integers(3, size=ROWS))
+    return (np.eye(3)[noisy if right else (noisy + 1) % 3] * 0.9 + 0.1 / 3).astype(np.float32)
+
+
+def hear(peer: Peer, t: int, liar_is_right: bool) -> None:
+    peer.said = Posteriors(t, said_by(True, t))
+    inbox = {
+        "liar": Posteriors(t, said_by(liar_is_right, 100 + t)),
+        "true": Posteriors(t, said_by(True, 200 + t)),
+    }
+    Guarded(FedH2L(steps=1)).listen(peer, t, inbox)
+
+
+def test_a_liar_is_dropped_after_a_while_with_a_reason_and_heard_again_once_it_agrees() -> None:
+    peer = listening()
+    for t in range(PATIENCE + 1):
+        assert verdicts(peer) == []
+        hear(peer, t, liar_is_right=False)
+    assert verdicts(peer) == [("liar", PATIENCE, True, REASONS[STRANGER])]
+
+    again = listening()
+    again.load_state_dict(peer.state_dict())
+    assert verdicts(again) == verdicts(peer)
+    hear(again, PATIENCE + 1, liar_is_right=True)
+    assert verdicts(again)[1:] == [("liar", PATIENCE + 1, False, "agrees again")]
+    assert verdicts(again, since=PATIENCE + 1) == verdicts(again)[1:]
+
+
+def test_with_nobody_to_believe_a_peer_learns_alone() -> None:
+    guarded, alone = listening(), listening()
+    guarded.said = Posteriors(0, said_by(True, 0))
+    lie = {"liar": Posteriors(0, said_by(False, 1))}
+    Guarded(FedH2L(steps=3)).listen(guarded, 0, lie)
+    Alone(steps=3).listen(alone, 0, {})
+    first, second = guarded.learner.state_dict(), alone.learner.state_dict()
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+
+
+def test_two_liars_of_five_do_less_harm_to_the_guarded() -> None:
+    x, y = blobs(300, 3, seed=7)
+
+    def reached(guard: bool) -> float:
+        seeds = seed_set(90, 3, labelled=False)
+        peers = [Peer(name, torch_learner(i, rows=24), seeds) for i, name in enumerate("abcde")]
+        method = Guarded(FedH2L(steps=5)) if guard else FedH2L(steps=5)
+        for _ in run(Poisoned(method, ("b", "d"), "colluding"), peers, rounds=8):
+            pass
+        if guard:
+            assert {v.sender for v in verdicts(peers[0]) if v.dropped} == {"b", "d"}
+        return float(np.mean([accuracy(p.learner.posteriors(x), y) for p in peers[::2]]))
+
+    assert reached(guard=True) > reached(guard=False) + 0.05
