@@ -43,20 +43,20 @@ def judge(own: Probs, voices: Voices, before: Voices | None = None) -> dict[str,
     reasons = {name: 0 if name in trusted else STRANGER for name in units}
     if not trusted:
         return reasons
-
+    believed = {"": own} | {name: voices[name] for name in trusted}
     total = mine + np.sum([units[name] for name in trusted], 0)
     ripeness = float(np.median([_cosine(units[n], total - units[n]) for n in trusted]))
-    if ripeness < RIPE:
-        return reasons
-    believed: dict[str, Probs] = {"": own} | {name: voices[name] for name in trusted}
-    for name in _blind(believed, mine, total):
-        reasons[name] = BLIND
-    if ripeness >= RIPE_FOR_BLUR:
-        for name in _blurred(believed):
-            reasons[name] = reasons[name] or BLURRED
-    for name in _copies(voices, before or {}):
-        reasons[name] = reasons[name] or COPY
-    return reasons
+    # While models know little, honest ones say much the same, as copies do.
+    if ripeness >= RIPE:
+        reasons |= dict.fromkeys(_copies(voices, before or {}), COPY)
+    return reasons | _faults(believed, mine, total, ripeness)
+
+
+def _faults(believed: Voices, mine: Probs, total: Probs, ripeness: float) -> dict[str, int]:
+    """What is wrong with those that agree; nothing before they agree well enough."""
+    blind = _blind(believed, mine, total) if ripeness >= RIPE else []
+    blurred = _blurred(believed) if ripeness >= RIPE_FOR_BLUR else []
+    return dict.fromkeys(blind, BLIND) | dict.fromkeys(blurred, BLURRED)
 
 
 def agreement(a: Probs, b: Probs) -> float:

@@ -50,7 +50,8 @@ class Guarded:
         return self.method.speak(peer, t)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
-        voices = {n: m.probs for n, m in sorted(inbox.items()) if isinstance(m, Posteriors)}
+        voices = _voices(inbox)
+        # A method that says something else than posteriors is not guarded.
         if not voices or not isinstance(peer.said, Posteriors):
             return self.method.listen(peer, t, inbox)
         own = peer.said.probs
@@ -62,12 +63,15 @@ class Guarded:
         # With nobody to believe, its own voice alone would only slow it down.
         if all(reasons.values()):
             return self.method.listen(peer, t, {})
-        heard = {
-            name: Posteriors(t, own if reasons[name] else probs)
-            for name, probs in voices.items()
-            if name not in dropped
-        }
+        # Until it is dropped, a doubtful voice keeps its place in the pool and says what I say.
+        heard: dict[str, Message] = {}
+        for name in sorted(set(voices) - dropped):
+            heard[name] = Posteriors(t, own if reasons[name] else voices[name])
         return self.method.listen(peer, t, heard)
+
+
+def _voices(inbox: Inbox) -> dict[str, Probs]:
+    return {name: m.probs for name, m in sorted(inbox.items()) if isinstance(m, Posteriors)}
 
 
 def verdicts(peer: Peer, since: int = 0) -> list[Verdict]:

@@ -49,10 +49,7 @@ def summary_of(
         "steps": experiment.algorithm.steps,
         "seed_set": dict(seed_set),
         "peers": peers,
-        "liars": list(liars),
-        "attack": (experiment.honesty.attack or "flipped") if liars else None,
-        "guard": experiment.honesty.guard,
-        "verdicts": {name: p.verdicts for name, p in final.peers.items() if p.verdicts},
+        **_honesty(experiment, final),
         "mean": _means(final, liars),
         "baselines": baselines,
         "conflict_rate": sum(rates) / len(rates) if rates else None,
@@ -64,6 +61,17 @@ def summary_of(
             "cpu": final.cpu_seconds,
         },
         "versions": versions(),
+    }
+
+
+def _honesty(experiment: Experiment, final: Evaluation) -> dict[str, Any]:
+    """Who lied and how, and whom the guards of the others dropped."""
+    honesty = experiment.honesty
+    return {
+        "liars": list(honesty.liars),
+        "attack": (honesty.attack or "flipped") if honesty.liars else None,
+        "guard": honesty.guard,
+        "verdicts": {name: p.verdicts for name, p in final.peers.items() if p.verdicts},
     }
 
 
