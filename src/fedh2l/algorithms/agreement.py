@@ -48,7 +48,7 @@ def judge(own: Probs, voices: Voices, before: Voices | None = None) -> dict[str,
     ripeness = float(np.median([_cosine(units[n], total - units[n]) for n in trusted]))
     # While models know little, honest ones say much the same, as copies do.
     if ripeness >= RIPE:
-        reasons |= dict.fromkeys(_copies(voices, before or {}), COPY)
+        reasons |= dict.fromkeys(_copies(believed, before or {}), COPY)
     return reasons | _faults(believed, mine, total, ripeness)
 
 
@@ -56,7 +56,7 @@ def _faults(believed: Voices, mine: Probs, total: Probs, ripeness: float) -> dic
     """What is wrong with those that agree; nothing before they agree well enough."""
     blind = _blind(believed, mine, total) if ripeness >= RIPE else []
     blurred = _blurred(believed) if ripeness >= RIPE_FOR_BLUR else []
-    return dict.fromkeys(blind, BLIND) | dict.fromkeys(blurred, BLURRED)
+    return dict.fromkeys(blurred, BLURRED) | dict.fromkeys(blind, BLIND)
 
 
 def agreement(a: Probs, b: Probs) -> float:
@@ -124,14 +124,16 @@ def _excess(name: str, believed: Voices) -> float:
     return float((more.max(1) * counts).sum() / counts.sum())
 
 
-def _copies(voices: Voices, before: Voices) -> list[str]:
+def _copies(believed: Voices, before: Voices) -> list[str]:
     """Those that are much nearer to what another, or all others together, said in the round before
-    than is usual.
+    than is usual among those that are believed.
     """
-    if len(voices) < 3 or len(before) < 3:
+    if len(believed) < 4 or len(before) < 3:  # this peer itself is one of them
         return []
     near: dict[str, float] = {}
-    for name, probs in voices.items():
+    for name, probs in believed.items():
+        if not name:
+            continue
         others = [p for n, p in sorted(before.items()) if n != name]
         near[name] = min(_distance(probs, p) for p in [*others, np.mean(others, 0)])
     usual = float(np.median(list(near.values())))
