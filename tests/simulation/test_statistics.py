@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from test_simulate import finished
 
 from fedh2l.commands.comparison_text import latex, markdown, results, verdicts
 from fedh2l.commands.rank_diagram import rank_diagram
@@ -165,3 +166,20 @@ def test_sweeps_that_disagree_are_told_apart(tmp_path: Path) -> None:
     assert {c.setting for c in other} == {f"default, {tmp_path / n}" for n in ("one", "three")}
     with pytest.raises(FedH2LError, match="neither a sweep nor a finished run"):
         cells_of_all([tmp_path])
+
+
+def test_runs_are_told_apart_by_what_differs_in_their_configurations(tmp_path: Path) -> None:
+    settings = {"domains": 2, "peers": ["logistic"], "rounds": 1, "steps": 1, "views": False}
+    for name, more in (("a", {}), ("b", {"seed": 1}), ("c", {"unlabelled": True})):
+        finished(settings | more, tmp_path / name, baselines=name != "c")
+    # Another seed is no other setting.
+    same = cells_of_all([tmp_path / "a", tmp_path / "b"])
+    assert {c.setting for c in same} == {"default"}
+    assert [(c.algorithm, c.seed) for c in same] == [
+        (method, seed) for seed in (0, 1) for method in ("fedh2l", "alone", "seed-only", "pooled")
+    ]
+    assert all((c.payload_bytes > 0) == (c.algorithm == "fedh2l") for c in same)
+    assert all(c.cpu_seconds > 0 and 0 < c.ece < 1 for c in same)
+
+    other = cells_of_all([tmp_path / "a", tmp_path / "c"])
+    assert {c.setting for c in other} == {"unlabelled=False", "unlabelled=True"}
