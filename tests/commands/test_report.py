@@ -140,6 +140,7 @@ def test_the_first_sentence_says_a_gain_a_loss_and_nothing() -> None:
     assert loss.startswith("The exchange cost 2.0 points") and "of the way" not in loss
     nothing = outcome(0.705, 0.7, 0.9)
     assert nothing.startswith("The exchange was worth nothing that one seed could show (+0.5")
+    assert "of the way" not in nothing
 
 
 def test_a_liar_is_named_and_left_out_of_the_means(

@@ -6,7 +6,7 @@ from typing import Any
 
 from fedh2l.commands.pages.member_counts import Fate, Sender, runs_of
 from fedh2l.commands.pages.page import MOST
-from fedh2l.commands.pages.plots import COLOURS, SOLID, plot, svg
+from fedh2l.commands.pages.plots import COLOURS, SOLID, plot, rounds_axis, svg
 from fedh2l.record.units import size
 
 FATES: dict[Fate, tuple[str, str]] = {  # colour and hatching of each
@@ -42,7 +42,8 @@ def own_accuracy(lines: Sequence[dict[str, Any]], kept: int | None) -> list[Figu
             ink = COLOURS["ink"]
             axes.plot(kept, value, marker="D", color=ink, markersize=7, linestyle="none")
             words += f" Diamond: the model that is kept, of round {kept} with {value:.1f} %."
-        axes.set(xlabel="rounds done", ylabel="own validation rows, %")
+        rounds_axis(axes, "rounds done")
+        axes.set_ylabel("own validation rows, %")
         title = "After each round"
         return [{"title": title, "svg": svg(axes, "own", title, words), "caption": words}]
 
@@ -66,7 +67,8 @@ def presence(senders: Mapping[str, Sender]) -> list[Figure]:
         place: Any = {"transform": axes.get_yaxis_transform(), "va": "center"}
         for i, name in enumerate(shown):
             axes.text(0, -i + 0.3, name, **place)
-        axes.set(yticks=[], ylim=(0.4 - len(shown), 0.55), xlabel="round")
+        rounds_axis(axes)
+        axes.set(yticks=[], ylim=(0.4 - len(shown), 0.55))
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
         words = "; ".join(
@@ -100,8 +102,9 @@ def distances(senders: Mapping[str, Sender]) -> list[Figure]:
                 label=name if known else "_",
                 zorder=3 if known else 2,
             )
-        axes.set(xlabel="round", ylabel="total variation, %", ylim=(0, None))
-        axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), handlelength=3)
+        rounds_axis(axes)
+        axes.set(ylabel="total variation, %", ylim=(0, None))
+        axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), handlelength=3)
         words = "; ".join(
             f"{name} from {100 * next(iter(s.apart.values())):.1f} to "
             f"{100 * list(s.apart.values())[-1]:.1f}"
@@ -122,8 +125,9 @@ def traffic(lines: Sequence[dict[str, Any]]) -> list[Figure]:
         axes.plot(rounds, said, color=COLOURS["method"], label="said, one copy")
         axes.plot(rounds, heard, color=COLOURS["seed-only"], linestyle=(0, (5, 2)), label="heard")
         axes.yaxis.set_major_formatter(lambda amount, _: size(amount))
-        axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), handlelength=3)
-        axes.set(xlabel="round", ylim=(0, None))
+        axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), handlelength=3)
+        rounds_axis(axes)
+        axes.set_ylim(0, None)
         words = f"Said {size(said[-1])} in one copy, heard {size(heard[-1])}."
         title = "Payload so far"
         return [{"title": title, "svg": svg(axes, "traffic-plot", title, words), "caption": words}]

@@ -13,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from fedh2l.record.units import size
 
@@ -54,6 +54,7 @@ STYLE: Any = {
     "hatch.color": COLOURS["ground"],
     "figure.facecolor": "none",
     "lines.linewidth": 1.8,
+    "legend.frameon": False,
 }
 # Never by colour alone: each cell of a run has a mark and a dash of its own as well.
 MARKS = {"alone": "o", "seed-only": "|", "pooled": "D"}
@@ -96,6 +97,12 @@ def bytes_axis(axes: Axes, amounts: Sequence[float]) -> None:
     axes.xaxis.set_major_formatter(lambda amount, _: size(amount).replace(".0 ", " "))
     axes.minorticks_off()
     axes.set_xlabel("payload sent per peer")
+
+
+def rounds_axis(axes: Axes, label: str = "round") -> None:
+    """Rounds from left to right: no halves of them."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.set_xlabel(label)
 
 
 def draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:

@@ -13,6 +13,7 @@ from fedh2l.commands.pages.plots import (
     draw_levels,
     dumbbells,
     plot,
+    rounds_axis,
     svg,
 )
 from fedh2l.record.answers import Answers
@@ -98,7 +99,8 @@ def _mean_curves(method: str, lines: Lines, key: str) -> dict[str, str]:
             if rows:
                 first, last = sum(rows[0]) / len(rows[0]), sum(rows[-1]) / len(rows[-1])
                 ends.append(f"{cell} from {first:.1f} to {last:.1f}")
-        axes.set(xlabel="round", ylabel="validation, %")
+        rounds_axis(axes)
+        axes.set_ylabel("validation, %")
         name = f"curve-{key.replace('_', '-')}"
         return {"title": title, "svg": svg(axes, name, title, f"In %: {'; '.join(ends)}.")}
 
@@ -115,7 +117,8 @@ def _peer_curve(
             band(axes, rounds, rows, cell, fill=False)
             if rows:
                 ends.append(f"{cell} from {rows[0][0]:.1f} to {rows[-1][0]:.1f}")
-        axes.set(xlabel="round", ylabel="validation, %", ylim=scale)
+        rounds_axis(axes)
+        axes.set(ylabel="validation, %", ylim=scale)
         return {"title": title, "svg": svg(axes, place, title, f"In %: {'; '.join(ends)}.")}
 
 
@@ -142,7 +145,8 @@ def distances(answers: Sequence[Answers]) -> tuple[list[dict[str, str]], str]:
     title = "How far apart answers are"
     with plot(2.2) as axes:
         band(axes, rounds, rows, "method", fill=True)
-        axes.set(xlabel="round", ylabel="total variation, %", ylim=(0, None))
+        rounds_axis(axes)
+        axes.set(ylabel="total variation, %", ylim=(0, None))
         words = f"{sentence} The band is from the closest to the farthest pair."
         return [{"title": title, "svg": svg(axes, "apart-plot", title, words)}], sentence
 

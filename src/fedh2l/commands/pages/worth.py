@@ -37,7 +37,7 @@ def _share_of_gap(summary: dict[str, Any], before: float) -> list[str]:
     """How much of the way to pooled data was made, where there is such a way."""
     pooled = summary["baselines"].get("pooled")
     now = summary["mean"]["all_domain_accuracy"]
-    if pooled is None or 100 * (pooled["all_domain_accuracy"] - before) < NOISE or now <= before:
+    if pooled is None or 100 * (now - before) < NOISE or pooled["all_domain_accuracy"] <= before:
         return []
     share = (now - before) / (pooled["all_domain_accuracy"] - before)
     return [
