@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-codec bench-models fuzz vectors results tables accuracy docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-codec bench-models bench-attacks fuzz vectors results tables accuracy docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -60,6 +60,9 @@ bench-codec: setup  ## bits per sample against accuracy, views and FedAvg agains
 
 bench-models: setup  ## federations of unlike kinds of models: alone, seed labels only, exchange, pooled (an hour; resumable): make bench-models DATA=folder SEEDS="0 1"
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/models.py --data $(or $(DATA),data) $(if $(SEEDS),--seeds $(SEEDS))
+
+bench-attacks: setup  ## lies against the honest, with the guard and without (hours; resumable): make bench-attacks ATTACKS="--seeds 2 --mnist folder"
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/attacks.py $(ATTACKS)
 
 fuzz: setup  ## a million bad frames (ten minutes)
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris

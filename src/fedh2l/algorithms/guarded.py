@@ -16,7 +16,7 @@ from fedh2l.loop import Algorithm
 from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.peer import Peer
 
-PATIENCE = 3  # bad rounds, more than good ones, after which a sender is dropped
+PATIENCE = 5  # bad rounds, more than good ones, after which a sender is dropped
 STRIKES, EVENTS, BEFORE = "guard.strikes.", "guard.events.", "guard.before."
 
 

@@ -23,6 +23,7 @@ def join(
     identity: Path = DEFAULT_IDENTITY,
     out: Path | None = None,
     listen: str = "",
+    guard: bool = False,
     as_json: Json = False,
 ) -> None:
     """Take part in a federation. The same command goes on after a crash, a kill or Ctrl-C, from the
@@ -46,6 +47,9 @@ def join(
     listen
         host:port to listen at, where it is not your address in the invite: behind a forwarded port,
         or in a container (0.0.0.0:7447).
+    guard
+        Believe no member before it has earned it; the log says who is dropped, when and why. It is
+        yours alone to decide, and the others need not do the same.
     as_json
         A line of JSON per round.
     """
@@ -67,7 +71,16 @@ def join(
         (path / "leave").unlink(missing_ok=True)
         try:
             with Screen(me.name, terms.rounds, Console(stderr=as_json)) as screen:
-                for news in joined(invite, me, seeds, learner, folder, validation, listen=listen):
+                for news in joined(
+                    invite,
+                    me,
+                    seeds,
+                    learner,
+                    folder,
+                    validation,
+                    listen=listen,
+                    guard=guard,
+                ):
                     if as_json and news.line is not None:
                         print(json.dumps(news.line), flush=True)
                     else:

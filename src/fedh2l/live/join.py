@@ -10,6 +10,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from fedh2l.algorithms.guarded import Guarded
 from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.learner import Learner
 from fedh2l.live.beginning import first_round, wait_for_first_posts
@@ -20,7 +21,7 @@ from fedh2l.live.news import News, beginning_lines, certificate_line, journal_li
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.terms import Terms
 from fedh2l.live.versions import Versions
-from fedh2l.loop import run
+from fedh2l.loop import Algorithm, run
 from fedh2l.peer import Peer
 from fedh2l.record.sent import frames_of
 from fedh2l.rows import Rows
@@ -40,6 +41,7 @@ def join(
     validation: Rows | None = None,
     *,
     listen: str = "",
+    guard: bool = False,
 ) -> Iterator[News]:
     """Every round from the last finished one on; at the end the trained model lies in the folder.
 
@@ -74,7 +76,7 @@ def join(
             folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
         )
         wait_for_first_posts(exchange)
-        yield from _take_part(exchange, peer, folder, versions, validation)
+        yield from _take_part(exchange, peer, folder, versions, validation, guard=guard)
 
         model = save_kept_model(folder.path, peer)
         yield _report(folder, f"{folder.done} rounds; the model lies in {model}")
@@ -108,13 +110,15 @@ def _take_part(
     folder: MemberFolder,
     versions: Versions,
     validation: Rows | None,
+    *,
+    guard: bool,
 ) -> Iterator[News]:
     """All rounds that are left, under one version of the invite after the other; until the member
     leaves or is removed.
     """
     while folder.done < exchange.terms.rounds:
         newer = None
-        for news in _rounds(exchange, peer, folder, validation):
+        for news in _rounds(exchange, peer, folder, validation, guard=guard):
             yield news
             if folder.leaving:
                 return
@@ -134,7 +138,12 @@ def _take_part(
 
 
 def _rounds(
-    exchange: ZenohP2P, peer: Peer, folder: MemberFolder, validation: Rows | None
+    exchange: ZenohP2P,
+    peer: Peer,
+    folder: MemberFolder,
+    validation: Rows | None,
+    *,
+    guard: bool,
 ) -> Iterator[News]:
     """The rounds that are left, each committed on disk before its news is given."""
     terms = exchange.terms
@@ -143,7 +152,7 @@ def _rounds(
         yield _report(folder, f"the others are at round {start}: going on from there")
     folder.fresh = False
 
-    method = WithoutBarrier(terms.method) if terms.asynchronous else terms.method
+    method = played(terms, guard=guard)
     clock = time.perf_counter()
     for r in run(
         method,
@@ -166,6 +175,12 @@ def _rounds(
             folder.log(text)
         yield News(line, "; ".join(events), frozenset(exchange.present()))
         clock = time.perf_counter()
+
+
+def played(terms: Terms, *, guard: bool) -> Algorithm:
+    """The method of the terms as this member plays it. Whom it believes is its own affair."""
+    method = Guarded(terms.method) if guard else terms.method
+    return WithoutBarrier(method) if terms.asynchronous else method
 
 
 def _report(folder: MemberFolder, text: str) -> News:
