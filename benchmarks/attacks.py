@@ -26,13 +26,12 @@ from fedh2l.data.domains import FederatedData
 from fedh2l.data.heart_disease import HeartDisease
 from fedh2l.data.rotated_mnist import RotatedMnist
 from fedh2l.data.skewed_mnist import SkewedMnist
-from fedh2l.learners.table_features import features_of
 from fedh2l.loop import Algorithm, run
 from fedh2l.message import Inbox, Message
 from fedh2l.metrics import accuracy
 from fedh2l.peer import Peer
 from finished import Result, load_or_compute, write
-from numpy_mlp import NumpyMLP
+from numpy_mlp import Featured
 
 ROUNDS, STEPS = 24, 10
 LIARS = {0: (), 1: (1,), 2: (1, 3), 3: (1, 3, 6)}  # which of the peers lie
@@ -79,25 +78,6 @@ def data_of(cell: Cell, mnist: Path | None, heart: Path | None) -> FederatedData
     return kind(data_dir=mnist, rows=300, seed_share=0.1).load(cell.peers, cell.seed)
 
 
-class Featured:
-    """A NumpyMLP on rows of a table, which it sees as numbers."""
-
-    def __init__(self, data: FederatedData, name: str, seed: int) -> None:
-        x, y = data.domains[name].train
-        self.featurise = features_of(x, data.seed_set.x) or (lambda rows: rows)
-        steps = ROUNDS * STEPS
-        self.inner = NumpyMLP((self.featurise(x), y), data.classes, steps=steps, seed=seed)
-        self.state_dict, self.load_state_dict = self.inner.state_dict, self.inner.load_state_dict
-
-    def posteriors(self, x: np.ndarray) -> np.ndarray:
-        return self.inner.posteriors(self.featurise(x))
-
-    def learn(self, lesson, steps: int) -> None:  # type: ignore[no-untyped-def]
-        if lesson is not None:
-            lesson = lesson._replace(x=self.featurise(lesson.x))
-        self.inner.learn(lesson, steps)
-
-
 def method_of(cell: Cell, liars: tuple[str, ...]) -> Algorithm:
     if cell.attack == "alone":
         return Alone(steps=STEPS)
@@ -115,7 +95,10 @@ def compute(cell: Cell, mnist: Path | None, heart: Path | None) -> Result:
     data = data_of(cell, mnist, heart)
     seeds = data.seed_set if cell.labelled else data.seed_set.unlabelled()
     names = list(data.domains)
-    peers = [Peer(n, Featured(data, n, 1000 * cell.seed + i), seeds) for i, n in enumerate(names)]
+    peers = [
+        Peer(n, Featured(data, n, steps=ROUNDS * STEPS, seed=1000 * cell.seed + i), seeds)
+        for i, n in enumerate(names)
+    ]
     liars = tuple(names[i] for i in LIARS[cell.liars])
     for _ in run(method_of(cell, liars), peers, rounds=ROUNDS):
         pass

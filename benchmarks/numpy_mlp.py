@@ -6,7 +6,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from fedh2l.data.domains import FederatedData
 from fedh2l.learner import Lesson, State
+from fedh2l.learners.table_features import features_of
 from fedh2l.rows import Rows
 
 FIRST, SECOND, TINY = 0.9, 0.999, 1e-8  # of Adam
@@ -80,6 +82,24 @@ class NumpyMLP:
 
     def load_state_dict(self, state: State) -> None:
         self.weights = [state[f"weights.{i}"].copy() for i in range(len(self.weights))]
+
+
+class Featured:
+    """A NumpyMLP on rows of a table, which it sees as numbers."""
+
+    def __init__(self, data: FederatedData, name: str, *, steps: int, seed: int) -> None:
+        x, y = data.domains[name].train
+        self.featurise = features_of(x, data.seed_set.x) or (lambda rows: rows)
+        self.inner = NumpyMLP((self.featurise(x), y), data.classes, steps=steps, seed=seed)
+        self.state_dict, self.load_state_dict = self.inner.state_dict, self.inner.load_state_dict
+
+    def posteriors(self, x: np.ndarray) -> np.ndarray:
+        return self.inner.posteriors(self.featurise(x))
+
+    def learn(self, lesson: Lesson | None, steps: int) -> None:
+        if lesson is not None:
+            lesson = lesson._replace(x=self.featurise(lesson.x))
+        self.inner.learn(lesson, steps)
 
 
 def flat(x: np.ndarray) -> np.ndarray:
