@@ -53,7 +53,7 @@ def test_an_address_at_which_nothing_answers_is_said_at_once() -> None:
         ("ray://127.0.0.1:10001", "expected HOST:PORT"),
         ("auto", "expected HOST:PORT"),
     ):
-        with pytest.raises(FedH2LError, match=reason), on_ray(address, 2, 0):
+        with pytest.raises(FedH2LError, match=reason), on_ray(address, 2, 0.0):
             pass
     assert time.monotonic() - clock < 60
 
@@ -67,7 +67,7 @@ def test_ray_without_an_address_takes_that_of_the_environment(
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
     assert with_address(["--json", "--ray"]) == ["--json", "--ray", "head:6379"]
     with pytest.raises(FedH2LError, match="add --ray"):
-        Workers(2, None, 1)
+        Workers(2, None, 1.0)
 
 
 @pytest.mark.parametrize("kill", ["between", "within"])

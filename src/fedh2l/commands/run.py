@@ -128,7 +128,7 @@ def _command(
         overwrite: bool = False,
         workers: int | None = None,
         ray: str | None = None,
-        gpus_per_worker: float = 0,
+        gpus_per_worker: float = 0.0,
         config: Path | None = None,
         as_json: Annotated[bool, Parameter(name="--json")] = False,
     ) -> None:

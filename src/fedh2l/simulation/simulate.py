@@ -78,7 +78,7 @@ def simulate(
     *,
     workers: int | None = 1,
     ray: str | None = None,
-    gpus_per_worker: float = 0,
+    gpus_per_worker: float = 0.0,
 ) -> Iterator[Start | Evaluation]:
     """Every cell in turn, all of the same peers. Where a cell has a folder, checkpoints are kept in
     it, and a cell that was cut short goes on from them.
