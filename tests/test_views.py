@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fedh2l import warp
 from fedh2l.views import VIEWS, View, bold, cutmix, geometry, shift
 
 RNG = np.random.default_rng
@@ -66,3 +67,12 @@ def test_a_mixture_is_a_rectangle_of_another_image() -> None:
         if other[i] != i:
             np.testing.assert_allclose((out[i] == i).mean(), share[i], atol=1e-6)
     assert 0.4 < share.mean() < 0.95
+
+
+def test_a_view_is_the_same_to_the_last_bit_however_many_images_are_moved_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    x = np.random.default_rng(0).random((33, 3, 17, 23), dtype=np.float32)
+    whole = VIEWS["geometry"](x, np.random.default_rng(1))
+    monkeypatch.setattr(warp, "PIXELS", 1000)
+    np.testing.assert_array_equal(VIEWS["geometry"](x, np.random.default_rng(1)), whole)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 Images = Float[np.ndarray, "n channels height width"]
+PIXELS = 2**21  # of a channel that are moved at a time: on the way each takes a hundred bytes
 
 
 def largest_neighbour(x: Images) -> Images:
@@ -41,20 +42,18 @@ def deformed(
     a = np.stack([cos, cos * shear + sin, -sin, cos - sin * shear]).astype(np.float32)[
         :, :, None, None
     ]
-    wobble = _elastic(rng.uniform(-1, 1, (2, n, 5, 5)).astype(np.float32), h, w)
-    ys = (
-        a[0] * y
-        + a[1] * x_
-        + wobble[0] * (elastic * h)
-        + ((h - 1) / 2 + 0.07 * h * u[3])[:, None, None].astype(np.float32)
-    )
-    xs = (
-        a[2] * y
-        + a[3] * x_
-        + wobble[1] * (elastic * w)
-        + ((w - 1) / 2 + 0.07 * w * u[4])[:, None, None].astype(np.float32)
-    )
-    return gather(x, ys, xs)
+    knots = rng.uniform(-1, 1, (2, n, 5, 5)).astype(np.float32)
+    shift = np.stack([(h - 1) / 2 + 0.07 * h * u[3], (w - 1) / 2 + 0.07 * w * u[4]])
+    shift = shift[:, :, None, None].astype(np.float32)
+
+    moved = np.empty(x.shape, np.float32)
+    step = max(1, PIXELS // (h * w))
+    for block in (slice(start, start + step) for start in range(0, n, step)):
+        wobble = _elastic(knots[:, block], h, w)
+        ys = a[0, block] * y + a[1, block] * x_ + wobble[0] * (elastic * h) + shift[0, block]
+        xs = a[2, block] * y + a[3, block] * x_ + wobble[1] * (elastic * w) + shift[1, block]
+        moved[block] = gather(x[block], ys, xs)
+    return moved
 
 
 @cache

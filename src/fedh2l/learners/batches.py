@@ -11,11 +11,14 @@ from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
 from fedh2l.learners.features import PrivateRows
 from fedh2l.rows import Rows
+from fedh2l.stored_rows import row_bytes
 
 BATCH = 32  # private rows per step, if nothing is said
 # Of a batch of the lesson, where fewer of its rows are labelled; measured in docs/worth.md.
 LABELLED = 0.25
-EVALUATION_ROWS = 512  # rows per forward pass where nothing is learnt
+# Of a forward pass where nothing is learnt: rows, or fewer where they are large, for what a network
+# makes of an image on its way is many times as large.
+EVALUATION_ROWS, EVALUATION_BYTES = 500, 8 * 2**20
 
 
 class PrivateBatches:
@@ -140,6 +143,11 @@ def followed(lesson: Lesson | None) -> tuple[float, float]:
     return lesson.private * (lesson.follow != "seed"), float(lesson.follow != "private")
 
 
+def evaluation_rows(x: Shaped[np.ndarray, "rows ..."]) -> int:
+    """How many of such rows are in a forward pass where nothing is learnt."""
+    return max(1, min(EVALUATION_ROWS, EVALUATION_BYTES // row_bytes(x)))
+
+
 def in_chunks(
     x: Shaped[np.ndarray, "rows ..."],
     forward: Callable[[Shaped[np.ndarray, "_ ..."]], Float[np.ndarray, "_ classes"]],
@@ -148,8 +156,9 @@ def in_chunks(
     program for each size, makes few. The last row fills a chunk up.
     """
     parts: list[np.ndarray] = []
-    for start in range(0, len(x), EVALUATION_ROWS):
-        chunk = x[start : start + EVALUATION_ROWS]
+    step = evaluation_rows(x)
+    for start in range(0, len(x), step):
+        chunk = x[start : start + step]
         size = 1 << (len(chunk) - 1).bit_length()  # the next power of two
         filled = np.concatenate([chunk, np.repeat(chunk[-1:], size - len(chunk), 0)])
         parts.append(forward(filled)[: len(chunk)])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fedh2l.learner import Lesson, State
 from fedh2l.learners import torch_state
-from fedh2l.learners.batches import check_finite, is_measured
+from fedh2l.learners.batches import check_finite, evaluation_rows, is_measured
 from fedh2l.learners.compare import compare
 from fedh2l.learners.features import Features, Featurise
 from fedh2l.learners.torch_batches import ArrayBatches, batches_of
@@ -29,8 +29,6 @@ from fedh2l.learners.torch_step import (
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View
-
-EVALUATION_ROWS = 500  # rows per forward pass where nothing is learnt
 
 
 class TorchLearner:
@@ -138,8 +136,9 @@ class TorchLearner:
         parts: list[Tensor] = []
         # Not inference_mode: what a model caches in its first pass could not be learnt through.
         with torch.no_grad():
-            for start in range(0, len(x), EVALUATION_ROWS):
-                rows = torch.from_numpy(np.ascontiguousarray(x[start : start + EVALUATION_ROWS]))
+            step = evaluation_rows(x)
+            for start in range(0, len(x), step):
+                rows = torch.from_numpy(np.ascontiguousarray(x[start : start + step]))
                 parts.append(self.logits(self.place(rows)).softmax(1).cpu())
         probs = torch.cat(parts).float().numpy()
         check_finite(probs)
