@@ -11,6 +11,7 @@ import pytest
 from conftest import blobs, seed_set
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.algorithms.ds_fl import DSFL
+from fedh2l.algorithms.fedct import FedCT
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.algorithms.one_shot import OneShot
 from fedh2l.learner import Lesson
@@ -34,6 +35,7 @@ METHODS: dict[str, Algorithm] = {
         phases="alternating", steps=2, exchange="batch", seed_batch=4, conflict="private", reuse=1
     ),
     "fedh2l-uniform": FedH2L(steps=2, teachers="uniform", reuse=1),
+    "fedct": FedCT(steps=2, warmup=1),
     "one-shot": OneShot(steps=2, warmup=1),
     "ds-fl-joint": DSFL(steps=2, phases="joint", aggregation="simple", labels=False),
 }

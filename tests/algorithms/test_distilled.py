@@ -81,7 +81,7 @@ def test_fedct_learns_the_label_of_most_peers_as_if_it_were_private() -> None:
     f = Federation()
     votes = np.stack([p.argmax(1) for p in f.believed().values()])
     counts = np.stack([(votes == c).sum(0) for c in range(CLASSES)], 1)
-    for _ in f.run(FedCT(steps=1)):
+    for _ in f.run(FedCT(steps=1, warmup=0)):
         pass
     for name in "abc":
         f.step(name, f.private(name), (f.x, np.eye(CLASSES)[counts.argmax(1)], 1.0))
@@ -90,7 +90,7 @@ def test_fedct_learns_the_label_of_most_peers_as_if_it_were_private() -> None:
 
 def test_fedct_learns_the_own_label_of_a_seed_row_that_has_one() -> None:
     f = Federation(labelled=True)
-    for _ in f.run(FedCT(steps=1, weight=0.0)):
+    for _ in f.run(FedCT(steps=1, weight=0.0, warmup=0)):
         pass
     for name in "abc":
         f.step(name, f.private(name), (f.x, f.labels, 1.0))

@@ -19,7 +19,7 @@ TWO, ROUNDS = ("kiev", "oslo"), 4
 
 @pytest.mark.parametrize(
     ("name", "method", "codec", "shape"),
-    [("fedct", FedCT(), "hard", [12, 3]), ("fd", FD(), "lattice", [3, 3])],
+    [("fedct --warmup 0", FedCT(warmup=0), "hard", [12, 3]), ("fd", FD(), "lattice", [3, 3])],
 )
 def test_labels_and_tables_of_classes_federate_live(
     federation: LocalFederation, name: str, method: Algorithm, codec: str, shape: list[int]

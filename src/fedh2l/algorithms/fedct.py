@@ -4,9 +4,9 @@ labels travel.
 Each peer labels the public rows; the label of most peers joins its private rows:
 L(x) = argmax_c Σ_k [f_k(x) = c], f_k ← fit(D_k ∪ (U, L)).
 
-Departures: labels are exchanged every round, where the paper has a period; a tie goes to the class
-that comes first; a pseudo-labelled batch comes with each private one, whatever the numbers of rows;
-and a seed row that is labelled keeps its own label.
+Departures: labels are exchanged every round after `warmup`, where the paper has a period; a tie
+goes to the class that comes first; a pseudo-labelled batch comes with each private one, whatever
+the numbers of rows; and a seed row that is labelled keeps its own label.
 """
 
 from dataclasses import dataclass
@@ -37,6 +37,9 @@ class FedCT:
         Weight of the pseudo-labels, against 1 for the private rows.
     labels
         Where a seed row has a label, learn that, and not what most peers say.
+    warmup
+        Rounds of private rows and seed labels before the first exchange: what networks that know
+        nothing agree on is a class for all rows, and they would learn it.
     """
 
     codec: ClassVar[str] = "hard"  # whatever else was agreed
@@ -45,11 +48,14 @@ class FedCT:
     reuse: int = bounded(3, least=1)
     weight: float = bounded(1.0, least=0)
     labels: bool = True
+    warmup: int = bounded(5, least=0)
 
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def speak(self, peer: Peer, t: int) -> Posteriors:
+    def speak(self, peer: Peer, t: int) -> Posteriors | None:
+        if t < self.warmup:
+            return None
         return Posteriors(t, likeliest_class(answer(peer, t).probs))
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
