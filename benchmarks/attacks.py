@@ -119,11 +119,18 @@ def compute(cell: Cell, mnist: Path | None, heart: Path | None) -> Result:
 def cells(seeds: range) -> Iterator[Cell]:
     """In the order in which they matter."""
     settings = [
-        ("digits", 5, 2, False), ("digits", 5, 1, False), ("heart", 4, 1, False),
-        ("digits", 8, 3, False), ("digits", 5, 2, True), ("rotated", 5, 2, False),
-        ("digits", 8, 1, False), ("digits", 8, 2, False), ("skewed", 5, 1, False),
-        ("heart", 4, 1, True), ("digits", 8, 3, True),
-    ]  # fmt: skip
+        ("digits", 5, 2, False),
+        ("digits", 5, 1, False),
+        ("heart", 4, 1, False),
+        ("digits", 8, 3, False),
+        ("digits", 5, 2, True),
+        ("rotated", 5, 2, False),
+        ("digits", 8, 1, False),
+        ("digits", 8, 2, False),
+        ("skewed", 5, 1, False),
+        ("heart", 4, 1, True),
+        ("digits", 8, 3, True),
+    ]
     for data, peers, liars, labelled in settings:
         for seed in seeds:
             for attack in (*HONEST, *ATTACKS):
@@ -170,14 +177,20 @@ def rows_of(results: list[Result]) -> Iterator[Result]:
             )
             assert alone is not None and best is not None and guarded is not None
             yield {
-                "data": data, "peers": peers, "liars": liars, "labelled": labelled,
-                "attack": attack, "seeds": " ".join(map(str, seeds)), "alone": alone,
-                "without_liars": best, "open": mean_of(by, attack, False, seeds),
+                "data": data,
+                "peers": peers,
+                "liars": liars,
+                "labelled": labelled,
+                "attack": attack,
+                "seeds": " ".join(map(str, seeds)),
+                "alone": alone,
+                "without_liars": best,
+                "open": mean_of(by, attack, False, seeds),
                 "guarded": guarded,
                 "kept": 100 * (guarded - alone) / (best - alone),
                 "honest_dropped": sum(by[attack, True, s]["honest_dropped"] for s in seeds),
                 "liars_dropped": sum(by[attack, True, s]["liars_dropped"] for s in seeds),
-            }  # fmt: skip
+            }
 
 
 def main() -> None:

@@ -72,9 +72,8 @@ def join(
             _exchange(terms, invite_bytes, identity, seeds, folder, listen)
         )
         others = ", ".join(exchange.others()) or "nobody"
-        yield _report(
-            folder, f"{peer.name}: from round {folder.done} of {terms.rounds}, with {others}"
-        )
+        span = f"from round {folder.done} of {terms.rounds}"
+        yield _report(folder, f"{peer.name}: {span}, with {others}")
         wait_for_first_posts(exchange)
         yield from _take_part(exchange, peer, folder, versions, validation, guard=guard)
 
