@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from fedh2l.data.idx import load_mnist
+from fedh2l.data.partition import partition
 from fedh2l.data.rotate import rotated
 from fedh2l.data.rotated_mnist import RotatedMnist
-from fedh2l.data.split import dirichlet
 from fedh2l.learners.networks import NETWORKS
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.metrics import accuracy
@@ -116,7 +116,7 @@ def hundred(folder: Path, seed: int) -> Federation:
         _turned(train, part, rng)
         for part in np.split(order[: 15_000 + 1_000 + 3_000], [15_000, 16_000])
     ]
-    parts = dirichlet(rows[0][1], PEERS, 0.3, rng, least=64)
+    parts = partition(rows[0][1], PEERS, rng, alpha=0.3, least=64).parts
     seeds = SeedSet(rows[1][0], tuple(f"{d}at{a}" for d in range(10) for a in ANGLES))
     private = [(rows[0][0][p], rows[0][1][p]) for p in parts]
     return Federation(

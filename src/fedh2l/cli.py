@@ -177,8 +177,9 @@ def _call(tokens: list[str]) -> None:
         run, words = app_of(tokens[1:])
         run(words, exit_on_error=False, print_error=False)
         return
-    # A command has no version of its own.
-    words = ["--version"] if "--version" in tokens else [_current_name(token) for token in tokens]
+    # A command has no version of its own. Of a sweep --seeds are random seeds.
+    words = tokens if tokens[:1] == ["sweep"] else [_current_name(token) for token in tokens]
+    words = ["--version"] if "--version" in tokens else words
     app.config = [Env(PREFIX, show=False)]
     check_settings(app, words)
     app(words, exit_on_error=False, print_error=False)

@@ -19,7 +19,8 @@ from fedh2l.message import Prototypes
 from fedh2l.peer import Peer
 from fedh2l.wire import CODECS
 from fedh2l.wire.codec import WireError
-from fedh2l.wire.frame import Session, decode, encode
+from fedh2l.wire.frame import decode, encode
+from fedh2l.wire.header import Session
 from fedh2l.wire.state import WireState
 
 RATE, WEIGHT, WIDTH = 0.1, 3.0, 4

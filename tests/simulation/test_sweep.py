@@ -192,3 +192,11 @@ def test_means_and_deviations_by_hand() -> None:
     assert two.own_std == pytest.approx(0.1 * 2**0.5)
     (one,) = table_of([line(0, 0.5)])
     assert one.own_std is None
+
+
+def test_a_sweep_of_flags_needs_no_file(tmp_path: Path) -> None:
+    flags = ["--methods", "alone", "fedh2l", "--data", "digits", "--seeds", 2, "--set", "rounds=1"]
+    done = sweep(*flags, "--out", tmp_path / "s", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "alone, digits, default: seeds 0, 1" in done.stdout
+    assert "4 cells" in done.stdout
