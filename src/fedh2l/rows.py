@@ -17,7 +17,7 @@ Kind = Literal["numbers", "images", "table", "text"]
 MOST_CLASSES = 2**31  # a label above is no index, but a number that names something else
 
 
-def kind_of(x: RowArray) -> Kind:
+def kind_of(x: Shaped[np.ndarray, "..."] | StoredRows) -> Kind:
     """What the rows of an array are: a table where it has a field for each column, texts, images
     (rows, channels, height, width), or numbers of another shape.
     """

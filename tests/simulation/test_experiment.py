@@ -92,7 +92,7 @@ def test_a_domain_may_have_a_model_of_its_own() -> None:
         ({"seed_share": 1.5}, "seed_share is 1.5"),
         ({"roundz": 3}, "unknown setting 'roundz': did you mean 'rounds'"),
         ({"proximal": 0.1}, "proximal is a setting of algorithm fedprox, not of fedh2l"),
-        ({"alpha": 0.1}, "alpha is a setting of data skewed-mnist, not of digits"),
+        ({"turn": 10.0}, "turn is a setting of data skewed-mnist, not of digits"),
         ({"warmup": 24}, "warmup is 24 of 24 rounds"),
         ({"unlabelled": True, "algorithm": "seed-only"}, "use --algorithm alone"),
         ({"algorithm": "fedavg"}, "use --peers mlp, or --algorithm fedh2l"),

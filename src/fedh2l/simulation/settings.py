@@ -93,8 +93,11 @@ def _refuse(name: str, known: set[str], chosen: Mapping[str, str]) -> None:
     for part, table in TABLES.items():
         owners = [other for other in table if name in _names(table[other])]
         if owners:
+            # Some settings are those of nearly all methods.
+            more = f" and {len(owners) - 2} more" if len(owners) > 2 else ""
             raise FedH2LError(
-                f"{name} is a setting of {part} {' and '.join(owners)}, not of {chosen[part]}; "
+                f"{name} is a setting of {part} {' and '.join(owners[:2])}{more}, not of "
+                f"{chosen[part]}; "
                 f"leave it out, or choose another --{part}"
             )
     if name in {f.name for f in fields(OwnFile)}:

@@ -18,6 +18,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from fedh2l.record.units import size
 
 WIDTH = 3.7  # inches: at 340 pixels a text of 9.5 points is as high as one of 12 pixels
+LONGEST = 36  # characters above a row: more would run into what stands on the right
 LEAST_SPAN = 6.0  # points of an axis of accuracies
 # Colours stand for variables of the page's style sheet, which says them for light and dark.
 COLOURS = {
@@ -199,9 +200,11 @@ def write_above(
     axes.text(
         0 if side == "left" else 1,
         y + 0.42,
-        words,
+        words if len(words) <= LONGEST else words[: LONGEST - 1] + "…",
         ha=side,
         va="center",
         color=COLOURS[colour],
         transform=axes.get_yaxis_transform(),
+        # Else a long name would leave the axes no room.
+        in_layout=False,
     )

@@ -1,6 +1,7 @@
 """The figures of a run's report: what each peer gained, the curves, accuracy against bytes."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -35,7 +36,8 @@ def gains(summary: dict[str, Any]) -> tuple[list[dict[str, str]], int]:
             for cell, baseline in summary["baselines"].items():
                 cells[cell] = (baseline.get("peers", {}).get(name) or {}).get(key)
             values = {cell: None if v is None else 100 * v for cell, v in cells.items()}
-            rows[f"{name}  {summary['peers'][name]['model']}"] = values
+            # A model of the user's own is a whole path.
+            rows[f"{name}  {Path(summary['peers'][name]['model']).name}"] = values
         with plot(0.7 + 0.42 * len(rows)) as axes:
             dumbbells(axes, rows, summary["algorithm"])
             description = "; ".join(f"{name}: {_in_words(values)}" for name, values in rows.items())
@@ -82,7 +84,7 @@ def peer_curves(summary: dict[str, Any], lines: Lines) -> list[dict[str, str]]:
     ]
     scale = (min(every, default=0) - 2, max(every, default=100) + 2)
     return [
-        _peer_curve(name, f"peer-{number}", peer["model"], lines, scale)
+        _peer_curve(name, f"peer-{number}", Path(peer["model"]).name, lines, scale)
         for number, (name, peer) in enumerate(summary["peers"].items())
     ]
 
