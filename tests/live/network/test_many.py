@@ -19,6 +19,7 @@ from hosts import send_out
 
 from fedh2l.data.seedset_file import save_seed_set
 from fedh2l.live.posts.post import ENVELOPE
+from fedh2l.live.trust.accepted import remember
 from fedh2l.seedset import SeedSet
 from live_member import rows
 from members import free_port, make_terms
@@ -88,17 +89,17 @@ def convened(folder: Path) -> None:
     seeds = SeedSet(x, ("a", "b", "c"), y)
     save_seed_set(seeds, folder / "seeds.safetensors")
     terms = make_terms(folder, dict.fromkeys(MEMBERS, ""), {"r": f"127.0.0.1:{free_port()}"})
-    send_out(
-        folder,
-        replace(
-            terms,
-            seed_set=seeds.digest,
-            classes=seeds.classes,
-            codec="uint8",
-            rounds=ROUNDS,
-            deadline=120.0,
-        ),
+    terms = replace(
+        terms,
+        seed_set=seeds.digest,
+        classes=seeds.classes,
+        codec="uint8",
+        rounds=ROUNDS,
+        deadline=120.0,
     )
+    for name in (*MEMBERS, "r"):
+        remember(folder / name, terms)
+    send_out(folder, terms)
 
 
 @contextmanager
@@ -106,7 +107,7 @@ def running(
     folder: Path, names: list[str], *command: str
 ) -> Generator[dict[str, "subprocess.Popen[Any]"]]:
     """Each as a process in the folder, killed after the block if it still runs."""
-    alone = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent)}
+    alone = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parents[1])}
     processes: dict[str, subprocess.Popen[Any]] = {}
     try:
         for name in names:
