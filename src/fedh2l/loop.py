@@ -88,8 +88,11 @@ def run(
     if isinstance(exchange, Complete):
         exchange.check_names([p.name for p in peers])
 
-    # A method that sends labels alone has a codec of its own.
-    codec = getattr(algorithm, "codec", codec)
+    # A method that sends labels alone has a codec of its own, also where another one wraps it.
+    innermost: object = algorithm
+    while hasattr(innermost, "method"):
+        innermost = getattr(innermost, "method")  # noqa: B009 - not every algorithm has one
+    codec = getattr(innermost, "codec", codec)
     chosen = CODECS[codec] if isinstance(codec, str) else codec
     key_every: int | None = getattr(exchange, "key_every", None)
     session = Session(chosen, peers[0].seed_set.digest, key_every or KEY_EVERY)

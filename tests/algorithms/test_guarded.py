@@ -6,6 +6,7 @@ from conftest import blobs, seed_set, torch_learner
 from fedh2l import Peer, run
 from fedh2l.algorithms.agreement import BLIND, COPY, REASONS, STRANGER, agreement, judge
 from fedh2l.algorithms.baselines import Alone
+from fedh2l.algorithms.fedct import FedCT
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.algorithms.guarded import PATIENCE, Guarded, verdicts
 from fedh2l.algorithms.poisoned import Poisoned
@@ -129,3 +130,14 @@ def test_two_liars_of_five_do_less_harm_to_the_guarded() -> None:
         return float(np.mean([accuracy(p.learner.posteriors(x), y) for p in peers[::2]]))
 
     assert reached(guard=True) > reached(guard=False) + 0.05
+
+
+def test_a_method_with_a_codec_of_its_own_keeps_it_under_guard() -> None:
+    sent: list[dict[str, bytes]] = []
+    for method in (FedCT(warmup=0), Guarded(FedCT(warmup=0))):
+        peers = [
+            Peer(name, torch_learner(seed=i), seed_set(labelled=False))
+            for i, name in enumerate("ab")
+        ]
+        sent.append(dict(next(run(method, peers, rounds=1)).frames))
+    assert sent[0] == sent[1]
