@@ -73,6 +73,12 @@ def test_equal_methods_do_not_differ() -> None:
     assert (only.difference, only.p, only.verdict) == (0.0, 1.0, "no difference shown")
 
 
+def test_a_spread_of_rounding_alone_says_nothing() -> None:
+    # 0.3 - 0.2 and 0.7 - 0.6 differ in their last bits: t would be beyond all bounds.
+    (only,) = compared(cells("a", [0.2, 0.6, 0.8]) + cells("b", [0.3, 0.7, 0.9]))
+    assert (only.p, only.verdict) == (None, "no spread to judge by")
+
+
 def test_only_seeds_that_both_have_are_paired() -> None:
     (only,) = compared(cells("a", GOOD) + cells("b", POOR)[2:])
     assert only.n == 3

@@ -117,7 +117,6 @@ def results_table(lines: Sequence[TableLine]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     last = None
     for line in lines:
-        # Methods on one data set in one setting stand together.
         # A rule between two places: only within one of them may methods be compared.
         if last not in (None, (line.data, line.setting)):
             table.add_section()

@@ -18,6 +18,7 @@ from fedh2l.simulation.sweep.intervals import LEVEL, SMALL_IS_GOOD, half_interva
 from fedh2l.simulation.sweep.tables import CellLine
 
 EVERYWHERE = "all data sets"  # the place of a test over data sets
+ROUNDING = 1e-9  # a spread below is that of floats and not of results: no row weighs so little
 FEWEST = 3  # seeds for a t test: of two, one outlier is half of what there is
 MEASURES = ("all_domain", "own", "worst_domain", "ece", "nll")
 Test = Literal["t", "wilcoxon"]
@@ -142,9 +143,10 @@ def p_value(differences: np.ndarray, test: Test) -> tuple[float | None, str]:
         return float(stats.wilcoxon(differences).pvalue), ""
     if n < FEWEST:
         return None, f"too few to say: n = {n}, needs {FEWEST}"
-    if np.ptp(differences) == 0:
+    if np.ptp(differences) < ROUNDING:
         # Without spread there is no t; of equal methods, which share a cell, there is no doubt.
-        return (1.0, "") if differences[0] == 0 else (None, "no spread to judge by")
+        equal = abs(differences[0]) < ROUNDING
+        return (1.0, "") if equal else (None, "no spread to judge by")
     return float(stats.ttest_1samp(differences, 0.0).pvalue), ""
 
 
