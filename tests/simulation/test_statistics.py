@@ -74,8 +74,8 @@ def test_equal_methods_do_not_differ() -> None:
 
 
 def test_a_spread_of_rounding_alone_says_nothing() -> None:
-    # 0.3 - 0.2 and 0.7 - 0.6 differ in their last bits: t would be beyond all bounds.
-    (only,) = compared(cells("a", [0.2, 0.6, 0.8]) + cells("b", [0.3, 0.7, 0.9]))
+    # 0.3 - 0.2 and 0.4 - 0.3 differ in their last bits: t would be beyond all bounds.
+    (only,) = compared(cells("a", [0.2, 0.3, 0.8]) + cells("b", [0.3, 0.4, 0.9]))
     assert (only.p, only.verdict) == (None, "no spread to judge by")
 
 
