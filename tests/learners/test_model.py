@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,17 @@ def test_networks_with_one_start_are_one_network_and_with_another_start_another(
     )
     np.testing.assert_array_equal(a, b)
     assert not np.array_equal(a, other)
+
+
+def test_networks_train_on_the_device_that_they_are_given() -> None:
+    import torch
+
+    assert training().device is None
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    for name in ("mlp", "resnet", "vit"):
+        with pytest.raises(FedH2LError, match="device 'cuda': there is none here"):
+            MODELS[name].build(images(), 3, replace(training(), device="cuda"))
 
 
 def test_what_a_model_costs_is_known_without_its_framework() -> None:

@@ -14,7 +14,7 @@ from fedh2l.algorithms.fedprox import FedProx
 from fedh2l.data import DATASETS
 from fedh2l.data.rotated_mnist import RotatedMnist
 from fedh2l.error import FedH2LError
-from fedh2l.simulation.build import data_of, peers_of
+from fedh2l.simulation.build import data_of, peer_seed, peers_of
 from fedh2l.simulation.cells import cells_of
 from fedh2l.simulation.config_file import config_text, read_config
 from fedh2l.simulation.experiment import Experiment
@@ -176,6 +176,14 @@ def test_peers_are_the_same_whoever_else_lives_in_the_process() -> None:
     alone = peers_of(config, data, ["rot38"])[0]
     among = next(p for p in peers_of(config, data, config.names) if p.name == "rot38")
     assert (alone.posteriors(data.seed_set.x) == among.posteriors(data.seed_set.x)).all()
+
+
+def test_no_two_peers_of_two_random_seeds_have_one_seed() -> None:
+    seeds = {peer_seed(seed, i) for seed in (0, 1, 2, 999) for i in range(3000)}
+    assert len(seeds) == 4 * 3000
+    # scikit-learn takes 32 bits. Runs of up to 1000 peers are what they were.
+    assert max(peer_seed(999, i) for i in (999, 10**6)) < 2**31
+    assert [peer_seed(7, i) for i in (0, 999)] == [7000, 7999]
 
 
 def test_configurations_survive_toml(tmp_path: Path) -> None:

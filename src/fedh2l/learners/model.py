@@ -37,6 +37,8 @@ class Training:
         Seed of the initial weights: the same for peers that must start alike.
     seed_set
         What all peers hold; for a model of the user's own file, which is asked with it.
+    device
+        Where a network of PyTorch trains; None: on the CPU.
     """
 
     steps: int
@@ -46,6 +48,7 @@ class Training:
     seed: int
     start: int
     seed_set: SeedSet | None = None
+    device: str | None = None
 
     def features_of(self, rows: Rows) -> Featurise | None:
         """What makes numbers of private rows that are a table or texts; None where they are."""

@@ -156,6 +156,7 @@ def trained_by_adam(
         batch=training.batch,
         augment=training.augment,
         schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, training.steps),
+        device=training.device,
         channels_last=rows[0].ndim == 4,
         featurise=featurise,
         seed=training.seed,

@@ -15,6 +15,8 @@ from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Views
 from fedh2l.views import PRIVATE_VIEW, VIEWS
 
+BLOCK = 1000  # peers whose seeds lie together: those of the next random seed follow
+
 
 def data_of(experiment: Experiment) -> FederatedData:
     """Every domain and the seed set, with the views that are asked about."""
@@ -35,14 +37,24 @@ def _loaded(data: DataSet, domains: int, seed: int, views: Views) -> FederatedDa
     return replace(federated, seed_set=seeds)
 
 
-def peers_of(experiment: Experiment, data: FederatedData, hosted: Sequence[str]) -> list[Peer]:
-    """The peers hosted in this process, each with its own network, private rows and generator."""
+def peer_seed(seed: int, i: int) -> int:
+    """The seed of peer i: of no other peer, whatever their numbers and random seeds below 1000."""
+    return BLOCK * seed + i % BLOCK + BLOCK**2 * (i // BLOCK)
+
+
+def peers_of(
+    experiment: Experiment, data: FederatedData, hosted: Sequence[str], device: str | None = None
+) -> list[Peer]:
+    """The peers hosted in this process, each with its own network, private rows and generator.
+
+    device: where networks known by name train; None: on the CPU.
+    """
     seeds = data.seed_set.unlabelled() if experiment.unlabelled else data.seed_set
     peers: list[Peer] = []
     here = set(hosted)
     for i, name in enumerate(experiment.names):
         if name in here:
-            learner = _named(name, lambda i=i: _learner(experiment, data, seeds, i))
+            learner = _named(name, lambda i=i: _learner(experiment, data, seeds, i, device))
             validation = data.domains[name].validation
             peers.append(Peer(name, learner, seeds, validation=validation))
     return peers
@@ -55,10 +67,12 @@ def _named(name: str, build: Callable[[], Learner]) -> Learner:
         raise FedH2LError(f"{name}: {error}") from error
 
 
-def _learner(experiment: Experiment, data: FederatedData, seeds: SeedSet, i: int) -> Learner:
+def _learner(
+    experiment: Experiment, data: FederatedData, seeds: SeedSet, i: int, device: str | None
+) -> Learner:
     assert experiment.rounds is not None
     method, views = experiment.algorithm, experiment.views
-    seed = 1000 * experiment.seed + i
+    seed = peer_seed(experiment.seed, i)
 
     rows, batch = data.domains[experiment.names[i]].train, experiment.batch
     if getattr(method, "pooled", False):
@@ -75,7 +89,8 @@ def _learner(experiment: Experiment, data: FederatedData, seeds: SeedSet, i: int
         augment=VIEWS[PRIVATE_VIEW.get(view, view)] if experiment.data.kind == "images" else None,
         seed=seed,
         # Weights can be averaged where all peers start from one model.
-        start=1000 * experiment.seed if getattr(method, "one_architecture", False) else seed,
+        start=peer_seed(experiment.seed, 0) if getattr(method, "one_architecture", False) else seed,
         seed_set=seeds,
+        device=device,
     )
     return model_of(experiment.models[i]).build(rows, data.classes, training)

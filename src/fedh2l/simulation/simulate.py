@@ -86,15 +86,17 @@ def simulate(
     workers
         Processes, or with `ray` actors; None: one per core, or per core of the cluster.
     ray
-        The address of a Ray cluster, HOST:PORT, or "local": one of our own on this machine.
+        The address of a Ray cluster, HOST:PORT, or "local": one of our own.
     gpus_per_worker
-        GPUs that the cluster leases to each actor.
+        GPUs that the cluster leases to each actor; networks known by name then train there.
 
     On CPUs the results do not depend on any of them, to the last bit.
     """
-    experiment, work = cells[0].experiment, partial(_hosted, cells)
-    models = zip(experiment.names, experiment.models, strict=True)
-    cost = {name: model_of(model).cost for name, model in models}
+    experiment = cells[0].experiment
+    # Ray lets a worker see the GPUs that it has leased, and no others.
+    work = partial(_hosted, cells, "cuda" if gpus_per_worker else None)
+    named = zip(experiment.names, experiment.models, strict=True)
+    cost = {name: model_of(model).cost for name, model in named}
     with ExitStack() as stack:
         start, count = start_process, workers or min(os.cpu_count() or 1, len(cost))
         if ray is not None:
@@ -124,12 +126,12 @@ def _merged(names: Sequence[str], items: Sequence[Any]) -> Start | Evaluation:
 
 
 def _hosted(
-    cells: Sequence[Cell], hosted: Sequence[str], exchange: Exchange
+    cells: Sequence[Cell], device: str | None, hosted: Sequence[str], exchange: Exchange
 ) -> Iterator[Start | Evaluation]:
-    """Every cell, for the peers hosted in this process."""
+    """Every cell, for the peers hosted here."""
     for cell in cells:
         data = data_of(cell.experiment)
-        peers = peers_of(cell.experiment, data, hosted)
+        peers = peers_of(cell.experiment, data, hosted, device)
         # One core per process: the same sums in the same order, whatever the machine.
         with threadpool_limits(1):
             yield from _run_cell(cell, data, peers, exchange)
@@ -170,8 +172,7 @@ def _run_cell(
             save_peers(cell.folder / "checkpoints", done, peers)
         kept, frames = cell.folder is not None, tuple(sent)
         yield Evaluation(cell.name, done, deepcopy(progress), seconds, cpu, last, frames, kept)
-        # What was yielded is written down; only what comes from now on is counted anew.
-        sent.clear()
+        sent.clear()  # what was yielded is written down
         for its in progress.values():
             its.sent, its.received = [], []
         clock, cpu_clock = time.perf_counter(), time.process_time()
