@@ -17,6 +17,7 @@ from fedh2l.record.audit import chain_of, decode_posteriors
 
 HEADINGS = ("round", "from", "copies", "posteriors", "codec", "bytes", "SHA-256")
 NUMBERS = ("round", "copies", "bytes")
+Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
 def audit(
@@ -24,7 +25,11 @@ def audit(
     *,
     peer: str | None = None,
     decode: int | None = None,
-    as_json: Annotated[bool, Parameter(name="--json")] = False,
+    privacy: Flag = False,
+    worlds: int | None = None,
+    canaries: int | None = None,
+    together: Flag = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
 ) -> None:
     """List every message that left this machine: round, from, copies, shape, codec, bytes and
     SHA-256, each checked against what was kept.
@@ -34,17 +39,40 @@ def audit(
     Parameters
     ----------
     folder
-        A run, finished or not.
+        A run, finished or not, or a live member's part (the --out of fedh2l join).
     peer
-        Only what this peer sent.
+        Only what this peer sent; with --privacy the peer that is audited, by default the first.
     decode
         Show the posteriors of --peer in this round, as its receivers read them.
+    privacy
+        Attack what a peer of a finished run sent: can its private rows be told from others? Exits
+        with 1 where more is found out than its differential privacy allows.
+    worlds
+        With --privacy: how often the peer learns anew, each time a random half of its rows; an even
+        number, by default 16. More of them give narrower intervals; those that are computed stay.
+    canaries
+        With --privacy: attack so many rows with a wrong label instead, each in by a coin.
+    together
+        With --privacy: all peers learn anew, and not the audited one alone; far slower.
     as_json
-        One JSON line per message; with --decode the rows.
+        One JSON line per message; with --decode the rows, with --privacy the result.
     """
+    if not privacy and (worlds is not None or canaries is not None or together):
+        raise FedH2LError("--worlds, --canaries and --together go with --privacy; add it")
+    if privacy:
+        from fedh2l.commands.audit_privacy import audit_privacy
+        from fedh2l.simulation.leak.membership import WORLDS, Plan
+
+        plan = Plan(peer=peer, worlds=worlds or WORLDS, canaries=canaries, together=together)
+        audit_privacy(folder, plan, as_json=as_json)
+        return
     if decode is not None:
         _show_decoded(folder, peer, decode, as_json)
         return
+    _list(folder, peer, as_json)
+
+
+def _list(folder: Path, peer: str | None, as_json: bool) -> None:
     entries = read_entries(folder, peer)
     if as_json:
         for entry in entries:

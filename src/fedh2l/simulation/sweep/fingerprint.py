@@ -14,7 +14,15 @@ from fedh2l.simulation.settings import digest_of, settings_of
 from fedh2l.simulation.summary import versions
 
 # Folders and files that no result of a cell depends on.
-APART = ("commands", "live", "templates", "cli.py", "__main__.py", "simulation/sweep")
+APART = (
+    "commands",
+    "live",
+    "templates",
+    "cli.py",
+    "__main__.py",
+    "simulation/leak",
+    "simulation/sweep",
+)
 # Frameworks besides those that `versions` has: their sums, too, are in the results.
 FRAMEWORKS = ("lightgbm", "xgboost-cpu", "xgboost", "jax", "flax", "optax", "keras", "scipy")
 
