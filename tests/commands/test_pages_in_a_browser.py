@@ -64,7 +64,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     _call("report", str(folder / "sweep"))
     member = member_folder(folder / "member")
     _call("report", str(member))
-    return {"run": folder / "run", "sweep": folder / "sweep", "member": member}
+    _call("audit", str(folder / "run"), "--sheet")
+    _call("audit", str(member), "--sheet")
+    folders = {"run": folder / "run", "sweep": folder / "sweep", "member": member}
+    found = {kind: place / "report.html" for kind, place in folders.items()}
+    return found | {
+        "sheet of a run": folder / "run" / "sheet.html",
+        "sheet of a member": member / "sheet.html",
+    }
 
 
 def _call(*words: str) -> None:
@@ -104,11 +111,11 @@ def looks_of(page: Path, *, dark: bool, folder: Path) -> dict[int, dict[str, Any
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
 @pytest.mark.skipif(find_spec("axe_core_python") is None, reason="needs axe-core-python")
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("kind", ["run", "sweep", "member"])
+@pytest.mark.parametrize("kind", ["run", "sweep", "member", "sheet of a run", "sheet of a member"])
 def test_a_page_breaks_no_rule_of_axe_and_fits_a_phone(
     kind: str, dark: bool, pages: dict[str, Path], tmp_path: Path
 ) -> None:
-    looks = looks_of(pages[kind] / "report.html", dark=dark, folder=tmp_path)
+    looks = looks_of(pages[kind], dark=dark, folder=tmp_path)
     assert set(looks) == set(WIDTHS)
     for look in looks.values():
         assert look["violations"] == [] and look["passes"] > 20

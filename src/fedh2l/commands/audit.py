@@ -25,6 +25,7 @@ def audit(
     *,
     peer: str | None = None,
     decode: int | None = None,
+    sheet: Flag = False,
     privacy: Flag = False,
     worlds: int | None = None,
     canaries: int | None = None,
@@ -44,6 +45,9 @@ def audit(
         Only what this peer sent; with --privacy the peer that is audited, by default the first.
     decode
         Show the posteriors of --peer in this round, as its receivers read them.
+    sheet
+        One page for the data-protection officer, FOLDER/sheet.html: what left, to whom, how much,
+        when, under which agreement, and what cannot be concluded; with --json the same as JSON.
     privacy
         Attack what a peer of a finished run sent: can its private rows be told from others? Exits
         with 1 where more is found out than its differential privacy allows.
@@ -55,10 +59,17 @@ def audit(
     together
         With --privacy: all peers learn anew, and not the audited one alone; far slower.
     as_json
-        One JSON line per message; with --decode the rows, with --privacy the result.
+        One JSON line per message; with --decode the rows, with --privacy or --sheet the result.
     """
+    if [sheet, privacy, decode is not None].count(True) > 1:
+        raise FedH2LError(
+            "--sheet, --privacy and --decode each ask for another answer; use one of them"
+        )
     if not privacy and (worlds is not None or canaries is not None or together):
         raise FedH2LError("--worlds, --canaries and --together go with --privacy; add it")
+    if sheet:
+        _write_sheet(folder, as_json)
+        return
     if privacy:
         from fedh2l.commands.audit_privacy import audit_privacy
         from fedh2l.simulation.leak.membership import WORLDS, Plan
@@ -70,6 +81,13 @@ def audit(
         _show_decoded(folder, peer, decode, as_json)
         return
     _list(folder, peer, as_json)
+
+
+def _write_sheet(folder: Path, as_json: bool) -> None:
+    from fedh2l.commands.pages.sheet_page import write_sheet
+
+    path, facts = write_sheet(folder)
+    print(json.dumps(facts, indent=1) if as_json else path)
 
 
 def _list(folder: Path, peer: str | None, as_json: bool) -> None:

@@ -14,8 +14,8 @@ MOST = 16  # peers in a plot or a matrix; more could not be told apart
 MOST_ROWS = 200  # peers in a table, so that the page can be sent by e-mail
 
 
-def write_page(folder: Path, template: str, **values: Any) -> Path:
-    """report.html in the folder, written anew; all values are escaped but the figures."""
+def write_page(folder: Path, template: str, *, file: str = FILE, **values: Any) -> Path:
+    """A file in the folder, written anew; all values are escaped but the figures."""
     pages = Environment(
         loader=PackageLoader("fedh2l.commands.pages"),
         autoescape=True,
@@ -23,7 +23,7 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
         lstrip_blocks=True,
     )
     page = pages.get_template(template).render(percent=percent, size=size, **values)
-    path = folder / FILE
+    path = folder / file
     write_file(path, page.encode("utf-8", "replace"))
     return path
 
