@@ -82,6 +82,16 @@ def test_canaries_of_a_model_that_learns_by_heart_are_told_apart(tmp_path: Path)
     assert result["learnt"] == result["not_learnt"] == 3 * 34
 
 
+@pytest.mark.slow
+def test_more_than_a_fifth_of_the_rows_that_are_learnt_by_heart_are_found(tmp_path: Path) -> None:
+    """By what was sent, at 1 % false alarms; the final model itself gives far more of them away."""
+    result = result_of(finished(tmp_path / "r", **BY_HEART | {"rounds": 12}), worlds=16)
+    sent, own = result["attacks"]["surrogate"], result["attacks"]["own"]
+    assert sent["tpr_at_0.01"]["low"] > 0.2
+    assert own["tpr_at_0.01"]["low"] > sent["tpr_at_0.01"]["high"]
+    assert result["attacks"]["threshold"]["tpr_at_0.01"]["high"] < 0.15
+
+
 def test_a_model_that_never_saw_the_private_rows_tells_nothing_of_them(tmp_path: Path) -> None:
     (tmp_path / "blind.py").write_text(BLIND)
     peers = ["mlp", f"rot00={tmp_path / 'blind.py'}:model"]

@@ -58,10 +58,14 @@ def _title(facts: dict[str, Any]) -> str:
 def _figures(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The figures that stand on top: name, value, and a note."""
     sent, rounds = facts["sent"], facts["rounds"]
-    receivers = {name for group in sent for name in group["receivers"]}
+    receivers = max((len(group["receivers"]) for group in sent), default=0)
     payload, wire = (sum(group[k] for group in sent) for k in ("in_copies", "on_wire"))
     return [
-        ("messages", str(sum(group["messages"] for group in sent)), f"to {len(receivers)} others"),
+        (
+            "messages",
+            str(sum(group["messages"] for group in sent)),
+            f"each to up to {receivers} others",
+        ),
         ("rounds", str(rounds["done"]), f"of {rounds['planned']}"),
         ("bytes, all copies", size(payload), f"about {size(wire)} with TLS and TCP"),
         ("differential privacy", "off", "no formal guarantee"),
@@ -79,5 +83,5 @@ def _row(group: dict[str, Any]) -> dict[str, Any]:
         "rounds": f"{first} to {last}" if last > first else str(first),
         "bytes": size(group["bytes"]),
         "in_copies": size(group["in_copies"]),
-        "receivers": sheet_words.to_whom(group["receivers"], MOST),
+        "receivers": sheet_words.to_whom(group, MOST),
     }

@@ -106,8 +106,8 @@ def cannot_conclude(facts: dict[str, Any]) -> list[str]:
         "That nothing can be learnt of a private row. What left comes from a model that has seen "
         "them; whoever hears every round may guess, better than by chance, whether a row was among "
         "them.",
-        "That the audits below, where there are any, are the best attack there is. They give a "
-        "lower bound.",
+        "That nobody can do better than an audit did, where one was made. What it finds is there; "
+        "what it does not find may be there, too.",
         "What receivers did with what they heard, how long they keep it, and to whom they pass it "
         "on.",
         "Whether the rows were collected and used lawfully: this sheet knows messages only.",
@@ -171,9 +171,13 @@ def audited(result: dict[str, Any]) -> str:
     )
 
 
-def to_whom(receivers: dict[str, int], most: int) -> str:
-    """The receivers with how many messages each got, in words."""
-    named = [f"{name} ({count})" for name, count in list(receivers.items())[:most]]
+def to_whom(group: dict[str, Any], most: int) -> str:
+    """The receivers, each with how many messages it got where these were not all, in words."""
+    everything, receivers = group["messages"], group["receivers"]
+    named = [
+        name if count == everything else f"{name} ({count})"
+        for name, count in list(receivers.items())[:most]
+    ]
     more = len(receivers) - len(named)
     return ", ".join([*named, *([f"{more} more"] if more else [])]) or "nobody"
 
