@@ -103,6 +103,10 @@ def test_the_sheet_of_a_live_member_names_members_and_what_else_is_seen(
     assert "Nothing was sent." in page  # its journal has no frames
     assert "keeps every site on one machine" not in page
     assert facts["hashes"].keys() >= {"invite.json", "rounds.jsonl"}
+    # Nobody can repeat what a live member heard.
+    with pytest.raises(SystemExit) as end:
+        main(["audit", str(tmp_path / "a"), "--privacy"])
+    assert end.value.code == 2 and "not what it heard" in capsys.readouterr().err
 
 
 def test_the_sheet_tells_what_an_audit_found(

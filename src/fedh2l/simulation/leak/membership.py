@@ -78,6 +78,7 @@ class Audit:
     """
 
     def __init__(self, folder: Path, plan: Plan) -> None:
+        _check_simulated(folder)
         experiment = run_folder.open_again(folder).experiment
         peer = experiment.names[0] if plan.peer is None else plan.peer
         choose("peer", peer, experiment.names)
@@ -171,6 +172,16 @@ def _candidates(experiment: Experiment, peer: str, plan: Plan) -> Candidates:
     if plan.canaries is None:
         return halves(rows, experiment.seed)
     return canaries(rows, plan.canaries, data.classes, experiment.seed)
+
+
+def _check_simulated(folder: Path) -> None:
+    """A live member's part cannot be repeated: of what it heard only sizes are kept."""
+    if (folder / "invite.json").exists():
+        raise FedH2LError(
+            f"{folder}: a live member's part, which keeps what it sent and not what it heard, so "
+            "it cannot learn anew among the same others; simulate a federation of such rows and "
+            "models by fedh2l run --data FILE --peers FILE.py:FUNCTION, and audit that"
+        )
 
 
 def _check_finished(folder: Path, experiment: Experiment) -> None:
