@@ -1,4 +1,7 @@
 import gzip
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +101,20 @@ def test_rotated_mnist_from_idx_files_gzipped_or_not(tmp_path: Path) -> None:
     assert len(data.seed_set) == 75
     assert len(data.domains["rot30"].train[1]) == 475
     assert len(data.domains["rot00"].test[1]) == 200
+
+
+def test_a_sweep_too_finds_the_folder_that_the_environment_names(tmp_path: Path) -> None:
+    settings = ["rows=300", "domains=2", "rounds=1", 'peers=["logistic"]', "views=false"]
+    flags = ["--methods", "alone", "--data", "rotated-mnist", "digits", "--seeds", "1"]
+    flags += [word for setting in settings for word in ("--set", setting)]
+    done = subprocess.run(
+        [sys.executable, "-m", "fedh2l", "sweep", *flags, "--out", str(tmp_path / "s")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"FEDH2L_DATA": str(small_mnist(tmp_path)), "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert len((tmp_path / "s" / "cells.csv").read_text().splitlines()) == 3
 
 
 def test_test_images_come_from_the_test_file(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
+from fedh2l.commands.environment import DATA
 from fedh2l.commands.sweep_call import SweepCall
 from fedh2l.error import FedH2LError
+from fedh2l.simulation.settings import known_names
 from fedh2l.simulation.sweep.plan import Plan
 from fedh2l.simulation.sweep.plan_file import plan_of, read_plan
 
@@ -100,6 +102,9 @@ def _plan(
         raise FedH2LError(f"seeds is {seeds}; it must be 1 or more")
     plan = read_plan(file, instead) if file else plan_of(instead)
     plan.common.update(_setting(words) for words in settings)
+    folder = os.environ.get(DATA)
+    if folder and any("data_dir" in known_names(name, plan.methods[0]) for name in plan.data):
+        plan.common.setdefault("data_dir", folder)
     return plan
 
 
