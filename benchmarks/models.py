@@ -30,12 +30,17 @@ MEASURES = ("own_accuracy", "all_domain_accuracy", "worst_domain_accuracy", "all
 
 @dataclass(frozen=True)
 class Federation:
-    """flags: of `fedh2l run`. data: the folder of the data it needs, None: it needs none."""
+    """flags: of `fedh2l run`. data: the folder of the data it needs, None: it needs none.
+
+    seeds: how many random seeds, and so splits of the data, it is run with: few rows need many.
+    unlabelled: run it a second time with the seed labels withheld.
+    """
 
     name: str
     flags: str
+    seeds: int
     data: Path | None = None
-    unlabelled: bool = True  # run it a second time with the seed labels withheld
+    unlabelled: bool = True
 
 
 def federations(data: Path, drawn: Path) -> list[Federation]:
@@ -46,14 +51,21 @@ def federations(data: Path, drawn: Path) -> list[Federation]:
     pictures = f"--data {drawn} --side 64 --colour {few}"
     own = _peers(" ".join(f"{BACKBONES}:{name}" for name in ("lite0", "lite1", "lite2", "small")))
     return [
-        Federation("digits, nine kinds", f"--data digits {_peers(NINE)}"),
-        Federation("digits, nets alone", f"--data digits {_peers(NETS)}"),
+        Federation("digits, nine kinds", f"--data digits {_peers(NINE)}", 5),
+        Federation("digits, nets alone", f"--data digits {_peers(NETS)}", 5, unlabelled=False),
         Federation(
-            "digits, 40 labels", f"--data digits --seed-labels 40 {_peers(NINE)}", None, False
+            "digits, 40 labels",
+            f"--data digits --seed-labels 40 {_peers(NINE)}",
+            5,
+            unlabelled=False,
         ),
-        Federation("heart disease", f"--data heart-disease --data-dir {heart}", heart),
-        Federation("rotated MNIST, 60 labels", f"{partly} --data-dir {mnist}", mnist, False),
-        Federation("drawn images, pretrained", f"{pictures} {own} --workers 1", None, False),
+        Federation("heart disease", f"--data heart-disease --data-dir {heart}", 20, heart),
+        Federation(
+            "rotated MNIST, 60 labels", f"{partly} --data-dir {mnist}", 2, mnist, unlabelled=False
+        ),
+        Federation(
+            "drawn images, pretrained", f"{pictures} {own} --workers 1", 3, unlabelled=False
+        ),
     ]
 
 
@@ -106,15 +118,28 @@ def entry(federation: Federation, seeds: Sequence[int]) -> dict[str, Any]:
         measured = {cell: _measured(scores) for cell, scores in cells.items() if scores}
         # Every figure was measured, none is projected from fewer rounds or rows.
         peers[name] = {"kind": peer["model"], **measured, "projected": False}
-    last = labelled[-1]
+    runs = [*labelled, *withheld]
     return {
         "federation": federation.name,
         "command": f"fedh2l run {federation.flags}",
         "seeds": list(seeds),
         "peers": peers,
-        "commit": last["commit"],
-        "date": last["date"],
+        "closed": _share_closed(peers),
+        "commit": ", ".join(sorted({run["commit"] for run in runs})),
+        "date": ", ".join(sorted({run["date"] for run in runs})),
     }
+
+
+def _share_closed(peers: dict[str, Any]) -> float | None:
+    """How much of the way from seed-only to pooled the exchange closes, of the peers' means; None
+    where pooled is not above seed-only.
+    """
+    means = {
+        cell: statistics.fmean(peer[cell]["mean"] for peer in peers.values())
+        for cell in ("seed_only", "fedh2l", "pooled")
+    }
+    way = means["pooled"] - means["seed_only"]
+    return (means["fedh2l"] - means["seed_only"]) / way if way > 0 else None
 
 
 def _measured(scores: Sequence[dict[str, float]]) -> dict[str, Any]:
@@ -161,23 +186,27 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=Path("data"), help="holds mnist/, heart-disease/"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", help="random seeds; by default as many as each needs"
+    )
     parser.add_argument("--only", nargs="+", default=[], help="words in a federation's name")
     arguments = parser.parse_args()
     drawn = OUT / "drawn"
     if not drawn.exists():
         write_folder(drawn, each=100)
 
-    entries: list[dict[str, Any]] = []
+    path = OUT / "models.json"
+    # What was computed before, of the federations that are left out now, stays.
+    entries = {e["federation"]: e for e in json.loads(path.read_text())} if path.exists() else {}
     for federation in federations(arguments.data, drawn):
         if arguments.only and not any(word in federation.name for word in arguments.only):
             continue
         if federation.data is not None and not federation.data.is_dir():
             print(f"{federation.name}: left out, {federation.data} is no folder; give --data")
             continue
-        entries.append(entry(federation, arguments.seeds))
-        (OUT / "models.json").write_text(json.dumps(entries, indent=1))
-    Console(width=140).print(table(entries))
+        entries[federation.name] = entry(federation, arguments.seeds or range(federation.seeds))
+        path.write_text(json.dumps(list(entries.values()), indent=1))
+    Console(width=140).print(table(list(entries.values())))
 
 
 if __name__ == "__main__":

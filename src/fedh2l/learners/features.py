@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -13,11 +13,12 @@ from fedh2l.learner import Lesson
 from fedh2l.rows import check_classes, checked_rows
 from fedh2l.rows import features as checked
 from fedh2l.stored_rows import RowArray, StoredRows, picked
-from fedh2l.tables import holds_numbers_only, stacked_columns
+from fedh2l.tables import holds_numbers_only, names_of, stacked_columns
 from fedh2l.views import View
 
-# From raw rows to this peer's features of them: an array, a row each.
-Featurise = Callable[[Any], Shaped[np.ndarray, "rows ..."]]
+# From raw rows to this peer's features of them: an array, a row each; of PyTorch also several
+# arrays by name, as a tokenizer gives them.
+Featurise = Callable[[Any], Any]
 CACHED = 64 * 2**20  # bytes of features that a peer keeps, of the rows it was asked about last
 
 
@@ -26,10 +27,13 @@ class Features:
 
     featurise: from raw rows to features, a row each; it must give the same for the same rows.
     None: rows are taken as they are, and of a table without a column of text the columns.
+    named: the model takes several arrays by name; here they are the fields of one.
     """
 
-    def __init__(self, featurise: Featurise | None, most: int = CACHED) -> None:
-        self.featurise, self.most = featurise, most
+    def __init__(
+        self, featurise: Featurise | None, most: int = CACHED, *, named: bool = False
+    ) -> None:
+        self.featurise, self.most, self.named = featurise, most, named
         self.cached: OrderedDict[bytes, np.ndarray] = OrderedDict()
 
     def __call__(self, x: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows ..."]:
@@ -73,7 +77,10 @@ class Features:
         """The features of rows that will not come again, such as augmented ones."""
         if self.featurise is None:
             return x
-        made = np.asarray(self.featurise(x))
+        given = self.featurise(x)
+        if isinstance(given, Mapping):
+            return self._fields(cast(Mapping[str, Any], given), len(x))
+        made = np.asarray(given)
         if not made.ndim or len(made) != len(x):
             raise FedH2LError(
                 f"featurise gives {made.shape} for {len(x)} rows; expected an array with a row for "
@@ -81,11 +88,34 @@ class Features:
             )
         return made
 
+    def _fields(self, given: Mapping[str, Any], rows: int) -> Shaped[np.ndarray, " rows"]:
+        if not self.named:
+            raise FedH2LError(
+                f"featurise gives {', '.join(given)}, and this model takes one array: give one, or "
+                "take TorchLearner"
+            )
+        return as_fields(given, rows, "featurise gives")
+
     def _keep(self, key: bytes, made: np.ndarray) -> None:
         self.cached[key] = made
         # What was asked about longest ago goes first; the newest stays, however large it is.
         while len(self.cached) > 1 and sum(a.nbytes for a in self.cached.values()) > self.most:
             self.cached.popitem(last=False)
+
+
+def as_fields(arrays: Mapping[str, Any], rows: int, whose: str) -> Shaped[np.ndarray, " rows"]:
+    """Arrays of as many rows each as the fields of one."""
+    parts = {str(name): np.asarray(part) for name, part in arrays.items()}
+    if not parts or any(part.shape[:1] != (rows,) for part in parts.values()):
+        shapes = ", ".join(f"{name} {part.shape}" for name, part in parts.items())
+        raise FedH2LError(
+            f"{whose} {shapes or 'nothing'} for {rows} rows; expected arrays with a row for each"
+        )
+
+    made = np.empty(rows, [(name, part.dtype, part.shape[1:]) for name, part in parts.items()])
+    for name, part in parts.items():
+        made[name] = part
+    return made
 
 
 class PrivateRows:
@@ -117,7 +147,9 @@ class PrivateRows:
         # Rows that are not augmented never change: their features are made once.
         self.made = features.of_private(self.x) if augment is None else None
         if raw:
-            checked(self.some(len(self)), missing=missing)
+            made = self.some(len(self))
+            for part in [made[name] for name in names_of(made)] or [made]:
+                checked(part, missing=missing)
 
     def __len__(self) -> int:
         return len(self.y)

@@ -14,8 +14,9 @@ from fedh2l.learners import torch_state
 from fedh2l.learners.batches import check_finite, evaluation_rows, is_measured
 from fedh2l.learners.compare import compare
 from fedh2l.learners.features import Features, Featurise
-from fedh2l.learners.torch_batches import ArrayBatches, batches_of
+from fedh2l.learners.torch_batches import ArrayBatches, batches_of, compare_features
 from fedh2l.learners.torch_embedding import Embedder
+from fedh2l.learners.torch_inputs import tensors_of
 from fedh2l.learners.torch_loader import LoaderBatches
 from fedh2l.learners.torch_losses import Loss, Losses
 from fedh2l.learners.torch_model import Logits, Placement, check_wiring, frozen_modules
@@ -32,8 +33,7 @@ from fedh2l.views import View
 
 
 class TorchLearner:
-    """A PyTorch module trained on private batches and, in the same forward pass, on rows of a
-    lesson.
+    """A PyTorch module trained on private batches and, in the same pass, on rows of a lesson.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class TorchLearner:
         Of this model's parameters; any that is called once per step.
     data
         (x, y): arrays, tensors or a TensorDataset, class indices in y; or an iterable of batches
-        (x, y), such as a DataLoader.
+        (x, y) or {…, "labels": y}, such as a DataLoader.
     batch
         Private rows per step, where data are arrays; 32 if nothing is said.
     augment
@@ -69,6 +69,7 @@ class TorchLearner:
         "bfloat16": the forward pass in bfloat16 where PyTorch deems it safe.
     featurise
         From raw rows to this peer's own features of them, once; a DataLoader's rows are features.
+        Several arrays by name are the keyword arguments of the model.
     rows
         How many private rows there are, where an iterable does not tell; FedAvg weighs by it.
     seed
@@ -104,7 +105,7 @@ class TorchLearner:
         self.frozen = frozen_modules(model)
         self.rng = np.random.default_rng(seed)  # order of the rows and their augmentation
         self.randomness = torch_state.Randomness(seed)
-        self.features = Features(featurise)
+        self.features = Features(featurise, named=True)
         self.embedding = Embedder(self.features, self.place, self.losses)
 
         self.batches = batches_of(
@@ -118,9 +119,7 @@ class TorchLearner:
         )
         self.rows = self.batches.rows
         if isinstance(self.batches, ArrayBatches):
-            self.place.tokens = self.place.are_tokens(
-                torch.from_numpy(self.batches.private.some(1).copy())
-            )
+            self.place.settle(tensors_of(self.batches.private.some(1)))
         self.state_dict()  # refuses here and not after a round what it cannot save
 
     # --- what a Learner does
@@ -138,8 +137,8 @@ class TorchLearner:
         with torch.no_grad():
             step = evaluation_rows(x)
             for start in range(0, len(x), step):
-                rows = torch.from_numpy(np.ascontiguousarray(x[start : start + step]))
-                parts.append(self.logits(self.place(rows)).softmax(1).cpu())
+                rows = self.place(tensors_of(x[start : start + step]))
+                parts.append(self.logits(rows).softmax(1).cpu())
         probs = torch.cat(parts).float().numpy()
         check_finite(probs)
         return probs
@@ -189,7 +188,9 @@ class TorchLearner:
         with self.randomness():  # a DataLoader draws its order
             x, y = self.batches.some()
         if isinstance(self.batches, LoaderBatches):
-            self.place.tokens = self.place.are_tokens(torch.from_numpy(x[:1].copy()))
+            self.place.settle(tensors_of(x[:1]))
+            if self.features.featurise is not None:
+                return compare_features(tensors_of(x), y, self.features, seed_set)
         return compare((x, y), seed_set)
 
     def private_rows(self) -> Rows:

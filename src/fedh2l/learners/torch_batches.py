@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Int
-from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
 from fedh2l.error import FedH2LError
 from fedh2l.learners.batches import PrivateBatches
 from fedh2l.learners.features import Features, PrivateRows
+from fedh2l.learners.torch_inputs import Taken, check_alike, tensors_of
 from fedh2l.learners.torch_loader import Batch, LoaderBatches
-from fedh2l.rows import Rows
+from fedh2l.rows import Rows, check_classes
+from fedh2l.seedset import SeedSet
 from fedh2l.views import View
 
 
@@ -25,7 +26,7 @@ class ArrayBatches:
         private: PrivateRows,
         size: int | None,
         rng: np.random.Generator,
-        place: Callable[[Tensor], Tensor],
+        place: Callable[[Taken], Taken],
     ) -> None:
         self.private, self.place = private, place
         self.batches = PrivateBatches(private, size, rng)
@@ -50,7 +51,7 @@ class ArrayBatches:
 
     def next(self) -> Batch:
         rows, labels = self.batches.next()
-        x = self.place(torch.from_numpy(np.ascontiguousarray(rows)))
+        x = self.place(tensors_of(rows))
         return Batch(x, torch.from_numpy(labels).to(x.device), self.largest)
 
     def restart(self, order: np.ndarray) -> None:
@@ -66,7 +67,7 @@ def batches_of(
     features: Features,
     rows: int | None,
     rng: np.random.Generator,
-    place: Callable[[Tensor], Tensor],
+    place: Callable[[Taken], Taken],
 ) -> ArrayBatches | LoaderBatches:
     """The batches of the user's data, whichever of the forms it has."""
     if isinstance(data, TensorDataset):
@@ -91,7 +92,14 @@ def batches_of(
             f"private data: a {type(data).__name__}; expected (x, y) or an iterable of batches "
             "(x, y), such as a DataLoader"
         )
-    return LoaderBatches(data, rows, place)
+    return LoaderBatches(data, rows, place, named=features.featurise is not None)
+
+
+def compare_features(x: Taken, y: np.ndarray, features: Features, seed_set: SeedSet) -> list[str]:
+    """`compare` for the rows of a DataLoader, which are features already."""
+    check_classes(y, len(seed_set.classes))
+    check_alike(x, tensors_of(features(seed_set.x)))
+    return []
 
 
 def _is_arrays(data: Any) -> bool:

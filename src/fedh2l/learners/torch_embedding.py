@@ -13,6 +13,7 @@ from torch.nn.functional import adaptive_avg_pool1d
 
 from fedh2l.error import FedH2LError
 from fedh2l.learners.features import Features
+from fedh2l.learners.torch_inputs import Taken, tensors_of
 from fedh2l.learners.torch_losses import Losses
 
 ROWS = 500  # per forward pass
@@ -21,9 +22,7 @@ ROWS = 500  # per forward pass
 class Embedder:
     """See `Embeds`. A model's own parameters are left as they are."""
 
-    def __init__(
-        self, features: Features, place: Callable[[Tensor], Tensor], losses: Losses
-    ) -> None:
+    def __init__(self, features: Features, place: Callable[[Taken], Taken], losses: Losses) -> None:
         self.features, self.place, self.losses = features, place, losses
 
     def of(self, x: Shaped[np.ndarray, "rows ..."], width: int) -> Float[np.ndarray, "rows width"]:
@@ -34,7 +33,7 @@ class Embedder:
         parts: list[Tensor] = []
         with torch.no_grad(), watched(logits.model) as seen:
             for start in range(0, len(x), ROWS):
-                logits(self.place(torch.from_numpy(np.ascontiguousarray(x[start : start + ROWS]))))
+                logits(self.place(tensors_of(x[start : start + ROWS])))
                 parts.append(pooled(seen.pop(), width).float().cpu())
         return torch.cat(parts).numpy()
 

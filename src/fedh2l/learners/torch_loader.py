@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from fedh2l.error import FedH2LError
+from fedh2l.learners.features import as_fields
+from fedh2l.learners.torch_inputs import Inputs, Taken
 from fedh2l.rows import Rows, checked_rows, class_indices
 
 LABELS = ("labels", "label", "targets", "target", "y")  # of a batch that is a dict
@@ -17,7 +19,7 @@ LABELS = ("labels", "label", "targets", "target", "y")  # of a batch that is a d
 class Batch(NamedTuple):
     """Rows and labels as the model takes them, on its device."""
 
-    x: Tensor
+    x: Taken
     y: Tensor
     largest: int  # label; known without asking the device
 
@@ -26,25 +28,32 @@ class LoaderBatches:
     """The batches of anything that can be iterated over, again and again where it is not endless.
 
     rows: how many private rows there are; 0: nobody knows.
+    named: a batch may hold several inputs by name, as `featurise` makes of the seed rows.
     """
 
     order = np.zeros(0, np.int64)  # a loader keeps its own
 
     def __init__(
-        self, loader: Iterable[Any], rows: int | None, place: Callable[[Tensor], Tensor]
+        self,
+        loader: Iterable[Any],
+        rows: int | None,
+        place: Callable[[Taken], Taken],
+        *,
+        named: bool,
     ) -> None:
-        self.loader, self.place = loader, place
-        self.rows = _count(loader) if rows is None else rows
+        self.loader, self.place, self.named = loader, place, named
+        self.rows = _count(loader, named) if rows is None else rows
         self.batches = self._endless()
 
     def some(self) -> Rows:
         """The first batch, to compare with the seed set; it is learnt from all the same."""
         first = next(self.batches)
         self.batches = chain([first], self.batches)
-        x = first.x.detach().cpu()
-        # numpy has no bfloat16
-        x = x.float() if x.dtype == torch.bfloat16 else x
-        return x.numpy(), first.y.cpu().numpy()
+        y = first.y.cpu().numpy()
+        if isinstance(first.x, Inputs):
+            parts = {name: _array(part) for name, part in first.x.parts.items()}
+            return as_fields(parts, len(y), "a batch holds"), y
+        return _array(first.x), y
 
     def rows_read(self) -> Rows:
         """Refused: a loader may augment its rows, and need not end."""
@@ -66,7 +75,7 @@ class LoaderBatches:
             empty = True
             for batch in self.loader:
                 empty = False
-                yield self._checked(*_pair(batch))
+                yield self._checked(*_pair(batch, self.named))
             if empty:
                 raise FedH2LError(
                     "the DataLoader yields no batch: fewer rows than a batch with "
@@ -74,38 +83,73 @@ class LoaderBatches:
                 )
 
     def _checked(self, x: Any, y: Any) -> Batch:
-        if not isinstance(x, Tensor):
-            x = torch.from_numpy(checked_rows((x, y))[0])
+        rows = _rows(x, y)
         # The usual case, without a detour over numpy.
         usual = isinstance(y, Tensor) and y.dtype == torch.int64 and y.ndim == 1
         if not usual or (len(y) and int(y.min()) < 0):
             y = torch.from_numpy(class_indices(y))
-        if len(x) != len(y) or not len(x):
+
+        sizes = {len(y), *_sizes(rows)}
+        if len(sizes) > 1 or not len(y):
             raise FedH2LError(
-                f"a batch of {len(x)} rows and {len(y)} labels; needs one label per row, and a row"
+                f"a batch of {_sizes(rows)[0]} rows and {len(y)} labels; needs one label per row, "
+                "and a row"
             )
         largest = int(y.max())
-        x = self.place(x)
-        return Batch(x, y.to(x.device), largest)
+        rows = self.place(rows)
+        return Batch(rows, y.to(rows.device), largest)
 
 
-def _pair(batch: Any) -> tuple[Any, Any]:
-    """Rows and labels of a batch."""
+def _rows(x: Any, y: Any) -> Taken:
+    """What a batch holds beside its labels, as tensors."""
+    if isinstance(x, Tensor):
+        return x
+    if not isinstance(x, Mapping):
+        return torch.from_numpy(checked_rows((x, y))[0])
+    parts = cast(Mapping[str, Any], x)
+    return Inputs({name: torch.as_tensor(part) for name, part in parts.items()})
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    # numpy has no bfloat16
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _sizes(x: Taken) -> list[int]:
+    """How many rows each input has."""
+    return [len(part) for part in x.parts.values()] if isinstance(x, Inputs) else [len(x)]
+
+
+def _pair(batch: Any, named: bool) -> tuple[Any, Any]:
+    """Rows and labels of a batch; rows that are several inputs as a mapping."""
     parts = _entries(cast(Mapping[str, Any], batch)) if isinstance(batch, Mapping) else batch
     whole = isinstance(parts, tuple | list) and len(cast(Sequence[Any], parts)) == 2
-    if whole and not isinstance(parts[0], Mapping | tuple):
+    several = whole and isinstance(parts[0], Mapping)
+    if whole and not isinstance(parts[0], tuple) and (named or not several):
         return parts[0], parts[1]
+    expected = (
+        "to give the model several inputs by name, say with featurise= how they are made of seed "
+        "rows"
+        if several
+        else "make such batches in the DataLoader's collate_fn"
+    )
     raise FedH2LError(
         f"a batch holds {_kinds(batch)}; expected (x, y), rows like the seed set's and their "
-        "labels: make such batches in the DataLoader's collate_fn"
+        f"labels: {expected}"
     )
 
 
 def _entries(batch: Mapping[str, Any]) -> list[Any]:
-    """What a batch that is a dict holds: the inputs, then the labels; nothing without labels."""
+    """The inputs of a batch that is a dict, several as a dict, and its labels; nothing without
+    labels.
+    """
     labels = [name for name in batch if name in LABELS]
-    inputs = [name for name in batch if name not in LABELS]
-    return [batch[name] for name in inputs + labels] if len(labels) == 1 else []
+    inputs = {name: batch[name] for name in batch if name not in LABELS}
+    if len(labels) != 1 or not inputs:
+        return []
+    x = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+    return [x, batch[labels[0]]]
 
 
 def _kinds(batch: Any) -> str:
@@ -118,10 +162,10 @@ def _kinds(batch: Any) -> str:
     return f"a {type(batch).__name__}"
 
 
-def _count(loader: Iterable[Any]) -> int:
+def _count(loader: Iterable[Any], named: bool) -> int:
     """How many private rows an epoch of this loader has at most; 0: it cannot be told."""
     if isinstance(loader, Sequence):
-        return sum(len(_pair(batch)[1]) for batch in loader)
+        return sum(len(_pair(batch, named)[1]) for batch in loader)
     sampler = getattr(loader, "batch_sampler", None)
     parts = [
         getattr(loader, "dataset", None),

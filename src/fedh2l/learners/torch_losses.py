@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
+from fedh2l.learners.torch_inputs import joined
 from fedh2l.learners.torch_loader import Batch
 from fedh2l.learners.torch_model import Logits, check_norms
 from fedh2l.learners.torch_step import SeedBatch, proximal_loss, seed_loss
@@ -42,7 +43,7 @@ class Losses:
     ) -> tuple[Tensor, Tensor | None]:
         """Both from one forward pass: BatchNorm sees the rows together."""
         n = len(batch.x)
-        x = batch.x if taught is None else torch.cat([batch.x, taught.x])
+        x = batch.x if taught is None else joined(batch.x, taught.x)
         check_norms(self.logits.model, len(x))
         pull = nullcontext(None) if self.pull is None else self.pull()
         with pull as distance:

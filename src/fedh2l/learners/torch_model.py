@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fedh2l.error import FedH2LError
+from fedh2l.learners.torch_inputs import Inputs, Taken, given_to
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -40,13 +41,22 @@ class Placement:
                 "device out, or use 'cpu'"
             ) from error
 
-    def __call__(self, rows: Tensor) -> Tensor:
+    def __call__(self, rows: Taken) -> Taken:
+        if isinstance(rows, Inputs):
+            return Inputs({name: self._placed(part) for name, part in rows.parts.items()})
+        return self._placed(rows)
+
+    def _placed(self, rows: Tensor) -> Tensor:
         if self.tokens or self.are_tokens(rows):
             return self._indices(rows)
         rows = rows.to(self.device, self.dtype)
         if rows.ndim == 4 and self.layout == torch.channels_last:
             rows = rows.contiguous(memory_format=torch.channels_last)
         return rows
+
+    def settle(self, rows: Taken) -> None:
+        """Take rows of this kind; of several inputs each has a type of its own."""
+        self.tokens = isinstance(rows, Tensor) and self.are_tokens(rows)
 
     def are_tokens(self, rows: Tensor) -> bool:
         """Whether rows are indices for an embedding: integers, and no images."""
@@ -134,9 +144,9 @@ class Logits:
         self.reduced = None if autocast is None else torch.bfloat16
         self.checked: set[bool] = set()
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Taken) -> Tensor:
         with torch.autocast(x.device.type, self.reduced, enabled=self.reduced is not None):
-            given = self.model(x)
+            given = given_to(self.model, x)
         logits = logits_in(given) if self.pick is None else self.pick(given)
         if logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
             raise FedH2LError(

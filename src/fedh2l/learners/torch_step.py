@@ -13,6 +13,7 @@ from fedh2l.distill import reconcile
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.learners.batches import seed_picks
+from fedh2l.learners.torch_inputs import Taken, tensors_of
 from fedh2l.learners.torch_model import Placement
 
 
@@ -21,7 +22,7 @@ class SeedBatch(NamedTuple):
     zeros where there is no label.
     """
 
-    x: Tensor
+    x: Taken
     targets: Tensor | None
     labels: Tensor | None
 
@@ -37,7 +38,7 @@ def seed_batches(
     """
     # The loss is never computed in less than float32.
     dtype = place.dtype if place.dtype.itemsize >= 4 else torch.float32
-    x = place(torch.from_numpy(np.ascontiguousarray(features)))
+    x = place(tensors_of(features))
     targets, labels = (
         None if a is None else torch.from_numpy(a).to(place.device, dtype)
         for a in (lesson.targets, lesson.labels)

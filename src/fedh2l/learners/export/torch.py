@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fedh2l.error import FedH2LError
 from fedh2l.learners.export.formats import Format, answers_of_onnx
 from fedh2l.learners.torch import TorchLearner
+from fedh2l.learners.torch_inputs import given_to, tensors_of
 from fedh2l.learners.torch_model import logits_in
 
 
@@ -25,7 +26,10 @@ class Posteriors(nn.Module):
         self.model, self.pick, self.dtype = model, pick, dtype
 
     def forward(self, x: Tensor) -> Tensor:
-        given = self.model(x.to(self.dtype))
+        return self.of(self.model(x.to(self.dtype)))
+
+    def of(self, given: Any) -> Tensor:
+        """Posteriors from what the module gives."""
         logits = logits_in(given) if self.pick is None else self.pick(given)
         return logits.float().softmax(1)
 
@@ -33,7 +37,8 @@ class Posteriors(nn.Module):
 def _twin(learner: TorchLearner, x: np.ndarray) -> Posteriors:
     """A copy on the CPU, in evaluation mode; the user's own module is left as it is."""
     model = deepcopy(learner.model).cpu().eval()
-    dtype = learner.place(torch.from_numpy(x[:1].copy())).dtype
+    rows = learner.place(tensors_of(x[:1]))
+    dtype = rows.dtype if isinstance(rows, Tensor) else None
     return Posteriors(model, learner.logits.pick, dtype).eval()
 
 
@@ -53,10 +58,14 @@ def _read_weights(data: bytes, learner: TorchLearner, x: np.ndarray) -> np.ndarr
         tensor.zero_()  # so that what the file lacks is missed
     twin.model.load_state_dict(load(data))
     with torch.no_grad():
-        return twin(torch.from_numpy(x.copy())).numpy()
+        return twin.of(given_to(twin.model, learner.place(tensors_of(x)).cpu())).numpy()
 
 
 def _write_onnx(learner: TorchLearner, x: np.ndarray) -> bytes:
+    if x.dtype.names:
+        raise FedH2LError(
+            f"the model takes several inputs, {', '.join(x.dtype.names)}; use safetensors"
+        )
     import onnxscript  # noqa: F401  # pyright: ignore[reportUnusedImport]  # named here if missing
 
     # The exporter tells of a package that it does not find and does not need, and its bars of
