@@ -10,12 +10,14 @@ from rich.console import Console
 pytest.importorskip("zenoh", reason="needs the extra zenoh")
 from fedh2l.commands.screen import Screen
 from fedh2l.live.news import News
+from fedh2l.live.notices import Notices
 
 LINE = {
     "round": 3,
     "payload_bytes": 61,
     "heard": {"oslo": 70},
     "missing": ["kiev"],
+    "gone": ["kiev"],
     "refused": {"lyon": "lyon: damaged on its way"},
     "apart": {"oslo": 0.25},
     "accuracy": 0.9,
@@ -27,14 +29,16 @@ LINE = {
 @pytest.mark.parametrize("terminal", [True, False])
 def test_missing_and_refused_are_shown_and_counted(terminal: bool) -> None:
     out = io.StringIO()
-    with Screen("rome", 9, Console(file=out, force_terminal=terminal, width=120)) as screen:
+    console, notices = Console(file=out, force_terminal=terminal, width=120), Notices()
+    with Screen("rome", 9, console, notices) as screen:
+        notices.tell("round 2 is paused")
         screen.show(News(text="rome: from round 0 of 9"))
         for _ in range(2):
             screen.show(News(LINE, "left kiev: lease ran out", frozenset({"oslo"})))
     assert screen.missing["kiev"] == 2 and screen.refused["lyon"] == 2
     expected = (
-        ("0.250", "yes", "left kiev", "90.0")
+        ("0.250", "yes", "has left", "left kiev", "90.0", "is paused")
         if terminal
-        else ("missing kiev", "refused lyon", "heard oslo", "left kiev")
+        else ("missing kiev", "refused lyon", "heard oslo", "left kiev", "is paused")
     )
     assert all(text in out.getvalue() for text in expected)

@@ -70,7 +70,8 @@ def join(
     with MemberFolder(path) as folder:
         (path / "leave").unlink(missing_ok=True)
         try:
-            with Screen(me.name, terms.rounds, Console(stderr=as_json)) as screen:
+            console = Console(stderr=as_json)
+            with Screen(me.name, terms.rounds, console, folder.notices) as screen:
                 for news in joined(
                     invite,
                     me,

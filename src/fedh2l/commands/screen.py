@@ -2,6 +2,7 @@
 is no terminal.
 """
 
+import threading
 from collections import Counter
 from types import TracebackType
 from typing import Any
@@ -12,14 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from fedh2l.live.news import News
+from fedh2l.live.notices import Notices
 from fedh2l.record.units import percent, size
 
 
 class Screen:
-    """Opened by `with`; `show` takes what `join` yields."""
+    """Opened by `with`; `show` takes what `join` yields, and a thread of its own what the member
+    tells while a round is not over.
+    """
 
-    def __init__(self, me: str, rounds: int, console: Console) -> None:
+    def __init__(self, me: str, rounds: int, console: Console, notices: Notices) -> None:
         self.me, self.rounds, self.console = me, rounds, console
+        self.notices, self._lock = notices, threading.Lock()
+        self._thread = threading.Thread(target=self._show_notices, daemon=True)
         self.line: dict[str, Any] = {}
         self.missing, self.refused, self.heard = Counter[str](), Counter[str](), dict[str, int]()
         self.present: frozenset[str] = frozenset()
@@ -33,6 +39,7 @@ class Screen:
     def __enter__(self) -> "Screen":
         if self.live:
             self.live.start()
+        self._thread.start()
         return self
 
     def __exit__(
@@ -41,11 +48,21 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.notices.texts.put(None)
+        self._thread.join()
         if self.live:
             self.live.stop()
 
+    def _show_notices(self) -> None:
+        for text in iter(self.notices.texts.get, None):
+            self.show(News(text=text))
+
     def show(self, news: News) -> None:
         """Show a finished round, or a text, on the terminal."""
+        with self._lock:
+            self._show(news)
+
+    def _show(self, news: News) -> None:
         if news.text:
             self.texts = [*self.texts[-3:], news.text]
         if news.line is not None:
@@ -85,7 +102,7 @@ class Screen:
             apart = self.line["apart"].get(name)
             table.add_row(
                 name,
-                "yes" if name in self.present else "no",
+                self._here(name),
                 str(self.heard.get(name, "·")),
                 str(self.missing[name]),
                 str(self.refused[name]),
@@ -97,12 +114,19 @@ class Screen:
         mine = f"my accuracy {percent(accuracy)} %\n" if accuracy is not None else ""
         return Group(table, Text(mine + "\n".join(self.texts), "dim"))
 
+    def _here(self, name: str) -> str:
+        if name in self.line["gone"]:
+            return "has left"
+        return "yes" if name in self.present else "no"
+
 
 def one_line(line: dict[str, Any], rounds: int) -> str:
     """A finished round where there is no terminal."""
     parts = [f"round {line['round']}/{rounds}", f"heard {', '.join(line['heard']) or 'nobody'}"]
     if line["missing"]:
         parts.append(f"missing {', '.join(line['missing'])}")
+    if line["gone"]:
+        parts.append(f"left {', '.join(line['gone'])}")
     if line["refused"]:
         parts.append(f"refused {', '.join(line['refused'])}")
     if line["accuracy"] is not None:

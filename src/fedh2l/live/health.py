@@ -10,6 +10,7 @@ from typing import Any
 from cryptography import x509
 
 from fedh2l.live.member_folder import is_running, read_journal, seconds_since_round
+from fedh2l.live.notices import read_now
 from fedh2l.live.trust.terms import Member, Terms, open_invite
 
 SOON = 14.0  # days before a certificate's end from which on its owner is told
@@ -56,7 +57,13 @@ def certificate_warning(member: Member) -> str:
 def health_of(folder: Path) -> Health:
     """How the member in this folder is now. Raises FedH2LError where it is none."""
     lines, terms = read_journal(folder), open_invite(folder / "invite.json")
-    no_line: dict[str, Any] = {"round": -1, "heard": {}, "missing": [], "accuracy": None}
+    no_line: dict[str, Any] = {
+        "round": -1,
+        "heard": {},
+        "gone": [],
+        "missing": [],
+        "accuracy": None,
+    }
     last = lines[-1] if lines else no_line
     rounds, seconds = last["round"] + 1, seconds_since_round(folder)
     state = "finished" if rounds >= terms.rounds else "stopped"
@@ -70,6 +77,7 @@ def health_of(folder: Path) -> Health:
         "last round finished": f"{seconds:.0f} s ago",
         "invite version": terms.version,
         "heard in the last round": list(last["heard"]),
+        "left, and not back": last.get("gone", []),
         "missing in the last round": last["missing"],
         "missed so far": _counts(lines, "missing"),
         "refused so far": _counts(lines, "refused"),
@@ -80,6 +88,7 @@ def health_of(folder: Path) -> Health:
         "log": str(folder / "log.txt"),
     }
     alarms, warnings = _alarms(state, seconds, terms, me), _warnings(state, last, terms, me)
+    warnings += read_now(folder) if state == "running" else []
     answer["alarms"], answer["warnings"] = alarms, warnings
     numbers = {
         "running": float(state == "running"),

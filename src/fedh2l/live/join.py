@@ -62,7 +62,7 @@ def join(
     for doubt in doubts:
         yield _report(folder, f"warning: {doubt.message}")
     # A member that is started after the last round only answers the others for a while.
-    restarted_at_end = folder.done >= terms.rounds
+    answers_only = folder.done >= terms.rounds
     for text in beginning_lines(terms.member(peer.name), terms):
         yield _report(folder, text)
     with ExitStack() as stack:
@@ -76,12 +76,7 @@ def join(
         yield _report(folder, f"{peer.name}: {span}, with {others}")
         wait_for_first_posts(exchange)
         yield from _take_part(exchange, peer, folder, versions, validation, guard=guard)
-
-        model = save_kept_model(folder.path, peer)
-        yield _report(folder, f"{folder.done} rounds; the model lies in {model}")
-        if folder.done >= exchange.terms.rounds:
-            exchange.finish(FAREWELL if restarted_at_end else exchange.terms.deadline)
-            folder.commit(peer, folder.done, exchange.delivered, finished=True)
+        yield from _end(exchange, peer, folder, answers_only=answers_only)
 
 
 def _exchange(
@@ -100,6 +95,7 @@ def _exchange(
         invite_bytes=invite_bytes,
         limit=largest_frame(seeds.asked * len(seeds.classes)),
         listen=listen,
+        notices=folder.notices,
     )
 
 
@@ -134,6 +130,19 @@ def _take_part(
             return
         exchange.update(terms, invite_bytes)
         yield _report(folder, f"{version}: with {', '.join(exchange.others()) or 'nobody'}")
+
+
+def _end(
+    exchange: ZenohP2P, peer: Peer, folder: MemberFolder, *, answers_only: bool
+) -> Iterator[News]:
+    """Save the model; after the last round the others may still ask."""
+    if folder.leaving:
+        exchange.say_farewell()  # saving may take a while
+    model = save_kept_model(folder.path, peer)
+    yield _report(folder, f"{folder.done} rounds; the model lies in {model}")
+    if folder.done >= exchange.terms.rounds:
+        exchange.finish(FAREWELL if answers_only else exchange.terms.deadline)
+        folder.commit(peer, folder.done, exchange.delivered, finished=True)
 
 
 def _rounds(

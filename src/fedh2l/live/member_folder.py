@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from fedh2l.error import FedH2LError
+from fedh2l.live.notices import NOW, Notices
 from fedh2l.live.trust.rules import TermsError
 from fedh2l.live.trust.terms import Terms, open_invite, read_terms
 from fedh2l.peer import Peer
@@ -37,6 +38,7 @@ class MemberFolder:
         self.journal = Journal(path)
         self.done, self.finished, self.fresh = 0, False, True
         self.delivered: dict[str, int] = {}
+        self.notices = Notices(path, self.log)
         self.looked_on: date | None = None  # the day of the last look at the certificate
 
     def __enter__(self) -> "MemberFolder":
@@ -45,6 +47,7 @@ class MemberFolder:
             self.path,
             f"a fedh2l join is running in this folder already; see fedh2l status {self.path}",
         )
+        (self.path / NOW).unlink(missing_ok=True)  # of a process that was killed
         return self
 
     def __exit__(
@@ -55,6 +58,7 @@ class MemberFolder:
     ) -> None:
         # A full disk ends it, and takes no line more.
         with suppress(OSError):
+            (self.path / NOW).unlink(missing_ok=True)
             if isinstance(error, FedH2LError | OSError | MemoryError):
                 self.log(f"ended after {self.done} rounds: {' '.join(str(error).split())}")
             elif isinstance(error, SystemExit | KeyboardInterrupt):

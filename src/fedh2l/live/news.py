@@ -41,6 +41,7 @@ def journal_line(
         "version": exchange.terms.version,
         "payload_bytes": r.sent.get(me, 0),
         "heard": dict(r.heard.get(me, {})),
+        "gone": exchange.gone(),
         "missing": list(r.missing.get(me, ())),
         "refused": dict(r.refused.get(me, {})),
         "apart": {sender: round(apart, 4) for sender, apart in r.apart.get(me, {}).items()},
@@ -59,6 +60,8 @@ def log_line(line: dict[str, Any]) -> str:
     parts = [f"round {line['round']}: heard {', '.join(line['heard']) or 'nobody'}"]
     if line["missing"]:
         parts.append(f"missing {', '.join(line['missing'])}")
+    if line["gone"]:
+        parts.append(f"left {', '.join(line['gone'])}")
     for verdict in line["verdicts"]:
         verb = "dropped" if verdict["dropped"] else "heard again"
         parts.append(f"{verb} {verdict['sender']}: it {verdict['why']}")

@@ -28,6 +28,13 @@ def test_a_round_closes_with_all_or_after_the_grace_or_at_the_deadline(terms: Te
     assert Barrier(terms, start=100.0, deadline=30.0).closes_at(3, 128.0) == 130.0
 
 
+def test_who_has_left_is_waited_for_only_where_there_is_no_quorum_without(terms: Terms) -> None:
+    barrier = Barrier(terms, start=100.0, deadline=30.0)
+    assert barrier.closes_at(2, 101.0, gone=1) == 130.0
+    assert barrier.closes_at(3, 102.0, gone=1) == 102.0, "no grace for who does not come"
+    assert barrier.closes_at(2, 103.0, gone=2) == 130.0, "2 are no quorum of 3"
+
+
 @given(st.lists(st.tuples(st.floats(0.01, 9.0), st.integers(0, 1)), min_size=60, max_size=60))
 def test_a_round_closes_whatever_comes(terms: Terms, steps: list[tuple[float, int]]) -> None:
     barrier, now, speakers = Barrier(terms, 0.0, 30.0), 0.0, 1

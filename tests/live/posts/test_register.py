@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("cryptography")
-from fedh2l.live.posts.post import PostError, seal
+from fedh2l.live.posts.post import FAREWELL, PostError, seal
 from fedh2l.live.posts.register import KEPT, Equivocation, Register, bundle, unbundle
 from fedh2l.live.trust.identity import Identity, make_identity
 
@@ -130,3 +130,38 @@ def test_nothing_is_left_on_disk(rome: Identity) -> None:
         "link.key",
         "posts.key",
     ]
+
+
+def farewell(rome: Identity, t: int, epoch: int, seq: int = 99) -> bytes:
+    return seal(rome.sign, FEDERATION, "rome", epoch, seq, t, b"", FAREWELL).data
+
+
+def test_a_farewell_holds_until_its_author_says_something_more(rome: Identity) -> None:
+    rome_posts = register(rome)
+    assert rome_posts.gone_from("rome") is None
+    rome_posts.take("rome", post(rome, 3))
+    assert rome_posts.take("rome", farewell(rome, 4, epoch=1)) is not None
+    assert rome_posts.gone_from("rome") == 4
+    assert [p.is_farewell for p in rome_posts.to_hand_on("rome", -1)] == [False, True]
+    assert [p.round for p in rome_posts.posts_after("rome", -1)] == [3], "it is no frame"
+    rome_posts.take("rome", post(rome, 3, epoch=2))  # back, it says its last post again
+    assert rome_posts.gone_from("rome") is None
+    assert rome_posts.take("rome", farewell(rome, 4, epoch=1)) is None, "the same bytes again"
+    assert rome_posts.gone_from("rome") is None
+    with pytest.raises(PostError, match="older than what it said later: replayed"):
+        rome_posts.take("rome", farewell(rome, 5, epoch=1))
+    rome_posts.take("rome", farewell(rome, 4, epoch=2))
+    assert rome_posts.gone_from("rome") == 4
+
+
+def test_a_farewell_is_its_authors_own_and_has_no_frame(rome: Identity) -> None:
+    rome_posts = Register(FEDERATION, {"rome": rome.public, "oslo": "11" * 32})
+    with pytest.raises(PostError, match="oslo: not signed by this member"):
+        rome_posts.take("oslo", farewell(rome, 4, epoch=1))
+    changed = bytearray(post(rome, 3))
+    changed[3] = FAREWELL  # the kind is signed, too
+    with pytest.raises(PostError):
+        rome_posts.take("rome", bytes(changed))
+    with pytest.raises(PostError, match="a farewell with a frame in it"):
+        rome_posts.take("rome", seal(rome.sign, FEDERATION, "rome", 1, 1, 4, b"x", FAREWELL).data)
+    assert rome_posts.gone_from("rome") is None and rome_posts.gone_from("oslo") is None

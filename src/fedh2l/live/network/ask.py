@@ -39,6 +39,7 @@ class AuthorProgress:
     last_asked: str = ""
     mirrors_asked: int = 0  # questions to mirrors so far
     open_questions: int = 0  # not answered yet
+    gone_from: int | None = None  # the first round in which it does not speak, by its own word
     pause: float = ASK_AGAIN  # seconds to the next question, where nothing newer is announced
 
     def announce(self, number: int, now: float) -> None:
@@ -65,7 +66,8 @@ def is_missing(progress: AuthorProgress, last_here: int, open_round: OpenRound, 
     """Whether the author has, or should have, posted something that is not here."""
     if progress.announced > last_here:
         return True
-    if last_here >= open_round.number:
+    gone_from = open_round.number + 1 if progress.gone_from is None else progress.gone_from
+    if last_here >= min(open_round.number, gone_from - 1):
         return False
     # An author that has spoken before announces by itself; a stranger is asked at once.
     if progress.announced_at == NEVER:

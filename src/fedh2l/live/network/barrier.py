@@ -29,13 +29,16 @@ class Barrier:
         self.pause = ANNOUNCE * max(1.0, len(self.terms.members) / FEW)
         self.announce_at = self.start + self.pause
 
-    def closes_at(self, speakers: int, now: float) -> float:
+    def closes_at(self, speakers: int, now: float, gone: int = 0) -> float:
         """The time at which the round closes if nobody else speaks; `speakers`: how many members
-        have spoken.
+        have spoken; `gone`: how many have said that they will not.
         """
-        if speakers == len(self.terms.members):
+        everybody = len(self.terms.members)
+        has_quorum = speakers >= self.terms.quorum
+        # Those that are gone are waited for only where there is no quorum without them.
+        if speakers == everybody or (has_quorum and speakers + gone == everybody):
             return now
-        if self.quorum_at is None and speakers >= self.terms.quorum:
+        if self.quorum_at is None and has_quorum:
             self.quorum_at = now
 
         latest = self.start + self.deadline

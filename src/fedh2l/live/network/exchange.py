@@ -10,14 +10,16 @@ Keys below the federation's root, each written by the member whose name is in it
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from fedh2l.delivery import Delivery, Outbox
 from fedh2l.error import FedH2LError
-from fedh2l.live.network.barrier import Barrier
 from fedh2l.live.network.links import Links
 from fedh2l.live.network.mailbox import Event
 from fedh2l.live.network.node import Shared, Traffic
+from fedh2l.live.network.waiting import wait_until_closed
+from fedh2l.live.notices import Notices
 from fedh2l.live.posts.own_posts import OwnPosts
 from fedh2l.live.posts.register import LARGEST, Delivered, Register
 from fedh2l.live.trust.identity import Identity
@@ -49,6 +51,7 @@ class ZenohP2P:
         invite_bytes: bytes = b"",
         limit: int = LARGEST,
         listen: str = "",
+        notices: Notices | None = None,
     ) -> None:
         self.terms, self.identity, self.folder = terms, identity, folder
         self.me, self._listen = identity.name, listen
@@ -63,13 +66,23 @@ class ZenohP2P:
         self._delivered = Delivered(delivered)
         self._changed = threading.Condition()
         self._sent_bytes: dict[str, int] = {}
+        self._notices, self._last_said = notices or Notices(), -1  # by this process
 
     def __enter__(self) -> "ZenohP2P":
         self._open()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.say_farewell()
         self._close()
+
+    def say_farewell(self) -> None:
+        """Tell the others that no round need wait for this member until it is back."""
+        # Who has finished has said so, and a second process does not speak for the first.
+        is_over = not 0 <= self._last_said < self.terms.rounds
+        if not is_over and not self._links.twins.is_second:
+            self._last_said = -1
+            self._links.speaker.say_farewell(self._own.farewell())
 
     def _open(self) -> None:
         shared = Shared(self.terms, self._invite_bytes, self._register, self._changed)
@@ -96,7 +109,7 @@ class ZenohP2P:
 
         self._say(t, outbox[self.me])
         if not self.terms.asynchronous:
-            speakers = self._wait(t, self.terms.deadline)
+            speakers = wait_until_closed(self._links, self.terms, t, self._notices)
             if speakers <= 1 and self.others():
                 alone = f"nobody else was heard in round {t}; learning goes on from its own data"
                 self.tell("alone", alone)
@@ -121,7 +134,11 @@ class ZenohP2P:
         # Without a barrier nobody waits for the last post, and an empty one would be learnt from.
         if not self.terms.asynchronous:
             self._say(self.terms.rounds, b"")
-            self._wait(self.terms.rounds, min(deadline, self.terms.deadline))
+            # Nobody is waited for who has left.
+            quorum = min(self.terms.quorum, len(self.terms.members) - len(self.gone()))
+            patience = min(deadline, self.terms.deadline)
+            terms = replace(self.terms, deadline=patience, quorum=quorum)
+            wait_until_closed(self._links, terms, terms.rounds, self._notices)
         time.sleep(LINGER)
 
     def _say(self, t: int, frame: bytes) -> None:
@@ -129,28 +146,14 @@ class ZenohP2P:
         with self._changed:
             self._register.take(self.me, post.data)
         if post.payload != frame:
-            again = f"round {t} was said before a restart; that is said again"
-            self.tell("resent", again)
+            self.tell("resent", f"round {t} was said before a restart; that is said again")
         self._links.speaker.announce(post)
+        self._last_said = t
 
-    def _wait(self, t: int, deadline: float) -> int:
-        """Wait until round t closes. Returns how many members have spoken in it."""
-        barrier = Barrier(self.terms, time.monotonic(), deadline)
-        self._links.puller.wait_for(t)
-        while True:
-            with self._changed:
-                speakers = sum(self._register.has_spoken(m.name, t) for m in self.terms.members)
-                now = time.monotonic()
-                closes_at = barrier.closes_at(speakers, now)
-                if now >= closes_at or self._links.puller.removed:
-                    break
-                self._changed.wait(min(closes_at, barrier.announce_at) - now)
-
-            # An announcement may be lost: one more makes the others ask.
-            if barrier.may_announce(time.monotonic()):
-                self._links.speaker.announce()
-        self._links.puller.wait_for(-1)
-        return speakers
+    def gone(self) -> list[str]:
+        """The others that have said that they left, and are not back."""
+        with self._changed:
+            return [n for n in self.others() if self._register.gone_from(n) is not None]
 
     def others(self) -> list[str]:
         return self.terms.others(self.me)

@@ -17,7 +17,8 @@ Letter = Callable[[str, bytes, bool], None]
 
 
 class Event(NamedTuple):
-    kind: str  # joined, left, refused, equivocation, alone, duplicate, resent, terms, consent
+    # joined, left, gone, back, refused, equivocation, alone, duplicate, resent, terms, consent
+    kind: str
     peer: str
     reason: str
 

@@ -15,7 +15,7 @@ from fedh2l.live.network.ask import ASK_AGAIN, AuthorProgress, OpenRound, whom_t
 from fedh2l.live.network.mailbox import Event
 from fedh2l.live.network.node import Node
 from fedh2l.live.network.presence import Presence
-from fedh2l.live.posts.post import ENVELOPE, PostError
+from fedh2l.live.posts.post import ENVELOPE, PostError, is_farewell
 from fedh2l.live.posts.register import Equivocation, unbundle
 from fedh2l.live.trust.rules import TermsError
 from fedh2l.live.trust.terms import Terms, read_terms
@@ -74,9 +74,10 @@ class Puller:
         self.received_bytes[author] += NEWS.size
 
         # A post that does not follow on the last one here is dropped: it is pulled with those
-        # before it.
-        if len(data) > NEWS.size and t == self._last_here(author) + 1:
-            self._accept_posts(author, author, (data[NEWS.size :],))
+        # before it. A member that is back says its last one again.
+        post, last_here = data[NEWS.size :], self._last_here(author)
+        if post and (t in (last_here, last_here + 1) or is_farewell(post)):
+            self._accept_posts(author, author, (post,))
         self._progress[author].announce(t, time.monotonic())
         self._ask_for_invite(author, version, digest)
         self._ask_if_due(author)
@@ -137,6 +138,8 @@ class Puller:
         """Ask for the author's posts that are not here yet, if it is time to."""
         progress, now = self._progress[author], time.monotonic()
         last_here = self._last_here(author)
+        with self.node.changed:
+            progress.gone_from = self.node.register.gone_from(author)
         progress.note_missing(last_here, self._round, now)
         present = [name for name in self._progress if self.presence.instances(name)]
         whom = whom_to_ask(progress, last_here, present, now)
@@ -176,11 +179,20 @@ class Puller:
         for data in posts:
             try:
                 with self.node.changed:
-                    if self.node.register.take(author, data) is not None:
+                    was_gone = self.node.register.gone_from(author) is not None
+                    post = self.node.register.take(author, data)
+                    is_gone = self.node.register.gone_from(author) is not None
+                    if post is not None or was_gone != is_gone:
                         self._progress[author].missing_from = None
                         self.node.changed.notify_all()
+                if was_gone != is_gone:
+                    self._tell_of_farewell(author, is_gone)
             except PostError as error:
                 kind = "equivocation" if isinstance(error, Equivocation) else "refused"
                 mirror = "" if source == author else f" (from the mirror of {source})"
                 self.node.mail.tell(Event(kind, author, f"{error}{mirror}"))
                 return
+
+    def _tell_of_farewell(self, author: str, is_gone: bool) -> None:
+        gone = Event("gone", author, "has left; no round waits for it until it is back")
+        self.node.mail.tell(gone if is_gone else Event("back", author, "takes part again"))

@@ -2,7 +2,9 @@
 mirrors of others' posts, the invite, and the processes that it sees.
 """
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 import zenoh
 
@@ -12,6 +14,8 @@ from fedh2l.live.network.pull import NEWS, PUSHED
 from fedh2l.live.network.twin import Twins
 from fedh2l.live.posts.post import Post
 from fedh2l.live.posts.register import LARGEST, bundle
+
+FAREWELL_HEARD = 0.5  # seconds in which the others hear a farewell
 
 
 class Speaker:
@@ -38,14 +42,15 @@ class Speaker:
 
     def announce(self, post: Post | None = None) -> None:
         """Announce the newest round. A small post that is new goes with it, so that nobody has to
-        ask for it.
+        ask for it; and so does a farewell.
         """
         with self.node.changed:
             newest = self.node.register.newest(self.node.me)
         if newest is None:
             return
         data = NEWS.pack(newest.round, self.node.terms.version, self.node.terms.digest)
-        if post is not None and post.order == newest.order and len(post.payload) <= PUSHED:
+        is_newest = post is not None and (post.is_farewell or post.order == newest.order)
+        if post is not None and is_newest and len(post.payload) <= PUSHED:
             data += post.data
 
         self._session.put(
@@ -54,6 +59,15 @@ class Speaker:
         for name in self.sent_bytes:
             if name != self.node.me and self.presence.instances(name):
                 self.sent_bytes[name] += len(data)
+
+    def say_farewell(self, post: Post) -> None:
+        """Tell the others that no round need wait for this member until it is back."""
+        with suppress(zenoh.ZError):  # the links may be down
+            self.announce(post)
+            if any(
+                name != self.node.me and self.presence.instances(name) for name in self.sent_bytes
+            ):
+                time.sleep(FAREWELL_HEARD)
 
     def _answer(self, query: zenoh.Query) -> None:
         # The question may be addressed to a wildcard; the answer is under my own name.
@@ -84,5 +98,5 @@ class Speaker:
             return b""
         with self.node.changed:
             author = author if kind == "mirror" else self.node.me
-            posts = self.node.register.posts_after(author, int(last_round))
+            posts = self.node.register.to_hand_on(author, int(last_round))
             return bundle(posts, LARGEST + 1000)

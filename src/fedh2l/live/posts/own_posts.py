@@ -5,7 +5,7 @@ same again, never something else.
 from pathlib import Path
 
 from fedh2l.error import FedH2LError
-from fedh2l.live.posts.post import Post, PostError, next_epoch, open_post, seal
+from fedh2l.live.posts.post import FAREWELL, FRAME, Post, PostError, next_epoch, open_post, seal
 from fedh2l.live.posts.register import KEPT, LARGEST
 from fedh2l.live.trust.identity import Identity
 from fedh2l.record.atomic import sync_folder, write_file
@@ -56,16 +56,7 @@ class OwnPosts:
         if t in self.saved:
             payload = self.saved[t].payload
 
-        post = seal(
-            self.identity.sign,
-            self.federation,
-            author=self.identity.name,
-            epoch=self.epoch,
-            seq=self.seq,
-            t=t,
-            payload=payload,
-        )
-        self.seq += 1
+        post = self._seal(t, payload)
         write_file(self.place / f"{t:08d}.post", post.data)
         sync_folder(self.place)
 
@@ -75,3 +66,20 @@ class OwnPosts:
             del self.saved[old]
             (self.place / f"{old:08d}.post").unlink(missing_ok=True)
         return post
+
+    def farewell(self) -> Post:
+        """The sealed farewell of a member that has said what it had to say; it is on no disk."""
+        return self._seal(max(self.saved, default=-1) + 1, b"", FAREWELL)
+
+    def _seal(self, t: int, payload: bytes, kind: int = FRAME) -> Post:
+        self.seq += 1
+        return seal(
+            self.identity.sign,
+            self.federation,
+            author=self.identity.name,
+            epoch=self.epoch,
+            seq=self.seq - 1,
+            t=t,
+            payload=payload,
+            kind=kind,
+        )

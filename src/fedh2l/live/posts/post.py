@@ -1,10 +1,12 @@
 """The envelope of one frame, signed by its author: federation, round, and the order of the post
-among the author's.
+among the author's; or of a farewell, which has no frame.
 
-Bytes, integers little-endian: magic `HP`, version 1, 0, federation (8), epoch (8), seq (8), round
-(4), SHA-256 of the payload (32), Ed25519 signature (64), payload. What is signed is `fedh2l post
-1`, 0, the author's name, 0, and the envelope up to the signature. The name is not sent: a reader
-knows whose post it asked for, and under any other name the signature does not hold.
+Bytes, integers little-endian: magic `HP`, version 1, kind (0 a frame, 1 a farewell), federation
+(8), epoch (8), seq (8), round (4), SHA-256 of the payload (32), Ed25519 signature (64), payload.
+What is signed is `fedh2l post 1`, 0, the author's name, 0, and the envelope up to the signature.
+The name is not sent: a reader knows whose post it asked for, and under any other name the signature
+does not hold. With a farewell its author says that it speaks no more from that round on, until a
+post of its own with a greater order says that it is back.
 """
 
 import struct
@@ -22,6 +24,7 @@ HEAD = struct.Struct("<2sBB8sQQI32s")
 SIGNATURE = 64
 ENVELOPE = HEAD.size + SIGNATURE
 MAGIC, VERSION = b"HP", 1
+FRAME, FAREWELL = 0, 1  # kinds
 
 
 class PostError(WireError):
@@ -31,7 +34,7 @@ class PostError(WireError):
 @dataclass(frozen=True)
 class Post:
     """A verified post. `data`: all its bytes as they arrived, to be handed on; the payload is in
-    them, and not kept twice.
+    them, and not kept twice. `round`: of a farewell the first in which its author does not speak.
     """
 
     author: str
@@ -43,6 +46,10 @@ class Post:
     @property
     def payload(self) -> bytes:
         return self.data[ENVELOPE:]
+
+    @property
+    def is_farewell(self) -> bool:
+        return is_farewell(self.data)
 
     @property
     def order(self) -> tuple[int, int]:
@@ -58,10 +65,11 @@ def seal(
     seq: int,
     t: int,
     payload: bytes,
+    kind: int = FRAME,
 ) -> Post:
     """The post that says `payload` in round t. `federation`: its id, 16 hexadecimal digits."""
     head = HEAD.pack(
-        MAGIC, VERSION, 0, bytes.fromhex(federation), epoch, seq, t, sha256(payload).digest()
+        MAGIC, VERSION, kind, bytes.fromhex(federation), epoch, seq, t, sha256(payload).digest()
     )
     data = head + sign(_signed(author, head)) + payload
     return Post(author=author, epoch=epoch, seq=seq, round=t, data=data)
@@ -77,8 +85,8 @@ def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -
             f"{author}: a post of {len(data)} bytes, expected {ENVELOPE} to {ENVELOPE + limit}"
         )
 
-    magic, version, zero, theirs, epoch, seq, t, digest = HEAD.unpack_from(data)
-    if magic != MAGIC or version != VERSION or zero:
+    magic, version, kind, theirs, epoch, seq, t, digest = HEAD.unpack_from(data)
+    if magic != MAGIC or version != VERSION or kind not in (FRAME, FAREWELL):
         raise PostError(
             f"{author}: not a post of version {VERSION}; all members must run the same release"
         )
@@ -91,7 +99,14 @@ def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -
         raise PostError(
             f"{author}: its payload is not the one that was signed; damaged or changed on its way"
         )
+    if kind == FAREWELL and len(data) > ENVELOPE:
+        raise PostError(f"{author}: a farewell with a frame in it")
     return Post(author=author, epoch=epoch, seq=seq, round=t, data=data)
+
+
+def is_farewell(data: bytes) -> bool:
+    """Whether these bytes would be a farewell, if they are a post."""
+    return len(data) >= ENVELOPE and data[3] == FAREWELL
 
 
 def next_epoch(path: Path) -> int:

@@ -27,6 +27,7 @@ class Register:
     rounds: int = 1_000_000  # of the terms; a member that has finished posts once more
     # The posts by author and round, in rising order.
     posts: dict[str, dict[int, Post]] = field(default_factory=dict[str, dict[int, Post]])
+    farewells: dict[str, Post] = field(default_factory=dict[str, Post])  # the last of each author
 
     def take(self, author: str, data: bytes) -> Post | None:
         """The post, if it is new here; None if it only repeats one that is here.
@@ -37,7 +38,8 @@ class Register:
             raise PostError(f"{author}: no member of this federation; the convener can add it")
         posts = self.posts.setdefault(author, {})
         # Mirrors repeat what was announced; the same bytes need no second look at their signature.
-        if any(data == post.data for post in posts.values()):
+        known = [*posts.values(), *filter(None, [self.farewells.get(author)])]
+        if any(data == post.data for post in known):
             return None
 
         post = open_post(
@@ -48,6 +50,8 @@ class Register:
                 f"{author}: a post of round {post.round}, and the terms have {self.rounds} rounds"
             )
         newest = self.newest(author)
+        if post.is_farewell:
+            return self._take_farewell(post)
         if post.round in posts:
             self._take_again(posts, post)
             return None
@@ -76,6 +80,25 @@ class Register:
         if post.order > earlier.order and earlier is self.newest(post.author):
             posts[post.round] = post
 
+    def _take_farewell(self, post: Post) -> Post:
+        """Take a farewell that is newer than all that its author has said."""
+        said = (self.newest(post.author), self.farewells.get(post.author))
+        if any(earlier is not None and post.order <= earlier.order for earlier in said):
+            raise PostError(
+                f"{post.author}: a farewell older than what it said later: replayed, or late"
+            )
+        self.farewells[post.author] = post
+        return post
+
+    def gone_from(self, author: str) -> int | None:
+        """The first round in which this author does not speak, by its own word; None while it takes
+        part: it has said no farewell, or something after it.
+        """
+        farewell, newest = self.farewells.get(author), self.newest(author)
+        if farewell is None or (newest is not None and newest.order > farewell.order):
+            return None
+        return farewell.round
+
     def newest(self, author: str) -> Post | None:
         posts = self.posts.get(author)
         return posts[next(reversed(posts))] if posts else None
@@ -83,6 +106,12 @@ class Register:
     def posts_after(self, author: str, t: int) -> Iterator[Post]:
         """The author's posts of rounds after t, oldest first."""
         return (post for round_, post in self.posts.get(author, {}).items() if round_ > t)
+
+    def to_hand_on(self, author: str, t: int) -> Iterator[Post]:
+        """The author's posts of rounds after t; and its farewell, if it is gone."""
+        yield from self.posts_after(author, t)
+        if self.gone_from(author) is not None:
+            yield self.farewells[author]
 
     def has_spoken(self, author: str, t: int) -> bool:
         """Whether nothing more is to come from this author for round t: its post of that round, or
@@ -115,7 +144,8 @@ class Register:
             for author, posts in self.posts.items()
             if keys.get(author) == self.keys[author]
         }
-        return Register(self.federation, keys, self.limit, rounds, posts_of_same_key)
+        farewells = {a: p for a, p in self.farewells.items() if keys.get(a) == self.keys[a]}
+        return Register(self.federation, keys, self.limit, rounds, posts_of_same_key, farewells)
 
 
 class Delivered:
