@@ -3,6 +3,7 @@ remembers between rounds.
 """
 
 import re
+import time
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ class Peer:
     # Rows that the learner does not learn from, for methods that look how good a model is.
     validation: Rows | None = None
     wire: WireState = field(init=False)  # the wire's
+    # What its learner is doing, and since when on the monotonic clock; None: nothing.
+    working: tuple[str, float] | None = field(default=None, init=False, compare=False)
     # What it says in this round, from speaking until it has listened.
     said: Message | None = field(default=None, init=False)
 
@@ -66,7 +69,7 @@ class Peer:
             self._compare(self.learner)
 
     def _compare(self, learner: Comparing) -> None:
-        with self._named():
+        with self._at_work("compare"):
             doubts = learner.compare(self.seed_set)
         for doubt in doubts:
             warnings.warn(f"{self.name}: {doubt}", stacklevel=4)
@@ -75,7 +78,7 @@ class Peer:
         """The learner's posteriors, refused here when they are not distributions over the agreed
         classes.
         """
-        with self._named():
+        with self._at_work("posteriors"):
             probs = self.learner.posteriors(x)
         check_posteriors(probs, (len(x), len(self.seed_set.classes)), self.name)
         return probs
@@ -91,21 +94,24 @@ class Peer:
                 f"{type(self.learner).__name__} does not show them; give it a method "
                 "private_rows(), or use a method that asks about the seed set only, such as fedmd"
             )
-        with self._named():
+        with self._at_work("private_rows"):
             return self.learner.private_rows()
 
     def learn(self, lesson: Lesson | None, steps: int) -> float | None:
         """`steps` local steps of the learner; the conflict rate where it was measured."""
-        with self._named():
+        with self._at_work("learn"):
             return self.learner.learn(lesson, steps)
 
     @contextmanager
-    def _named(self) -> Generator[None]:
+    def _at_work(self, verb: str) -> Generator[None]:
         """A learner does not know whose it is: what it refuses is said in the peer's name."""
+        self.working = (verb, time.monotonic())
         try:
             yield
         except FedH2LError as error:
             raise FedH2LError(f"{self.name}: {error}") from error
+        finally:
+            self.working = None
 
     def state_dict(self, shelf: Shelf | None = None) -> dict[str, Shaped[np.ndarray, "..."]]:
         """Everything needed to go on after a restart; with a shelf, the frames that this peer has

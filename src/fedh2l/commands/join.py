@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +12,9 @@ from rich.console import Console
 from fedh2l.commands.answer import DEFAULT_IDENTITY, Json, SeedSetFile, tell
 from fedh2l.commands.signals import stop_on_signals
 from fedh2l.data.seedset_file import load_seed_set
+from fedh2l.error import FedH2LError
 from fedh2l.live.member_folder import MemberFolder, is_running, read_journal
+from fedh2l.live.own_fault import fault_of
 from fedh2l.live.trust.terms import open_invite
 from fedh2l.record.atomic import write_file
 
@@ -24,6 +28,7 @@ def join(
     out: Path | None = None,
     listen: str = "",
     guard: bool = False,
+    model_timeout: float = 0.0,
     as_json: Json = False,
 ) -> None:
     """Take part in a federation. The same command goes on after a crash, a kill or Ctrl-C, from the
@@ -50,6 +55,9 @@ def join(
     guard
         Believe no member before it has earned it; the log says who is dropped, when and why. It is
         yours alone to decide, and the others need not do the same.
+    model_timeout
+        Seconds after which the process ends, with exit code 4, while your model works (posteriors
+        or learn); the same command goes on from the last finished round. 0: never.
     as_json
         A line of JSON per round.
     """
@@ -61,14 +69,14 @@ def join(
     stop_on_signals()
     os.umask(0o077)  # models and posts are nobody else's
     me, terms, seeds = open_identity(identity), open_invite(invite), load_seed_set(seed_set)
-    learner, validation = own_learner(model, seeds)
     path = out or Path("live") / f"{me.name}-{terms.federation}"
-    if "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(1)  # the same sums in the same order, whatever the machine
-    with MemberFolder(path) as folder:
+    with one_line_for_own_faults(path), MemberFolder(path) as folder:
         (path / "leave").unlink(missing_ok=True)
+        learner, validation = own_learner(model, seeds)
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(1)  # the same sums in the same order, whatever the machine
         try:
             console = Console(stderr=as_json)
             with Screen(me.name, terms.rounds, console, folder.notices) as screen:
@@ -81,6 +89,7 @@ def join(
                     validation,
                     listen=listen,
                     guard=guard,
+                    model_timeout=model_timeout,
                 ):
                     if as_json and news.line is not None:
                         print(json.dumps(news.line), flush=True)
@@ -95,6 +104,23 @@ def join(
             sys.exit(130)
     if not as_json:
         print(f"everything lies in {path}")
+
+
+@contextmanager
+def one_line_for_own_faults(path: Path) -> Generator[None]:
+    """A failure of the user's own model is one line; its traceback is in the log."""
+    try:
+        yield
+    except FedH2LError:
+        raise
+    except Exception as error:
+        reason = fault_of(error)
+        if reason is None:
+            raise
+        raise FedH2LError(
+            f"{reason}; the traceback is in {path / 'log.txt'}. Once it is mended the same command "
+            "goes on from the last finished round"
+        ) from error
 
 
 def leave(folder: Path, *, as_json: Json = False) -> None:

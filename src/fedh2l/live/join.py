@@ -16,6 +16,7 @@ from fedh2l.learner import Learner
 from fedh2l.live.beginning import first_round, wait_for_first_posts
 from fedh2l.live.kept import keep_round, save_kept_model
 from fedh2l.live.member_folder import MemberFolder
+from fedh2l.live.model_watch import watched
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.news import News, beginning_lines, certificate_line, journal_line, log_line
 from fedh2l.live.trust.identity import Identity
@@ -42,8 +43,10 @@ def join(
     *,
     listen: str = "",
     guard: bool = False,
+    model_timeout: float = 0.0,
 ) -> Iterator[News]:
     """Every round from the last finished one on; at the end the trained model lies in the folder.
+    `model_timeout`: seconds after which the process ends while the model works; 0: never.
 
     Stopping the iteration between two rounds is clean, and so is a kill at any instant: the next
     `join` goes on.
@@ -71,6 +74,7 @@ def join(
         exchange = stack.enter_context(
             _exchange(terms, invite_bytes, identity, seeds, folder, listen)
         )
+        stack.enter_context(watched(peer, exchange, folder, model_timeout))
         others = ", ".join(exchange.others()) or "nobody"
         span = f"from round {folder.done} of {terms.rounds}"
         yield _report(folder, f"{peer.name}: {span}, with {others}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from fedh2l.error import FedH2LError
 from fedh2l.live.notices import NOW, Notices
+from fedh2l.live.own_fault import fault_of
 from fedh2l.live.trust.rules import TermsError
 from fedh2l.live.trust.terms import Terms, open_invite, read_terms
 from fedh2l.peer import Peer
@@ -59,13 +60,16 @@ class MemberFolder:
         # A full disk ends it, and takes no line more.
         with suppress(OSError):
             (self.path / NOW).unlink(missing_ok=True)
-            if isinstance(error, FedH2LError | OSError | MemoryError):
+            is_plain = isinstance(error, FedH2LError | OSError | MemoryError | ImportError)
+            if is_plain and fault_of(error) is None:
                 self.log(f"ended after {self.done} rounds: {' '.join(str(error).split())}")
             elif isinstance(error, SystemExit | KeyboardInterrupt):
                 self.log(f"stopped after {self.done} rounds, by a signal or Ctrl-C")
             elif error is not None:
                 trace_text = "".join(format_exception(error))
-                self.log(f"failed after {self.done} rounds\n{trace_text}{type(error).__name__}")
+                self.log(f"the traceback of the failure\n{trace_text.rstrip()}")
+                reason = fault_of(error) or f"{type(error).__name__}: {error}"
+                self.log(f"failed after {self.done} rounds: {' '.join(reason.split())}")
         self._lock.close()
 
     def newest(self, invite: Path) -> tuple[Terms, bytes]:

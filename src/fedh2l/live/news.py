@@ -35,7 +35,7 @@ def journal_line(
     own_accuracy = None
     if validation is not None:
         x, y = validation
-        own_accuracy = accuracy(peer.learner.posteriors(x), y)
+        own_accuracy = accuracy(peer.posteriors(x), y)
     return {
         "round": r.t,
         "version": exchange.terms.version,
