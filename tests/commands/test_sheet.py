@@ -9,6 +9,7 @@ import pytest
 from test_report import Page, reported
 
 from fedh2l.cli import main
+from fedh2l.commands.pages.sheet_words import differential_privacy, protection
 
 
 def sheet_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
@@ -107,6 +108,15 @@ def test_the_sheet_of_a_live_member_names_members_and_what_else_is_seen(
     with pytest.raises(SystemExit) as end:
         main(["audit", str(tmp_path / "a"), "--privacy"])
     assert end.value.code == 2 and "not what it heard" in capsys.readouterr().err
+
+
+def test_the_sheet_tells_what_a_ledger_says() -> None:
+    spent = {"epsilon": 1.994, "budget": 2.0, "delta": 1e-6, "steps": 40, "refused": 0}
+    on, off = {"privacy": {"a": spent, "b": None}}, {"privacy": {"a": None}}
+    words = " ".join(differential_privacy(on))
+    assert "on at a: its ledger says that ε = 1.99 of 2 were spent at δ = 1e-06" in words
+    assert "It was off at b." in words and protection(on) == ("ε = 1.99", "at 1 of 2")
+    assert "was off" in differential_privacy(off)[0] and protection(off)[0] == "off"
 
 
 def test_the_sheet_tells_what_an_audit_found(

@@ -1,6 +1,7 @@
 """`fedh2l audit --privacy`: what a peer's messages tell of its private rows, as a table."""
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,18 +22,22 @@ TOO_FEW = "too few rows"
 
 
 def audit_privacy(folder: Path, plan: Plan, *, as_json: bool) -> None:
-    """Compute the worlds that are not there yet, and tell what they say together."""
+    """Compute the worlds that are not there yet, and tell what they say together. Exits with 1
+    where a guarantee is broken.
+    """
     audit = Audit(folder, plan)
     _show_progress(audit.worlds(), plan.worlds, Console(stderr=True))
     result = audit.result()
     if as_json:
         print(json.dumps(result, indent=1))
-        return
-    console = Console()
-    console.print(_table(folder, result))
-    for sentence in sentences(result):
-        console.print(Text(sentence))
-    console.print(Text(f"all of it, as JSON: {audit.path}"))
+    else:
+        console = Console()
+        console.print(_table(folder, result))
+        for sentence in sentences(result):
+            console.print(Text(sentence))
+        console.print(Text(f"all of it, as JSON: {audit.path}"))
+    if result["stated"] is not None and result["stated"]["is_broken"]:
+        sys.exit(1)
 
 
 def _show_progress(worlds: Iterable[Computed], count: int, console: Console) -> None:
@@ -85,4 +90,13 @@ def sentences(result: dict[str, Any]) -> list[str]:
         f"{result['learnt']} times a row was learnt, {result['not_learnt']} times it was not; "
         "intervals of 95 %",
     ]
-    return [*told, f"a guarantee (ε, δ = 0) would have ε ≥ {result['epsilon_at_least']:.2f} (95 %)"]
+    return [*told, _on_epsilon(result["epsilon_at_least"], result["stated"])]
+
+
+def _on_epsilon(least: float, stated: dict[str, Any] | None) -> str:
+    if stated is None:
+        return f"a guarantee (ε, δ = 0) would have ε ≥ {least:.2f} (95 %); none is stated"
+    words = f"ε ≥ {least:.2f} at δ = {stated['delta']:.1g} (95 %), and ε = {stated['epsilon']:.2f}"
+    if stated["is_broken"]:
+        return f"BROKEN: {words} is stated: more is found out than the guarantee allows"
+    return f"{words} is stated: this attack does not contradict it"

@@ -13,7 +13,7 @@ from typing import Any
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.error import FedH2LError
-from fedh2l.live.member_folder import is_running
+from fedh2l.live.member_folder import is_running, read_journal
 from fedh2l.live.trust.summary import key_print
 from fedh2l.live.trust.terms import open_invite
 from fedh2l.record import journal
@@ -65,6 +65,10 @@ def _of_run(folder: Path) -> dict[str, Any]:
         "rounds": {"planned": experiment.rounds, "done": commit["rounds"] if commit else 0},
         "models": dict(zip(experiment.names, experiment.models, strict=True)),
         "seed_set": _seed_set_of(experiment, commit["seed_set"] if commit else ""),
+        "privacy": {
+            name: commit["peers"][name].get("privacy") if commit else None
+            for name in experiment.names
+        },
     }
 
 
@@ -97,6 +101,7 @@ def _of_member(folder: Path) -> dict[str, Any]:
         {"name": m.name, "address": m.address or "behind NAT", "key": key_print(m.key)}
         for m in terms.members
     ]
+    lines = read_journal(folder)
     return {
         "kind": "live member",
         "peers": [str(commit["peer"])],
@@ -117,6 +122,7 @@ def _of_member(folder: Path) -> dict[str, Any]:
             "classes": list(terms.classes),
             "owners": None,
         },
+        "privacy": {str(commit["peer"]): lines[-1].get("privacy") if lines else None},
     }
 
 

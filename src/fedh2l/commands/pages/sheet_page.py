@@ -68,7 +68,7 @@ def _figures(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
         ("rounds", str(rounds["done"]), f"of {rounds['planned']}"),
         ("bytes, all copies", size(payload), f"about {size(wire)} with TLS and TCP"),
-        ("differential privacy", "off", "no formal guarantee"),
+        ("differential privacy", *sheet_words.protection(facts)),
     ]
 
 

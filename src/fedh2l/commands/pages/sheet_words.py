@@ -92,12 +92,36 @@ def before(facts: dict[str, Any]) -> list[str]:
     return told
 
 
-def differential_privacy(facts: dict[str, Any]) -> str:
-    """Whether noise bounds what can be learnt of a row."""
-    return (
-        "Differential privacy was off: no noise was added, and no formal bound says how much the "
-        "messages tell of a private row."
-    )
+def differential_privacy(facts: dict[str, Any]) -> list[str]:
+    """Whether noise bounds what can be learnt of a row, and what it leaves out."""
+    budgets = {name: spent for name, spent in facts["privacy"].items() if spent is not None}
+    without = [name for name in facts["privacy"] if name not in budgets]
+    if not budgets:
+        return [
+            "Differential privacy was off: no noise was added, and no formal bound says how much "
+            "the messages tell of a private row."
+        ]
+    told = [
+        f"Differential privacy was on at {name}: its ledger says that ε = {spent['epsilon']:.2f} "
+        f"of {spent['budget']:g} were spent at δ = {spent['delta']:.1g}, for each private row."
+        for name, spent in budgets.items()
+    ]
+    if without:
+        told.append(f"It was off at {', '.join(without)}.")
+    return [
+        *told,
+        "That bounds what all messages and the final model together tell of one row more or less. "
+        "It does not cover rows of the seed set, nor several rows of one person taken together.",
+    ]
+
+
+def protection(facts: dict[str, Any]) -> tuple[str, str]:
+    """The same in a word and a note."""
+    budgets = [spent for spent in facts["privacy"].values() if spent is not None]
+    if not budgets:
+        return "off", "no formal guarantee"
+    most = max(spent["epsilon"] for spent in budgets)
+    return f"ε = {most:.2f}", f"at {len(budgets)} of {len(facts['privacy'])}"
 
 
 def cannot_conclude(facts: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ what they say together.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -137,7 +137,7 @@ class Audit:
             "others": "learnt anew" if self.plan.together else "replayed",
             "attacks": {name: _told(found[name], members) for name in ATTACKS},
             "seconds": float(sum(e.seconds for e in known)),
-            "epsilon_at_least": epsilon_at_least(found["surrogate"], members),
+            **_epsilons(found["surrogate"], members, [e.stated for e in known]),
         }
         write_file(self.path, json.dumps(result, indent=1).encode())
         return result
@@ -164,6 +164,19 @@ def _told(found: np.ndarray, members: np.ndarray) -> dict[str, Any]:
         hits = hits_at(found, members, rate)
         told[f"tpr_at_{rate:g}"] = None if hits is None else hits._asdict()
     return told
+
+
+def _epsilons(
+    found: np.ndarray, members: np.ndarray, stated: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """What ε must be at least, and what the ledgers of the worlds state, if there are any."""
+    if not stated[0].size:
+        return {"epsilon_at_least": epsilon_at_least(found, members), "stated": None}
+    # Each world has a budget of its own; the guarantee is that of the worst.
+    epsilon, delta = np.max(stated, axis=0)
+    least = epsilon_at_least(found, members, float(delta))
+    told = {"epsilon": float(epsilon), "delta": float(delta), "is_broken": bool(least > epsilon)}
+    return {"epsilon_at_least": least, "stated": told}
 
 
 def _candidates(experiment: Experiment, peer: str, plan: Plan) -> Candidates:

@@ -5,7 +5,7 @@ all that it said, says how much each row looks like one of them.
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -43,6 +43,7 @@ class Evidence(NamedTuple):
     surrogate: Float[np.ndarray, " rows"]  # of the model made of what was said
     own: Float[np.ndarray, " rows"]  # of the peer's final model, which nobody but it has
     seconds: Float[np.ndarray, ""]  # that the world took
+    stated: Float[np.ndarray, " numbers"]  # ε and δ of the peer's ledger; empty: it has none
 
 
 class Trial(NamedTuple):
@@ -69,7 +70,8 @@ class Trial(NamedTuple):
             looks, labels = self._queries(), self.candidates.rows[1]
             told = _mean_confidence(outside, looks, labels)
             known = _mean_confidence(own, looks, labels)
-        return Evidence(told, known, np.array(time.perf_counter() - start))
+            stated = _stated(own)
+        return Evidence(told, known, np.array(time.perf_counter() - start), stated)
 
     def _lived(self, world: int) -> tuple[Learner, list[Said]]:
         """The peer's model after all rounds of a world, and what it said in each."""
@@ -131,6 +133,12 @@ class _Reader:
                 "which the audit does not attack"
             )
         return Said(asked.x, heard.probs)
+
+
+def _stated(learner: Learner) -> Float[np.ndarray, " numbers"]:
+    """The ε and δ that the ledger of a learner with differential privacy states."""
+    spent: Any = getattr(learner, "spent", None)
+    return np.array([] if spent is None else [spent().epsilon, spent().delta], np.float64)
 
 
 def _mean_confidence(

@@ -1,0 +1,50 @@
+"""`fedh2l audit --privacy` on the command line: a guarantee that is broken is found out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fedh2l.cli import main
+
+LIAR = """
+from typing import NamedTuple
+import torch
+from fedh2l.learners.torch import TorchLearner
+
+class Spent(NamedTuple):
+    epsilon: float
+    delta: float
+
+class Private(TorchLearner):
+    def spent(self):
+        return Spent(EPSILON, 1e-5)
+
+def model(seed_set, rows=None, training=None):
+    torch.manual_seed(training.seed)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 256), torch.nn.ReLU(),
+                              torch.nn.Linear(256, 10))
+    adam = torch.optim.Adam(net.parameters(), 3e-3)
+    return Private(net, adam, rows, batch=training.batch, seed=training.seed)
+"""
+RUN = ["--peers", "mlp", "--domains", "3", "--rounds", "6", "--steps", "40", "--no-views"]
+
+
+@pytest.mark.parametrize(("epsilon", "code"), [(0.1, 1), (50.0, 0)])
+def test_a_ledger_that_states_less_than_is_found_out_ends_with_one(
+    epsilon: float, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model learns by heart, without any noise, and says that it keeps to ε = 0.1."""
+    (tmp_path / "liar.py").write_text(LIAR.replace("EPSILON", str(epsilon)))
+    out, model = str(tmp_path / "r"), f"rot00={tmp_path / 'liar.py'}:model"
+    common = ["--seed-share", "0.8", "--no-baselines", "--workers", "1"]
+    with pytest.raises(SystemExit):
+        main(["run", *RUN, *common, "--peers", model, "--out", out])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main(["audit", out, "--privacy", "--worlds", "6", "--canaries", "34"])
+    told, progress = capsys.readouterr()
+    assert end.value.code == code and "world 6/6" in progress
+    assert ("BROKEN: ε ≥" in told) == (code == 1) and f"ε = {epsilon:.2f}" in told
+    stated = json.loads(next(Path(out).glob("audit/rot00/*.json")).read_text())["stated"]
+    assert stated == {"epsilon": epsilon, "delta": 1e-5, "is_broken": code == 1}
