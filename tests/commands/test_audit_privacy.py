@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fedh2l.cli import main
+from fedh2l.commands.audit_privacy import sentences
 
 LIAR = """
 from typing import NamedTuple
@@ -18,7 +19,7 @@ class Spent(NamedTuple):
 
 class Private(TorchLearner):
     def spent(self):
-        return Spent(EPSILON, 1e-5)
+        return Spent(0.1, 1e-5)
 
 def model(seed_set, rows=None, training=None):
     torch.manual_seed(training.seed)
@@ -30,12 +31,11 @@ def model(seed_set, rows=None, training=None):
 RUN = ["--peers", "mlp", "--domains", "3", "--rounds", "6", "--steps", "40", "--no-views"]
 
 
-@pytest.mark.parametrize(("epsilon", "code"), [(0.1, 1), (50.0, 0)])
 def test_a_ledger_that_states_less_than_is_found_out_ends_with_one(
-    epsilon: float, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The model learns by heart, without any noise, and says that it keeps to ε = 0.1."""
-    (tmp_path / "liar.py").write_text(LIAR.replace("EPSILON", str(epsilon)))
+    (tmp_path / "liar.py").write_text(LIAR)
     out, model = str(tmp_path / "r"), f"rot00={tmp_path / 'liar.py'}:model"
     common = ["--seed-share", "0.8", "--no-baselines", "--workers", "1"]
     with pytest.raises(SystemExit):
@@ -44,7 +44,11 @@ def test_a_ledger_that_states_less_than_is_found_out_ends_with_one(
     with pytest.raises(SystemExit) as end:
         main(["audit", out, "--privacy", "--worlds", "6", "--canaries", "34"])
     told, progress = capsys.readouterr()
-    assert end.value.code == code and "world 6/6" in progress
-    assert ("BROKEN: ε ≥" in told) == (code == 1) and f"ε = {epsilon:.2f}" in told
-    stated = json.loads(next(Path(out).glob("audit/rot00/*.json")).read_text())["stated"]
-    assert stated == {"epsilon": epsilon, "delta": 1e-5, "is_broken": code == 1}
+    assert end.value.code == 1 and "world 6/6" in progress
+    assert "BROKEN: ε ≥" in told and "ε = 0.10 is stated" in told
+    result = json.loads(next(Path(out).glob("audit/rot00/*.json")).read_text())
+    assert result["stated"] == {"epsilon": 0.1, "delta": 1e-5, "is_broken": True}
+
+    kept = result | {"stated": {"epsilon": 50.0, "delta": 1e-5, "is_broken": False}}
+    assert "ε = 50.00 is stated: this attack does not contradict it" in sentences(kept)[-1]
+    assert "none is stated" in sentences(result | {"stated": None})[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from threadpoolctl import threadpool_limits
@@ -26,19 +26,14 @@ from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.leak.candidates import Candidates
 from fedh2l.simulation.leak.lira import confidences
 from fedh2l.simulation.leak.surrogate import Said, surrogate
-from fedh2l.views import PRIVATE_VIEW, VIEWS
 from fedh2l.wire import CODECS
 from fedh2l.wire.frame import decode
 from fedh2l.wire.header import Session
 from fedh2l.wire.state import WireState
 
-LOOKS = 8  # at each row where private rows are augmented: as it is, and in fresh views of it
-
-Queries = list[Shaped[np.ndarray, "rows ..."]]
-
 
 class Evidence(NamedTuple):
-    """Confidences in each candidate's label, means over the looks at it."""
+    """Confidences in each candidate's label."""
 
     surrogate: Float[np.ndarray, " rows"]  # of the model made of what was said
     own: Float[np.ndarray, " rows"]  # of the peer's final model, which nobody but it has
@@ -67,9 +62,9 @@ class Trial(NamedTuple):
         with threadpool_limits(1):
             own, said = self._lived(world)
             outside = surrogate(self.model, said, self.data.seed_set.unlabelled())
-            looks, labels = self._queries(), self.candidates.rows[1]
-            told = _mean_confidence(outside, looks, labels)
-            known = _mean_confidence(own, looks, labels)
+            x, y = self.candidates.rows
+            told = confidences(outside.posteriors(np.asarray(x)), y)
+            known = confidences(own.posteriors(np.asarray(x)), y)
             stated = _stated(own)
         return Evidence(told, known, np.array(time.perf_counter() - start), stated)
 
@@ -98,17 +93,6 @@ class Trial(NamedTuple):
             if isinstance(message, Posteriors):
                 said.append(reader.read(message, r.frames[name]))
         return peer.learner, said
-
-    def _queries(self) -> Queries:
-        """The candidates as they are and, where the peer augments its rows, in views: the same in
-        each world.
-        """
-        x = np.asarray(self.candidates.rows[0])
-        view = self.experiment.views.view
-        if view is None or self.experiment.data.kind != "images":
-            return [x]
-        augment, rng = VIEWS[PRIVATE_VIEW.get(view, view)], np.random.default_rng(0)
-        return [x, *(augment(x, rng) for _ in range(LOOKS - 1))]
 
 
 class _Reader:
@@ -139,12 +123,6 @@ def _stated(learner: Learner) -> Float[np.ndarray, " numbers"]:
     """The ε and δ that the ledger of a learner with differential privacy states."""
     spent: Any = getattr(learner, "spent", None)
     return np.array([] if spent is None else [spent().epsilon, spent().delta], np.float64)
-
-
-def _mean_confidence(
-    learner: Learner, looks: Queries, labels: Int[np.ndarray, " rows"]
-) -> Float[np.ndarray, " rows"]:
-    return np.mean([confidences(learner.posteriors(x), labels) for x in looks], axis=0)
 
 
 def write_world(path: Path, evidence: Evidence) -> None:
