@@ -21,7 +21,7 @@ from fedh2l.learner import Lesson
 from fedh2l.learners.batches import seed_picks
 from fedh2l.learners.compare import compare
 from fedh2l.learners.sklearn import SklearnLearner
-from fedh2l.learners.torch_step import seed_loss
+from fedh2l.learners.torch_step import SeedBatch, seed_loss
 from fedh2l.loop import run
 from fedh2l.seed_rows import UNLABELLED
 from fedh2l.seedset import SeedSet
@@ -95,9 +95,10 @@ def test_the_label_loss_is_a_mean_over_the_labelled_rows() -> None:
     logits = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     labels = torch.eye(3, dtype=torch.float64)[[0, 1, 2, 0, 1]]
     labels[3:] = 0
-    loss = seed_loss(logits, None, labels, 3.0, 1.0)
+    loss = seed_loss(logits, SeedBatch(labels, None, labels, 3), 3.0, 1.0)
     torch.testing.assert_close(loss, cross_entropy(logits[:3], torch.tensor([0, 1, 2])))
-    assert seed_loss(logits, None, torch.zeros_like(labels), 3.0, 1.0) == 0
+    nothing = torch.zeros_like(labels)
+    assert seed_loss(logits, SeedBatch(nothing, None, nothing, 0), 3.0, 1.0) == 0
 
 
 def test_a_quarter_of_every_batch_is_labelled_where_few_rows_are() -> None:

@@ -65,6 +65,8 @@ def joined(questions: Sequence[Question]) -> Question:
     Number and rounds left are those of the last.
     """
     last = questions[-1]
+    if len(questions) == 1:
+        return last  # without a copy of its rows
     columns = {f.name: getattr(last, f.name) for f in fields(last)}
     # What is known of each row is an array; what is known of none stays None.
     of_rows = [name for name, column in columns.items() if isinstance(column, np.ndarray)]

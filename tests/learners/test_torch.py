@@ -7,7 +7,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 from conftest import blobs, mlp, torch_learner
 from fedh2l.learner import Conflict, Lesson, Weighted
 from fedh2l.learners.torch import TorchLearner
-from fedh2l.learners.torch_step import seed_loss
+from fedh2l.learners.torch_step import SeedBatch, seed_loss
 
 T = torch.Generator().manual_seed(0)
 
@@ -23,7 +23,7 @@ def test_a_lesson_has_the_gradient_of_ce_plus_mean_kl(temperature: float) -> Non
     weight = 2.5
     softened = teachers ** (1 / temperature) / (teachers ** (1 / temperature)).sum(-1, keepdim=True)
     (ours,) = torch.autograd.grad(
-        seed_loss(logits, softened.mean(0), hot, weight, temperature), logits
+        seed_loss(logits, SeedBatch(hot, softened.mean(0), hot, 7), weight, temperature), logits
     )
     q = log_softmax(logits / temperature, 1)
     kl = torch.stack([kl_div(q, p, reduction="none").sum(1).mean() for p in softened]).mean()
@@ -40,7 +40,7 @@ def test_labels_and_targets_merge_into_one_distribution_with_the_same_gradient()
     merged, weights = lesson.merged()
     assert weights.tolist() == [4.0] * 7
     (apart,) = torch.autograd.grad(
-        seed_loss(logits, targets, hot, 3.0, 1.0), logits, retain_graph=True
+        seed_loss(logits, SeedBatch(hot, targets, hot, 7), 3.0, 1.0), logits, retain_graph=True
     )
     (together,) = torch.autograd.grad(4.0 * cross_entropy(logits, torch.from_numpy(merged)), logits)
     torch.testing.assert_close(apart, together, rtol=0, atol=1e-10)

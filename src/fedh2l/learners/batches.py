@@ -103,10 +103,11 @@ def _parts(
     rng: np.random.Generator,
 ) -> Iterator[Int[np.ndarray, " size"]]:
     """Without end: permutations of these rows, in whole parts; or rows drawn in proportion."""
-    while draw is not None:
+    weights = None if draw is None else draw[rows]
+    while weights is not None:
         # The largest of log(u)/w: a draw in proportion to w without repetition (Efraimidis and
         # Spirakis, 2006).
-        keys = np.log(rng.random(len(rows))) / draw[rows]
+        keys = np.log(rng.random(len(rows))) / weights
         yield rows[np.argpartition(keys, -size)[-size:]]
     while True:
         order = rng.permutation(rows)

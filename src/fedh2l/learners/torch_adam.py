@@ -13,7 +13,14 @@ class Adam(torch.optim.Adam):
     """
 
     add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
-    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
     state_dict = inspect.unwrap(torch.optim.Adam.state_dict)
     load_state_dict = inspect.unwrap(torch.optim.Adam.load_state_dict)
     step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
+    # Else the first optimizer that is made wraps it for a profiler, at a tenth of a millisecond.
+    setattr(step, "hooked", True)  # noqa: B010 - a function has no such attribute, a type checker says
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None

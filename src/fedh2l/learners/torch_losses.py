@@ -16,6 +16,7 @@ from fedh2l.learners.torch_step import SeedBatch, proximal_loss, seed_loss
 from fedh2l.rows import check_classes
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # a number of (logits, labels)
+NOTHING = nullcontext(None)
 
 
 class Losses:
@@ -45,8 +46,7 @@ class Losses:
         n = len(batch.x)
         x = batch.x if taught is None else joined(batch.x, taught.x)
         check_norms(self.logits.model, len(x))
-        pull = nullcontext(None) if self.pull is None else self.pull()
-        with pull as distance:
+        with NOTHING if self.pull is None else self.pull() as distance:
             logits = self.logits(x)
         if batch.largest >= logits.shape[1]:
             check_classes(batch.y.cpu().numpy(), logits.shape[1])
@@ -57,10 +57,7 @@ class Losses:
         if lesson is None or taught is None:
             return private, None
         private = lesson.private * private
-        seed = seed_loss(
-            logits[n:], taught.targets, taught.labels, lesson.weight, lesson.temperature
-        )
-        return private, seed
+        return private, seed_loss(logits[n:], taught, lesson.weight, lesson.temperature)
 
     def _private(self, logits: Tensor, labels: Tensor) -> Tensor:
         private = self.loss(logits, labels)

@@ -145,8 +145,11 @@ class Logits:
         self.checked: set[bool] = set()
 
     def __call__(self, x: Taken) -> Tensor:
-        with torch.autocast(x.device.type, self.reduced, enabled=self.reduced is not None):
+        if self.reduced is None:
             given = given_to(self.model, x)
+        else:
+            with torch.autocast(x.device.type, self.reduced):
+                given = given_to(self.model, x)
         logits = logits_in(given) if self.pick is None else self.pick(given)
         if logits.ndim != 2 or len(logits) != len(x) or logits.shape[1] < 2:
             raise FedH2LError(

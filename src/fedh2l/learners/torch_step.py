@@ -25,6 +25,7 @@ class SeedBatch(NamedTuple):
     x: Taken
     targets: Tensor | None
     labels: Tensor | None
+    labelled: int  # how many of the rows have a label
 
 
 def seed_batches(
@@ -44,27 +45,26 @@ def seed_batches(
         for a in (lesson.targets, lesson.labels)
     )
 
+    has_label = lesson.labelled
     for rows in seed_picks(lesson, rng):
         pick = torch.from_numpy(rows).to(place.device)
-        parts = (None if a is None else a[pick] for a in (targets, labels))
-        yield SeedBatch(x[pick], *parts)
+        target, label = (None if a is None else a[pick] for a in (targets, labels))
+        yield SeedBatch(x[pick], target, label, int(has_label[rows].sum()))
 
 
-def seed_loss(
-    logits: Tensor, targets: Tensor | None, labels: Tensor | None, weight: float, temperature: float
-) -> Tensor:
+def seed_loss(logits: Tensor, taught: SeedBatch, weight: float, temperature: float) -> Tensor:
     """CE(labels) + λT²·CE(targets at T), means over the labelled rows and over all rows: the
     gradient of CE + λT²·mean_j KL(p_j ‖ q) at T.
     """
-    loss = logits.new_zeros(())
-    if labels is not None:
+    loss: Tensor | float = 0.0
+    if taught.labels is not None:
         # A row without a label is a row of zeros, and adds nothing to the sum.
-        labelled = (labels != 0).any(1).sum().clamp(min=1)
-        loss = loss + cross_entropy(logits, labels, reduction="sum") / labelled
-    if targets is not None:
-        softened = log_softmax(logits / temperature, 1)
-        loss = loss - weight * temperature**2 * (targets * softened).sum(1).mean()
-    return loss
+        labelled = max(taught.labelled, 1)
+        loss = cross_entropy(logits, taught.labels, reduction="sum") / labelled
+    if taught.targets is not None:
+        softened = log_softmax(logits if temperature == 1 else logits / temperature, 1)
+        loss = loss - weight * temperature**2 * (taught.targets * softened).sum(1).mean()
+    return loss if isinstance(loss, Tensor) else logits.new_zeros(())
 
 
 def followed_loss(private: Tensor, seed: Tensor | None, lesson: Lesson | None) -> Tensor:
