@@ -2,7 +2,8 @@
 machine, into one table.
 
 CPU seconds unless it says wall clock; medians of interleaved runs, with the least and the greatest.
-One thread per process. `python benchmarks/bench.py memory overhead` measures these parts only.
+One thread per process. Images are MNIST's where FEDH2L_DATA names their folder, else noise.
+`python benchmarks/bench.py memory overhead` measures these parts only.
 """
 
 import json
@@ -15,15 +16,14 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from children import ONE_THREAD, Spent, child
 from finished import show, write
 
 HERE = Path(__file__).parent
 TIMES = 5  # interleavings of processes
-ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 COMMAND = "import sys; from fedh2l.cli import main; main(sys.argv[1:])"
 HELP = """
 import sys
@@ -41,15 +41,6 @@ a = np.ones((384, 384), np.float32)
 for _ in range(700):
     a @ a
 """
-
-
-class Spent(NamedTuple):
-    """What one child process took, its own children included."""
-
-    cpu: float
-    wall: float
-    memory: float  # MB at its peak
-    output: str
 
 
 @dataclass(frozen=True)
@@ -71,25 +62,6 @@ class Measure:
         return self.median >= self.target if self.at_least else self.median <= self.target
 
 
-def child(*arguments: str | Path) -> Spent:
-    """Run this Python on the arguments.
-
-    This process must stay small: a child's peak memory starts from its parent's.
-    """
-    with tempfile.TemporaryFile("w+") as out:
-        clock = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=out, env=os.environ | ONE_THREAD
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - clock
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{' '.join(map(str, arguments))}: exit code {process.returncode}")
-        out.seek(0)
-        return Spent(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, out.read())
-
-
 def start_up() -> list[Measure]:
     helps = [child("-c", HELP) for _ in range(10)]
     heavy = {"torch", "sklearn", "numpy"} & set(helps[0].output.split())
@@ -98,7 +70,15 @@ def start_up() -> list[Measure]:
         Measure("fedh2l --help, median of 10", cpu, 0.3, unit=" s"),
         Measure("fedh2l --help, best of 10", [min(cpu)], 0.3, unit=" s"),
         Measure("fedh2l --help: heavy modules imported", [len(heavy)], 0, unit=""),
+        Measure("the demo with a single round, report included", _one_round(), 3.5, unit=" s"),
     ]
+
+
+def _one_round() -> list[float]:
+    flags = "run --data digits --rounds 1 --no-baselines --workers 1 --json --overwrite"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        return [child("-c", COMMAND, *flags.split(), "--out", out).cpu for _ in range(TIMES)]
 
 
 def memory(rounds: int = 3) -> list[Measure]:
@@ -107,7 +87,7 @@ def memory(rounds: int = 3) -> list[Measure]:
         for _ in range(TIMES)
     ]
     return [
-        Measure("peak memory, federated / raw loop", [f / r for f, r in pairs], 1.15),
+        Measure("peak memory, federated / raw loop", [f / r for f, r in pairs], 1.05),
         Measure("peak memory, federated", [f for f, _ in pairs], unit=" MB"),
     ]
 
@@ -115,7 +95,7 @@ def memory(rounds: int = 3) -> list[Measure]:
 def overhead(blocks: int = 6, rounds: int = 4) -> list[Measure]:
     seconds = json.loads(child(HERE / "loops.py", "ratios", str(blocks), str(rounds)).output)
     return [
-        Measure(f"CPU, federated / raw loop, {name}", [f / r for f, r in seconds[key]], 1.15)
+        Measure(f"CPU, federated / raw loop, {name}", [f / r for f, r in seconds[key]], 1.05)
         for name, key in (("views and mixtures", "True"), ("no views", "False"))
     ]
 
@@ -129,29 +109,31 @@ def speed_up(rounds: int = 12) -> list[Measure]:
     cpu: list[float] = []
     machine: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        write_images(Path(folder))
+        images = Path(os.environ.get("FEDH2L_DATA", folder))
+        if "FEDH2L_DATA" not in os.environ:
+            write_images(images)
         for _ in range(TIMES):
             machine.append(spare())
-            one, seconds_of_one = federation(Path(folder), 1, rounds)
-            two, seconds_of_two = federation(Path(folder), 2, rounds)
+            one, seconds_of_one = federation(images, Path(folder) / "run", 1, rounds)
+            two, seconds_of_two = federation(images, Path(folder) / "run", 2, rounds)
             training.append(seconds_of_one / seconds_of_two)
             whole.append(one.wall / two.wall)
             cpu.append(two.cpu / one.cpu)
     return [
-        Measure("wall clock, --workers 1 / --workers 2, rounds", training, 1.6, at_least=True),
+        Measure("wall clock, --workers 1 / --workers 2, rounds", training, 1.8, at_least=True),
         Measure(f"  the same with start-up and report, {rounds} rounds", whole),
         Measure("  the same in CPU seconds: 2 / 1", cpu),
         Measure("  two independent processes got, meanwhile", machine),
     ]
 
 
-def federation(folder: Path, workers: int, rounds: int) -> tuple[Spent, float]:
+def federation(images: Path, out: Path, workers: int, rounds: int) -> tuple[Spent, float]:
     """(of the whole command, wall-clock seconds of its rounds)."""
     flags = (
-        f"run --data rotated-mnist --data-dir {folder} --rounds {rounds} --evaluate {rounds} "
+        f"run --data rotated-mnist --data-dir {images} --rounds {rounds} --evaluate {rounds} "
         "--no-baselines --json --overwrite"
     )
-    spent = child("-c", COMMAND, *flags.split(), "--workers", str(workers), "--out", folder / "run")
+    spent = child("-c", COMMAND, *flags.split(), "--workers", str(workers), "--out", out)
     return spent, json.loads(spent.output)["seconds"]["train"]
 
 
@@ -202,6 +184,7 @@ def main(*names: str) -> None:
     measures = [m for name in names or parts for m in parts[name]()]
     report = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "images": "MNIST" if "FEDH2L_DATA" in os.environ else "noise",
         "python": sys.version.split()[0],
         "cores": os.cpu_count(),
         "load_before": load,

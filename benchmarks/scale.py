@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import child
+from children import child
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
