@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-codec bench-models bench-attacks fuzz vectors results tables accuracy docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-rivals bench-codec bench-models bench-attacks fuzz vectors results tables accuracy docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -46,11 +46,14 @@ lint: setup  ## ruff format, ruff and pyright
 
 check: lint test  ## what CI runs
 
-bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run
-	$(BIN)/python benchmarks/bench.py
+bench: setup  ## overhead, speed-up, start-up and memory, as ratios of one run, on real MNIST: make bench DATA=folder
+	$(if $(DATA),FEDH2L_DATA=$(abspath $(DATA))) $(BIN)/python benchmarks/bench.py
 
 bench-scale: setup  ## CPU milliseconds and memory per peer from 10 to 10,000 peers, into build/bench/scale.json (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scale.py
+
+bench-rivals: setup  ## the same work in BlazeFL, Flower, HtFLlib and PFLlib (half an hour): make bench-rivals DATA=mnist HTFLLIB=checkout PFLLIB=checkout
+	$(if $(DATA),FEDH2L_DATA=$(abspath $(DATA))) $(if $(HTFLLIB),HTFLLIB=$(abspath $(HTFLLIB))) $(if $(PFLLIB),PFLLIB=$(abspath $(PFLLIB))) $(BIN)/python benchmarks/rivals/compare.py
 
 bench-codec: setup  ## bits per sample against accuracy, views and FedAvg against bytes, on real MNIST (two hours on one core; resumable): make bench-codec DATA=folder
 	$(BIN)/python benchmarks/recorded.py --data-dir $(DATA)
