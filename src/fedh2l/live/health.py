@@ -1,6 +1,7 @@
 """How a member is, by its folder: for a person, a monitor and Prometheus."""
 
 import datetime
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from cryptography import x509
 from fedh2l.live.member_folder import is_running, read_journal, seconds_since_round
 from fedh2l.live.notices import read_now
 from fedh2l.live.trust.terms import Member, Terms, open_invite
+from fedh2l.record.units import size
 
+LITTLE, NOTHING = 10e6, 64e3  # bytes that are left on the disk
 SOON = 14.0  # days before a certificate's end from which on its owner is told
 # A round that took this many deadlines has stalled: it closes within one, and learning takes time.
 STALLED = 3
@@ -89,20 +92,27 @@ def health_of(folder: Path) -> Health:
     }
     alarms, warnings = _alarms(state, seconds, terms, me), _warnings(state, last, terms, me)
     warnings += read_now(folder) if state == "running" else []
+    if state != "finished":
+        _look_at_disk(folder, alarms, warnings)
     answer["alarms"], answer["warnings"] = alarms, warnings
-    numbers = {
+    numbers = _numbers(state, last, terms, me) | {
+        "seconds_since_round": seconds,
+        "refused_total": float(sum(len(line["refused"]) for line in lines)),
+    }
+    return Health(answer, numbers, alarms, warnings)
+
+
+def _numbers(state: str, last: dict[str, Any], terms: Terms, me: Member | None) -> dict[str, float]:
+    return {
         "running": float(state == "running"),
         "finished": float(state == "finished"),
-        "rounds_done": float(rounds),
+        "rounds_done": float(last["round"] + 1),
         "rounds_agreed": float(terms.rounds),
-        "seconds_since_round": seconds,
         "heard_last_round": float(len(last["heard"])),
         "missing_last_round": float(len(last["missing"])),
-        "refused_total": float(sum(len(line["refused"]) for line in lines)),
         "invite_version": float(terms.version),
         "certificate_days_left": days_left(me) if me else float("nan"),
     }
-    return Health(answer, numbers, alarms, warnings)
 
 
 def _alarms(state: str, seconds: float, terms: Terms, me: Member | None) -> list[str]:
@@ -127,6 +137,18 @@ def _warnings(state: str, last: dict[str, Any], terms: Terms, me: Member | None)
     if state != "finished" and me is not None and 0 <= days_left(me) < SOON:
         warnings.append(certificate_warning(me))
     return warnings
+
+
+def _look_at_disk(folder: Path, alarms: list[str], warnings: list[str]) -> None:
+    """Whether this disk takes what a member writes in each round."""
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if disk.f_flag & os.ST_RDONLY:
+        alarms.append(f"the disk of {folder} is read-only: make it writable, and the run goes on")
+    elif free < NOTHING:
+        alarms.append(f"the disk of {folder} is full: free some space, and the run goes on")
+    elif free < LITTLE:
+        warnings.append(f"{size(int(free))} are left on the disk of {folder}")
 
 
 def as_prometheus(health: Health) -> bytes:

@@ -6,7 +6,9 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -19,10 +21,11 @@ from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.model_watch import watched
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.news import News, beginning_lines, certificate_line, journal_line, log_line
+from fedh2l.live.patience import write_patiently
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.terms import Terms
 from fedh2l.live.versions import Versions
-from fedh2l.loop import Algorithm, run
+from fedh2l.loop import Algorithm, Round, run
 from fedh2l.peer import Peer
 from fedh2l.record.sent import frames_of
 from fedh2l.rows import Rows
@@ -121,7 +124,7 @@ def _take_part(
             yield news
             if folder.leaving:
                 return
-            newer = versions.newer(exchange)
+            newer = write_patiently(partial(versions.newer, exchange), folder.notices)
             if newer is not None:
                 break
         if newer is None:
@@ -142,7 +145,7 @@ def _end(
     """Save the model; after the last round the others may still ask."""
     if folder.leaving:
         exchange.say_farewell()  # saving may take a while
-    model = save_kept_model(folder.path, peer)
+    model = write_patiently(partial(save_kept_model, folder.path, peer), folder.notices)
     yield _report(folder, f"{folder.done} rounds; the model lies in {model}")
     if folder.done >= exchange.terms.rounds:
         exchange.finish(FAREWELL if answers_only else exchange.terms.deadline)
@@ -176,17 +179,30 @@ def _rounds(
         barrier=not terms.asynchronous,
     ):
         line = journal_line(r, peer, exchange, validation, time.perf_counter() - clock)
-        folder.write_round(line, frames_of(r), {"codec": terms.codec, "seed_set": terms.seed_set})
-        # Before the commit: a round that is cut between the two is done and kept again.
-        keep_round(folder.path, peer, r.t + 1, line["accuracy"], validation)
-        folder.commit(peer, r.t + 1, exchange.delivered)
-
+        record = partial(_record, folder, r, line, peer, exchange, validation)
+        write_patiently(record, folder.notices)
         events = [f"{event.kind} {event.peer}: {event.reason}" for event in exchange.events()]
         events += certificate_line(exchange, folder)
         for text in (*events, log_line(line)):
             folder.log(text)
         yield News(line, "; ".join(events), frozenset(exchange.present()))
         clock = time.perf_counter()
+
+
+def _record(
+    folder: MemberFolder,
+    r: Round,
+    line: dict[str, Any],
+    peer: Peer,
+    exchange: ZenohP2P,
+    validation: Rows | None,
+) -> None:
+    """Write a finished round to disk; after a try that failed all of it again."""
+    about = {"codec": exchange.terms.codec, "seed_set": exchange.terms.seed_set}
+    folder.write_round(line, frames_of(r), about)
+    # Before the commit: a round that is cut between the two is done and kept again.
+    keep_round(folder.path, peer, r.t + 1, line["accuracy"], validation)
+    folder.commit(peer, r.t + 1, exchange.delivered)
 
 
 def played(terms: Terms, *, guard: bool) -> Algorithm:

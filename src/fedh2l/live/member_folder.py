@@ -3,7 +3,9 @@ file whole or absent, at whatever instant the member is killed.
 """
 
 import os
+import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -15,10 +17,11 @@ from typing import Any
 from fedh2l.error import FedH2LError
 from fedh2l.live.notices import NOW, Notices
 from fedh2l.live.own_fault import fault_of
+from fedh2l.live.patience import is_mended_by_others
 from fedh2l.live.trust.rules import TermsError
 from fedh2l.live.trust.terms import Terms, open_invite, read_terms
 from fedh2l.peer import Peer
-from fedh2l.record.atomic import write_file
+from fedh2l.record.atomic import append_whole, write_file
 from fedh2l.record.checkpoint import load_peers
 from fedh2l.record.journal import LINES, Journal, committed_lines, latest
 from fedh2l.record.lock import is_locked, lock_folder
@@ -40,6 +43,8 @@ class MemberFolder:
         self.done, self.finished, self.fresh = 0, False, True
         self.delivered: dict[str, int] = {}
         self.notices = Notices(path, self.log)
+        self._log_lock = threading.Lock()  # the watch over the model writes, too
+        self._unwritten: deque[str] = deque(maxlen=1000)  # lines that the disk did not take yet
         self.looked_on: date | None = None  # the day of the last look at the certificate
 
     def __enter__(self) -> "MemberFolder":
@@ -139,16 +144,25 @@ class MemberFolder:
         self, line: dict[str, Any], frames: Sequence[Sent], about: dict[str, Any]
     ) -> None:
         """Write a line of the journal, and for `fedh2l audit` the frames that were sent; they count
-        once `commit` has named the round.
+        once `commit` has named the round. What a try before has written is cut off.
         """
+        self.journal.open()
         self.journal.append(line, frames, about)
 
     def log(self, text: str) -> None:
-        path = self.path / "log.txt"
-        if path.exists() and path.stat().st_size > LARGEST_LOG:
-            path.replace(path.with_name("log.1.txt"))
-        with path.open("a") as file:
-            file.write(f"{datetime.now().isoformat(' ', 'seconds')}  {text}\n")
+        """Write a line of log.txt; where the disk takes none it waits for the next line."""
+        with self._log_lock:
+            self._unwritten.append(f"{datetime.now().isoformat(' ', 'seconds')}  {text}\n")
+            path = self.path / "log.txt"
+            try:
+                if path.exists() and path.stat().st_size > LARGEST_LOG:
+                    path.replace(path.with_name("log.1.txt"))
+                append_whole(path, "".join(self._unwritten).encode())
+            except OSError as error:
+                if not is_mended_by_others(error):
+                    raise
+            else:
+                self._unwritten.clear()
 
     @property
     def leaving(self) -> bool:

@@ -22,7 +22,7 @@ class Notices:
 
     def __init__(self, folder: Path | None = None, log: Callable[[str], None] | None = None):
         self.texts: SimpleQueue[str | None] = SimpleQueue()
-        self._folder, self._log = folder, log
+        self.folder, self._log = folder, log
         self._now: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -57,8 +57,8 @@ class Notices:
     def _write(self) -> None:
         # On a full disk the screen has it all the same.
         with suppress(OSError):
-            if self._folder is not None:
-                write_file(self._folder / NOW, json.dumps(self._now).encode())
+            if self.folder is not None:
+                write_file(self.folder / NOW, json.dumps(self._now).encode())
 
 
 def read_now(folder: Path) -> list[str]:

@@ -71,9 +71,9 @@ class Versions:
         """Whether the owner has to consent to this version first; told once."""
         wanted = self._consent_to(terms)
         if wanted and terms.version != self._pending:
-            self._pending = terms.version
             path = self.folder.path / PENDING
             write_file(path, invite_bytes)
+            self._pending = terms.version
             exchange.tell(
                 "consent",
                 f"version {terms.version} of the invite waits for you, version "

@@ -25,6 +25,19 @@ def write_secret_file(path: Path, data: bytes) -> None:
     beside.replace(path)
 
 
+def append_whole(path: Path, data: bytes) -> None:
+    """Append all of the data or nothing of it, where the disk takes only a part."""
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            written = 0
+            while written < len(data):
+                written += file.write(data[written:])
+        except OSError:
+            file.truncate(before)
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """fsync the folder, so that a new file's name survives a crash."""
     descriptor = os.open(folder, os.O_RDONLY)

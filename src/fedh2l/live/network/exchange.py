@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from fedh2l.delivery import Delivery, Outbox
@@ -20,6 +21,7 @@ from fedh2l.live.network.mailbox import Event
 from fedh2l.live.network.node import Shared, Traffic
 from fedh2l.live.network.waiting import wait_until_closed
 from fedh2l.live.notices import Notices
+from fedh2l.live.patience import write_patiently
 from fedh2l.live.posts.own_posts import OwnPosts
 from fedh2l.live.posts.register import LARGEST, Delivered, Register
 from fedh2l.live.trust.identity import Identity
@@ -54,8 +56,8 @@ class ZenohP2P:
         notices: Notices | None = None,
     ) -> None:
         self.terms, self.identity, self.folder = terms, identity, folder
-        self.me, self._listen = identity.name, listen
         terms.check_key(identity)
+        self.me, self._listen = identity.name, listen
         self._invite_bytes = invite_bytes
         self._own = OwnPosts(folder, terms.federation, identity, limit)
         self._process = new_process(self._own.epoch)
@@ -63,8 +65,7 @@ class ZenohP2P:
         self._register = Register(terms.federation, keys, limit, terms.rounds)
         for post in self._own.saved.values():
             self._register.take(self.me, post.data)
-        self._delivered = Delivered(delivered)
-        self._changed = threading.Condition()
+        self._delivered, self._changed = Delivered(delivered), threading.Condition()
         self._sent_bytes: dict[str, int] = {}
         self._notices, self._last_said = notices or Notices(), -1  # by this process
 
@@ -111,8 +112,7 @@ class ZenohP2P:
         if not self.terms.asynchronous:
             speakers = wait_until_closed(self._links, self.terms, t, self._notices)
             if speakers <= 1 and self.others():
-                alone = f"nobody else was heard in round {t}; learning goes on from its own data"
-                self.tell("alone", alone)
+                self.tell("alone", f"nobody else was heard in round {t}; own data teach alone")
         if self._links.twins.is_second:
             raise FedH2LError(
                 f"{self.me}: another process under this name started before this one; stop one "
@@ -142,7 +142,7 @@ class ZenohP2P:
         time.sleep(LINGER)
 
     def _say(self, t: int, frame: bytes) -> None:
-        post = self._own.say(t, frame)
+        post = write_patiently(partial(self._own.say, t, frame), self._notices)
         with self._changed:
             self._register.take(self.me, post.data)
         if post.payload != frame:
