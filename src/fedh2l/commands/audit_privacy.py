@@ -90,10 +90,11 @@ def sentences(result: dict[str, Any]) -> list[str]:
         f"{result['learnt']} times a row was learnt, {result['not_learnt']} times it was not; "
         "intervals of 95 %",
     ]
-    return [*told, _on_epsilon(result["epsilon_at_least"], result["stated"])]
+    return [*told, on_epsilon(result["epsilon_at_least"], result["stated"])]
 
 
-def _on_epsilon(least: float, stated: dict[str, Any] | None) -> str:
+def on_epsilon(least: float, stated: dict[str, Any] | None) -> str:
+    """What the finds say of ε, beside what is stated."""
     if stated is None:
         return f"a guarantee (ε, δ = 0) would have ε ≥ {least:.2f} (95 %); none is stated"
     words = f"ε ≥ {least:.2f} at δ = {stated['delta']:.1g} (95 %), and ε = {stated['epsilon']:.2f}"

@@ -4,6 +4,7 @@ says no more.
 
 from typing import Any
 
+from fedh2l.commands.audit_privacy import on_epsilon
 from fedh2l.message import Posteriors, Prototypes, Weights
 from fedh2l.record.units import percent, size
 
@@ -191,7 +192,8 @@ def audited(result: dict[str, Any]) -> str:
         )
     return (
         f"{result['peer']}: an attacker who heard every round {found}, and has an AUC of "
-        f"{percent(auc['value'])} (guessing: 50.0), over {result['worlds']} repeated worlds."
+        f"{percent(auc['value'])} (guessing: 50.0), over {result['worlds']} repeated worlds: "
+        f"{on_epsilon(result['epsilon_at_least'], result['stated'])}."
     )
 
 
