@@ -58,7 +58,8 @@ app.command(
 app.command(
     "fedh2l.commands.audit:audit",
     name="audit",
-    help="List every message that left this machine, and what was in it.",
+    help="List every message that left this machine, and what was in it; as a page for a "
+    "data-protection officer (--sheet), or attacked for what it tells of private rows (--privacy).",
 )
 seedset = App(
     name="seedset",

@@ -12,11 +12,13 @@ from fedh2l.cli import main
 from fedh2l.commands.pages.sheet_words import differential_privacy, protection
 
 
-def sheet_of(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
+def sheet_of(
+    folder: Path, capsys: pytest.CaptureFixture[str], *flags: str
+) -> tuple[dict[str, Any], str]:
     """The sheet as JSON and as a page."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as end:
-        main(["audit", str(folder), "--sheet", "--json"])
+        main(["audit", str(folder), "--sheet", "--json", *flags])
     assert end.value.code == 0
     return json.loads(capsys.readouterr().out), (folder / "sheet.html").read_text()
 
@@ -71,6 +73,13 @@ def test_its_figures_are_those_of_the_index_and_its_hashes_those_of_the_files(
     assert not tags.of("script") and not tags.of("link")
     ids = [a["id"] for _, a in tags.tags if "id" in a]
     assert {a["href"] for a in tags.of("a")} <= {f"#{name}" for name in ids}
+
+
+def test_a_sheet_may_be_of_one_site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reported(tmp_path / "r", "--no-baselines")
+    facts, _ = sheet_of(tmp_path / "r", capsys, "--peer", "rot75")
+    assert [group["author"] for group in facts["sent"]] == facts["peers"] == ["rot75"]
+    assert "What would have left rot75: " in (tmp_path / "r" / "sheet.html").read_text()
 
 
 def test_a_changed_record_is_refused_and_data_that_are_gone_are_named(

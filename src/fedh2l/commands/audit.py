@@ -42,7 +42,8 @@ def audit(
     folder
         A run, finished or not, or a live member's part (the --out of fedh2l join).
     peer
-        Only what this peer sent; with --privacy the peer that is audited, by default the first.
+        Only what this peer sent, also with --sheet; with --privacy the peer that is audited, by
+        default the first.
     decode
         Show the posteriors of --peer in this round, as its receivers read them.
     sheet
@@ -68,7 +69,7 @@ def audit(
     if not privacy and (worlds is not None or canaries is not None or together):
         raise FedH2LError("--worlds, --canaries and --together go with --privacy; add it")
     if sheet:
-        _write_sheet(folder, as_json)
+        _write_sheet(folder, peer, as_json)
         return
     if privacy:
         from fedh2l.commands.audit_privacy import audit_privacy
@@ -83,10 +84,10 @@ def audit(
     _list(folder, peer, as_json)
 
 
-def _write_sheet(folder: Path, as_json: bool) -> None:
+def _write_sheet(folder: Path, peer: str | None, as_json: bool) -> None:
     from fedh2l.commands.pages.sheet_page import write_sheet
 
-    path, facts = write_sheet(folder)
+    path, facts = write_sheet(folder, peer)
     print(json.dumps(facts, indent=1) if as_json else path)
 
 

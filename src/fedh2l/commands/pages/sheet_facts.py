@@ -4,7 +4,7 @@ which agreement, read from the folder of a run or of a live member.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from hashlib import file_digest
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fedh2l.algorithms import ALGORITHMS
-from fedh2l.error import FedH2LError
+from fedh2l.error import FedH2LError, choose
 from fedh2l.live.member_folder import is_running, read_journal
 from fedh2l.live.trust.summary import key_print
 from fedh2l.live.trust.terms import open_invite
@@ -27,19 +27,24 @@ from fedh2l.simulation.leak.membership import FOLDER as AUDITS
 HASHED = ("config.toml", "invite.json", "rounds.jsonl", "sent.jsonl", "sent.bin")
 
 
-def facts_of(folder: Path) -> dict[str, Any]:
-    """All that the sheet says, in numbers and names.
+def facts_of(folder: Path, peer: str | None = None) -> dict[str, Any]:
+    """All that the sheet says, in numbers and names; of one peer of a run, if one is named.
 
     Raises FedH2LError where a message is not what its SHA-256 says, or nothing was written there.
     """
     entries = _entries(folder)
     of_place = _of_member(folder) if (folder / "invite.json").is_file() else _of_run(folder)
+    if peer is not None:
+        choose("peer", peer, of_place["peers"])
+        entries = [entry for entry in entries if entry["author"] == peer]
+        of_place["peers"] = [peer]
+        of_place["privacy"] = {peer: of_place["privacy"][peer]}
     return {
         "folder": str(folder),
         **of_place,
         "when": _when(folder),
         "sent": _sent(entries),
-        "audits": _audits(folder),
+        "audits": _audits(folder, of_place["peers"]),
         "hashes": {name: _hash(folder / name) for name in HASHED if (folder / name).is_file()},
         "chain": chain_of(folder),
     }
@@ -174,9 +179,10 @@ def _when(folder: Path) -> dict[str, str]:
     }
 
 
-def _audits(folder: Path) -> list[dict[str, Any]]:
-    """The results of membership-inference audits that were made here."""
-    return [json.loads(path.read_bytes()) for path in sorted((folder / AUDITS).glob("*/*.json"))]
+def _audits(folder: Path, peers: Collection[str]) -> list[dict[str, Any]]:
+    """The results of membership-inference audits of these peers that were made here."""
+    files = sorted((folder / AUDITS).glob("*/*.json"))
+    return [json.loads(path.read_bytes()) for path in files if path.parent.name in peers]
 
 
 def _hash(path: Path) -> str:

@@ -20,9 +20,11 @@ SECTIONS = {
 }
 
 
-def write_sheet(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """sheet.html in the folder; where it lies, and the facts and sentences on it."""
-    facts = facts_of(folder)
+def write_sheet(folder: Path, peer: str | None = None) -> tuple[Path, dict[str, Any]]:
+    """sheet.html in the folder, of all peers or of one; where it lies, and the facts and sentences
+    on it.
+    """
+    facts = facts_of(folder, peer)
     told = {
         "summary": sheet_words.lead(facts),
         "what_left": sheet_words.what_left(facts),
@@ -52,7 +54,9 @@ def write_sheet(folder: Path) -> tuple[Path, dict[str, Any]]:
 def _title(facts: dict[str, Any]) -> str:
     if facts["kind"] == "live member":
         return f"What left {facts['peers'][0]}: federation {facts['federation']}"
-    return f"What would have left {len(facts['peers'])} sites: a simulated run of {facts['method']}"
+    peers = facts["peers"]
+    who = peers[0] if len(peers) == 1 else f"{len(peers)} sites"
+    return f"What would have left {who}: a simulated run of {facts['method']}"
 
 
 def _figures(facts: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -26,10 +26,11 @@ def lead(facts: dict[str, Any]) -> str:
         what = f"{' and '.join(kinds)} of the trained model, and no private row"
     elif facts["method"] in OF_CLASSES:
         what = "mean answers for each class, and no private row, weight or gradient"
-    would = "would have left" if facts["kind"] == "simulated run" else "left"
+    left, whom = "left", "this member"
+    if facts["kind"] == "simulated run":
+        left, whom = "would have left", _plural(len(facts["peers"]), "this site", "these sites")
     return (
-        f"In {rounds} {_plural(rounds, 'round')} {messages} messages {would} "
-        f"{_plural(len(facts['peers']), 'this member', 'these sites')}, "
+        f"In {rounds} {_plural(rounds, 'round')} {messages} messages {left} {whom}, "
         f"{amount} with every copy: {what}."
     )
 
