@@ -90,7 +90,11 @@ def test_pools_by_hand() -> None:
     )
     # Three quarters of a mixture are of the first: 1 + 0.75·(5 - 1) and 1 + 0.25·(5 - 1).
     shares = np.array([[0.75], [0.25]])
-    np.testing.assert_allclose(label_weights(probs, None, shares, 5.0), [[4.0], [2.0]])
+    np.testing.assert_allclose(owner_weights(probs, None, shares, 5.0), [[4.0], [2.0]])
+    # Without a label the owners say (0.65, 0.35): the peers agree with 0.59 and 0.41 of it.
+    np.testing.assert_allclose(
+        label_weights(probs, None, shares, 5.0), [[4 * 0.59**2], [2 * 0.41**2]], rtol=1e-5
+    )
 
 
 def test_divergence_by_hand() -> None:

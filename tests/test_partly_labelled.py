@@ -133,7 +133,9 @@ def test_without_a_label_those_are_believed_who_know_the_owners_labelled_rows() 
     np.testing.assert_allclose(label_weights(probs, labels, None)[:, 2], both, rtol=1e-6)
     nothing = np.zeros_like(labels)
     np.testing.assert_array_equal(label_weights(probs, nothing, None, 6.0), uniform_weights(probs))
-    np.testing.assert_array_equal(label_weights(probs, nothing, owned, 6.0), 1 + 5 * owned)
+    # No label at all: who agrees with the row's owner; the last row's is unknown.
+    agreed = [[6 * 0.82**2, 0.26**2, 1], [0.34**2, 6 * 0.82**2, 1]]
+    np.testing.assert_allclose(label_weights(probs, nothing, owned, 6.0), agreed, rtol=1e-6)
 
 
 def test_unlabelled_rows_teach_a_class_that_few_labels_show() -> None:

@@ -76,8 +76,8 @@ def weighs_each_alone(
     """Whether a teacher's weights do not depend on which others there are."""
     if teachers != "label":
         return teachers in ("uniform", "owner")
-    # On an unlabelled row a teacher is judged by the labelled rows of whoever of them owns it.
-    return owners is None or labels is None or bool(labels.any(1).all())
+    # On an unlabelled row a teacher is judged by whoever of them owns it.
+    return owners is None or (labels is not None and bool(labels.any(1).all()))
 
 
 def uniform_weights(
@@ -101,11 +101,11 @@ def label_weights(
 
     Under label skew a peer that never saw a class is not asked. On a row without a label believe
     those who know the labelled rows of the same owner, where it has none all labelled rows; without
-    any label all alike but for the owner.
+    any label those who agree with the row's owner.
     """
     factor = _owner_factor(probs, owned, owner)
     if labels is None or not labels.any():
-        return factor
+        return factor if owned is None else factor * agreement(probs, *owners_say(probs, owned))
     knows = np.einsum("prc,rc->pr", probs, labels) ** 2
     labelled = labels.any(1)
     for rows in _of_each_owner(owned, labels):
@@ -115,6 +115,30 @@ def label_weights(
         knows[:, rows & ~labelled] = knows[:, telling].mean(1, keepdims=True)
     # Nobody knows: a uniform mean rather than 0/0.
     return (knows + np.float32(1e-8)) * factor
+
+
+def owners_say(
+    probs: Float[np.ndarray, "peers rows classes"], owned: Float[np.ndarray, "peers rows"]
+) -> tuple[Float[np.ndarray, "rows classes"], Bool[np.ndarray, " rows"]]:
+    """What each row's owner says of it, of a mixture both by their shares; and whether one of them
+    is among the peers.
+    """
+    share = owned.sum(0)
+    # All but two of the terms are 0: the sum has the same bits however many peers there are.
+    said = (owned[..., None] * probs).sum(0) / np.where(share > 0, share, 1)[:, None]
+    return said.astype(probs.dtype), np.asarray(share > 0)
+
+
+def agreement(
+    probs: Float[np.ndarray, "peers rows classes"],
+    said: Float[np.ndarray, "rows classes"],
+    known: Bool[np.ndarray, " rows"],
+) -> Float[np.ndarray, "peers rows"]:
+    """⟨p, what the owner says⟩²: p(label)² with the owner in the label's place; 1 where it is not
+    known what the owner says.
+    """
+    agreed = (probs * said).sum(-1) ** 2 + np.float32(1e-8)
+    return np.where(known, agreed, 1).astype(probs.dtype)
 
 
 def _of_each_owner(

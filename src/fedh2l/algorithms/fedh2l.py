@@ -42,7 +42,8 @@ class FedH2L:
         Softens teacher and pupil alike.
     teachers
         Who is believed on a row: all alike, its owner most, or by p(label)²; where a row has no
-        label, by what they know of the labelled rows of its owner; unlabelled: all alike.
+        label, by what they know of the labelled rows of its owner; where no row has one, by how
+        far they agree with its owner.
     reuse
         How many of the last views' answers are learnt from; 1: only this round's.
     own

@@ -9,13 +9,16 @@ however many peers are in this process.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from fedh2l.distill import (
     TEACHERS,
+    agreement,
     in_units,
     likeliest,
     mean_of_units,
+    owner_weights,
+    owners_say,
     temper,
     weighs_each_alone,
 )
@@ -40,6 +43,8 @@ class Pool:
     def answer(self, me: str, said: Posteriors, inbox: Inbox, question: Question) -> Beliefs | None:
         """What all teachers of a peer, which said this itself, say together; None: it has none."""
         if not weighs_each_alone(self.teachers, question.labels, question.owners):
+            if question.labels is None and isinstance(inbox, Others):
+                return self._of_shared_judged(me, said, inbox, question)
             return self._of_all(me, said, inbox, question)
         if isinstance(inbox, Others):
             units = self._of_shared(inbox, question)
@@ -85,6 +90,52 @@ class Pool:
         weights = self._weights([name], probs[None], question)
         return in_units(self._softened(probs[None]), weights)[0]
 
+    def _of_shared_judged(
+        self, me: str, said: Posteriors, inbox: Others[Message], question: Question
+    ) -> Beliefs | None:
+        """`_of_all` where a row's owner judges the teachers: on rows that the peer has no part in
+        the judges are the same for all, and what the others add there is computed once.
+        """
+        everyone = inbox.everyone
+
+        def judged() -> _Judged:
+            voices = {n: m.probs for n, m in everyone.items() if isinstance(m, Posteriors)}
+            names = sorted(voices)
+            probs = np.stack([voices[name] for name in names])
+            parts = in_units(self._softened(probs), self._weights(names, probs, question))
+            owned = question.owned(names)
+            assert owned is not None  # else each teacher is weighed alone
+            return _Judged(names, probs, parts, parts.sum(0), *owners_say(probs, owned))
+
+        if not any(isinstance(m, Posteriors) for m in inbox.values()):
+            return None
+        all_of_them = everyone.once(("judged", self, question.number, question.is_batch), judged)
+        return mean_of_units(self._seen_by(me, said, all_of_them, question))
+
+    def _seen_by(self, me: str, said: Posteriors, judged: "_Judged", question: Question) -> Units:
+        """The sum over all teachers, with the peer's own words as it said them."""
+        others = [i for i, name in enumerate(judged.names) if name != me]
+        units = judged.sum.copy()
+        if len(others) < len(judged.names):
+            units -= judged.parts[judged.names.index(me)]
+        mine = question.owned([me])
+        assert mine is not None
+        own = said.probs[None]
+        if self.own:
+            weights = owner_weights(own, None, mine, self.owner)
+            weights = weights * agreement(own, judged.said, judged.known)
+            units += in_units(self._softened(own), weights)[0]
+
+        # On rows of its own the peer is the judge, and by what it said before a codec rounded it.
+        rows = np.flatnonzero(mine[0])
+        names = [judged.names[i] for i in others] + [me] * self.own
+        probs = judged.probs[np.array(others)[:, None], rows]
+        if self.own:
+            probs = np.concatenate([probs, own[:, rows]])
+        weights = self._weights(names, probs, question.taken(rows))
+        units[rows] = in_units(self._softened(probs), weights).sum(0)
+        return units
+
     def _of_all(
         self, me: str, said: Posteriors, inbox: Inbox, question: Question
     ) -> Beliefs | None:
@@ -109,3 +160,15 @@ class Pool:
         self, probs: Float[np.ndarray, "peers rows classes"]
     ) -> Float[np.ndarray, "peers rows classes"]:
         return temper(likeliest(probs, self.top), self.temperature)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What all peers of a full graph said, as it was sent, and what its owners make of it."""
+
+    names: list[str]
+    probs: Float[np.ndarray, "peers rows classes"]
+    parts: Int[np.ndarray, "peers rows classes"]
+    sum: Units
+    said: Beliefs  # by each row's owner
+    known: Bool[np.ndarray, " rows"]  # whether it said something
