@@ -27,7 +27,7 @@ FLOORS = [
     {"delivery", "learner", "message", "question", "seed_rows"},
     {"warp"},
     {"table_views", "text_views", "views"},
-    {"distill", "metrics", "seedset"},
+    {"distill", "metrics", "seedset", "teachers"},
     {"wire"},
     {"peer"},
     {"loop"},

@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 
 from fedh2l.distill import (
     divergence,
-    label_weights,
     likeliest,
     linear_pool,
-    owner_weights,
     project,
     reconcile,
     temper,
-    uniform_weights,
 )
+from fedh2l.teachers import label_weights, owner_weights, uniform_weights
 
 
 def test_projection_worked_out_by_hand() -> None:

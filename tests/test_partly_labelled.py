@@ -15,7 +15,6 @@ from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.data.digits import Digits
 from fedh2l.data.seedset_about import balance
 from fedh2l.data.seedset_file import load_seed_set, save_seed_set
-from fedh2l.distill import label_weights, uniform_weights
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
 from fedh2l.learners.batches import seed_picks
@@ -25,6 +24,7 @@ from fedh2l.learners.torch_step import SeedBatch, seed_loss
 from fedh2l.loop import run
 from fedh2l.seed_rows import UNLABELLED
 from fedh2l.seedset import SeedSet
+from fedh2l.teachers import label_weights, uniform_weights
 
 HALF = np.array([0, 1, 2, -1, 0, -1, -1, 2, -1, 0, -1, -1])
 

@@ -10,12 +10,13 @@ from jaxtyping import Float
 
 from fedh2l.algorithms.pooling import Beliefs, Pool
 from fedh2l.bounds import bounded, check_fields, named
-from fedh2l.distill import TEACHERS, divergence, temper
+from fedh2l.distill import divergence, temper
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Conflict, Lesson
 from fedh2l.message import Inbox, Posteriors
 from fedh2l.peer import Peer
 from fedh2l.question import Question, joined, numbers
+from fedh2l.teachers import TEACHERS
 
 UNFOCUSED = np.float32(1e-3)  # least KL that counts in `focus`, so that every row comes again
 WATCH = 10  # rounds between two looks at the conflict when no rule asks for it

@@ -11,20 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from fedh2l.distill import (
-    TEACHERS,
-    agreement,
-    in_units,
-    likeliest,
-    mean_of_units,
-    owner_weights,
-    owners_say,
-    temper,
-    weighs_each_alone,
-)
+from fedh2l.distill import in_units, likeliest, mean_of_units, temper
 from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.others import Others
 from fedh2l.question import Question
+from fedh2l.teachers import TEACHERS, agreement, owner_weights, owners_say, weighs_each_alone
 
 Beliefs = Float[np.ndarray, "rows classes"]
 Units = Int[np.ndarray, "rows classes"]
