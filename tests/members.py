@@ -8,8 +8,9 @@ from pathlib import Path
 from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.authority import Authority, make_authority
 from fedh2l.live.trust.identity import Identity, make_identity
+from fedh2l.live.trust.member import Member
 from fedh2l.live.trust.statement import state
-from fedh2l.live.trust.terms import Member, Terms, signed
+from fedh2l.live.trust.terms import Terms, signed
 
 CONVENER = "convener"
 

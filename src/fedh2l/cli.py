@@ -110,6 +110,11 @@ app.command(
     help="See what a new version of the invite changes, and let it be taken up.",
 )
 app.command(
+    "fedh2l.commands.rekey:rekey",
+    name="rekey",
+    help="Make your next keys, signed by the present ones.",
+)
+app.command(
     "fedh2l.commands.doctor:doctor",
     name="doctor",
     help="Will joining work, and is my model a good learner? Each failure with its fix.\n\n"

@@ -12,7 +12,8 @@ from cryptography import x509
 
 from fedh2l.live.member_folder import is_running, read_journal, seconds_since_round
 from fedh2l.live.notices import read_now
-from fedh2l.live.trust.terms import Member, Terms, open_invite
+from fedh2l.live.trust.member import Member
+from fedh2l.live.trust.terms import Terms, open_invite
 from fedh2l.record.units import size
 
 LITTLE, NOTHING = 10e6, 64e3  # bytes that are left on the disk

@@ -56,6 +56,7 @@ def join(
     """
     versions = Versions(invite, identity, seeds, folder)
     terms, invite_bytes = versions.first()
+    identity = versions.identity
 
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
@@ -135,7 +136,7 @@ def _take_part(
         if peer.name not in {m.name for m in terms.members}:
             yield _report(folder, f"{peer.name} is no member any more since {version}")
             return
-        exchange.update(terms, invite_bytes)
+        exchange.update(terms, invite_bytes, versions.identity)
         yield _report(folder, f"{version}: with {', '.join(exchange.others()) or 'nobody'}")
 
 

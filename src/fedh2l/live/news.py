@@ -10,7 +10,8 @@ from fedh2l.algorithms.guarded import verdicts
 from fedh2l.live.health import certificate_warning
 from fedh2l.live.member_folder import MemberFolder, memory
 from fedh2l.live.network.exchange import ZenohP2P
-from fedh2l.live.trust.terms import Member, Terms
+from fedh2l.live.trust.member import Member
+from fedh2l.live.trust.terms import Terms
 from fedh2l.loop import Round
 from fedh2l.metrics import accuracy
 from fedh2l.peer import Peer

@@ -9,7 +9,9 @@ from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.trust.accepted import changes, check_accepted, note_members, remember
 from fedh2l.live.trust.identity import Identity
+from fedh2l.live.trust.next_keys import adopt
 from fedh2l.live.trust.rules import TermsError
+from fedh2l.live.trust.summary import key_print
 from fedh2l.live.trust.terms import Terms, open_invite, read_terms
 from fedh2l.record.atomic import write_file
 from fedh2l.seedset import SeedSet
@@ -44,6 +46,7 @@ class Versions:
                 f"version {terms.version} of the invite differs from what you accepted: "
                 f"{'; '.join(waits)}. See and accept it: fedh2l consent {self.invite}"
             )
+        self.identity = adopt(self.identity, terms)
         check_terms(terms, self.identity, self.seeds)
         self._take_up(terms, invite_bytes)
         return terms, invite_bytes
@@ -63,7 +66,10 @@ class Versions:
                 continue
             is_removed = self.identity.name not in {m.name for m in terms.members}
             if is_removed or not self._waits(terms, invite_bytes, exchange):
+                self._tell_of_keys(exchange.terms, terms)
                 self._take_up(terms, invite_bytes)
+                # After a kill before this line the next start does it: the version is on disk.
+                self.identity = adopt(self.identity, terms)
                 return terms, invite_bytes
         return None
 
@@ -87,6 +93,14 @@ class Versions:
         if terms.convener == self.identity.public:
             remember(self.identity.folder, terms)
         return changes(self.identity.folder, terms)
+
+    def _tell_of_keys(self, before: Terms, terms: Terms) -> None:
+        keys = {m.name: m.key for m in before.members}
+        for m in terms.members:
+            if keys.get(m.name, m.key) != m.key:
+                self.folder.notices.tell(
+                    f"{m.name} signs with another key from now on, {key_print(m.key)}"
+                )
 
     def _take_up(self, terms: Terms, invite_bytes: bytes) -> None:
         note_members(self.identity.folder, terms)

@@ -13,14 +13,15 @@ from attacker import both, soon
 
 from fedh2l.live.network.exchange import ZenohP2P
 from fedh2l.live.network.mailbox import Event
-from fedh2l.live.trust import terms as terms_file
+from fedh2l.live.trust import member as member_file
 from fedh2l.live.trust.accepted import changes, note_members, remember
 from fedh2l.live.trust.authority import open_authority
 from fedh2l.live.trust.canonical import canonical
 from fedh2l.live.trust.identity import make_identity, open_identity
+from fedh2l.live.trust.member import Member
 from fedh2l.live.trust.rules import TermsError
 from fedh2l.live.trust.statement import state
-from fedh2l.live.trust.terms import Member, Terms, open_invite, read_terms, signed
+from fedh2l.live.trust.terms import Terms, open_invite, read_terms, signed
 from local_federation import MEMBERS, LocalFederation, convene
 from members import CONVENER, identity_of, invite, local_terms
 
@@ -46,7 +47,7 @@ def test_the_convener_puts_no_certificate_or_address_in_the_place_of_a_members_o
 ) -> None:
     """It would speak and be dialled as b."""
     if not protected:
-        monkeypatch.setattr(terms_file, "is_stated", lambda *_, **__: True)
+        monkeypatch.setattr(member_file, "is_stated", lambda *_, **__: True)
     terms = local_terms(tmp_path, "ab")
     spy = make_identity(tmp_path / "spy", "b")
     certificate = open_authority(tmp_path / "authority").issue(

@@ -10,8 +10,9 @@ from fedh2l.live.doctor.links import look_at_certificate, look_at_port, reach
 from fedh2l.live.doctor.model import look_at_model, look_at_seed_set
 from fedh2l.live.trust.accepted import check_accepted
 from fedh2l.live.trust.identity import Identity, open_identity
+from fedh2l.live.trust.member import Member
 from fedh2l.live.trust.summary import key_print
-from fedh2l.live.trust.terms import Member, Terms, open_invite
+from fedh2l.live.trust.terms import Terms, open_invite
 
 
 def examine(invite: Path, identity: Path, seeds: Path, model: str | None) -> Iterator[Finding]:

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fedh2l.finding import Finding
 from fedh2l.live.trust.identity import Identity, read_key
-from fedh2l.live.trust.terms import Member, Terms
+from fedh2l.live.trust.member import Member
+from fedh2l.live.trust.terms import Terms
 
 PATIENCE = 5.0  # seconds for a connection
 UNTIMELY = (9, 10)  # OpenSSL's numbers for a certificate that is not valid yet, or no longer

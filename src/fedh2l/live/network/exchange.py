@@ -28,8 +28,6 @@ from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.running import new_process
 from fedh2l.live.trust.terms import Terms
 
-# Seconds in which a member that is removed can ask for the invite that says so.
-REMOVAL_HEARD = 1.0
 LINGER = 1.0  # seconds in which the others can ask for the last posts
 
 
@@ -55,11 +53,12 @@ class ZenohP2P:
         listen: str = "",
         notices: Notices | None = None,
     ) -> None:
-        self.terms, self.identity, self.folder = terms, identity, folder
         terms.check_key(identity)
+        self.terms, self.identity, self.folder = terms, identity, folder
         self.me, self._listen = identity.name, listen
         self._invite_bytes = invite_bytes
-        self._own = OwnPosts(folder, terms.federation, identity, limit)
+        earlier = terms.member(self.me).earlier_keys(terms.federation)
+        self._own = OwnPosts(folder, terms.federation, identity, limit, earlier)
         self._process = new_process(self._own.epoch)
         keys = {m.name: m.key for m in terms.members}
         self._register = Register(terms.federation, keys, limit, terms.rounds)
@@ -107,7 +106,6 @@ class ZenohP2P:
             raise FedH2LError(f"{self.me} alone is hosted here, not {', '.join(not_hosted)}")
         if self.me not in outbox:  # a member with nothing to say waits for nobody
             return Delivery({}, {})
-
         self._say(t, outbox[self.me])
         if not self.terms.asynchronous:
             speakers = wait_until_closed(self._links, self.terms, t, self._notices)
@@ -184,7 +182,7 @@ class ZenohP2P:
         self._links.mail.tell(Event(kind, self.me, reason))
 
     def events(self) -> list[Event]:
-        """The events after the last call, of the kinds that `Event` has."""
+        """The events after the last call."""
         return self._links.mail.drain()
 
     @property
@@ -197,23 +195,25 @@ class ZenohP2P:
         """A later version of the invite that a member has sent; for `update` between two rounds."""
         return self._links.puller.newer_invite_bytes
 
-    def update(self, terms: Terms, invite_bytes: bytes = b"") -> None:
-        """Take up a later version of the invite between two rounds: the links are opened anew, the
-        members' posts stay.
+    def update(
+        self, terms: Terms, invite_bytes: bytes = b"", identity: Identity | None = None
+    ) -> None:
+        """Take up a later version of the invite between two rounds, with the identity to which it
+        belongs: the links are opened anew, the members' posts stay.
 
         A member that is not in it any more has no link afterwards, so it is told before.
         """
-        terms.check_key(self.identity)
-        removed_members = self.present() - {m.name for m in terms.members}
-        self.terms, self._invite_bytes = terms, invite_bytes or self._invite_bytes
-        if removed_members:
-            self._links.node.terms, self._links.node.invite_bytes = self.terms, self._invite_bytes
-            self._links.speaker.announce()
-            time.sleep(REMOVAL_HEARD)
-
+        terms.check_key(identity := identity or self.identity)
+        self.identity, self.terms = identity, terms
+        self._invite_bytes = invite_bytes or self._invite_bytes
+        if self.present() - {m.name for m in terms.members}:
+            self._links.tell_removed(self.terms, self._invite_bytes)
         events, received_bytes = self._links.mail.drain(), self._links.puller.received_bytes
         self._close()
+        self._own.sign_anew(identity)
         self._register = self._register.under({m.name: m.key for m in terms.members}, terms.rounds)
+        for post in self._own.saved.values():
+            self._register.take(self.me, post.data)
         self._open()
         self._links.puller.received_bytes |= received_bytes
         for event in events:

@@ -11,7 +11,8 @@ import zenoh
 
 from fedh2l.error import FedH2LError
 from fedh2l.live.trust.identity import Identity
-from fedh2l.live.trust.terms import Member, Terms
+from fedh2l.live.trust.member import Member
+from fedh2l.live.trust.terms import Terms
 from fedh2l.record.atomic import write_file
 
 LARGEST_MESSAGE = 8 << 20  # bytes; a larger one is dropped before it is put together

@@ -2,6 +2,7 @@
 invite.
 """
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from fedh2l.live.network.pull import Puller
 from fedh2l.live.network.speak import Speaker
 from fedh2l.live.network.twin import Twins
 from fedh2l.live.trust.identity import Identity
+from fedh2l.live.trust.terms import Terms
+
+# Seconds in which a member that is removed can ask for the invite that says so.
+REMOVAL_HEARD = 1.0
 
 
 class Links:
@@ -48,6 +53,12 @@ class Links:
         except BaseException:
             self.close()
             raise
+
+    def tell_removed(self, terms: Terms, invite_bytes: bytes) -> None:
+        """Announce a version before it is taken up, for those that are not in it any more."""
+        self.node.terms, self.node.invite_bytes = terms, invite_bytes
+        self.speaker.announce()
+        time.sleep(REMOVAL_HEARD)
 
     def close(self) -> None:
         self.mail.close()

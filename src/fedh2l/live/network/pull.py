@@ -111,6 +111,7 @@ class Puller:
             return
         if known is None or terms.version > known.version:
             with self.node.changed:
+                self.node.register.next_keys = terms.keys_after(self.node.register.keys)
                 self.newer_invite_bytes = data
                 self.removed = self.node.me not in {m.name for m in terms.members}
                 self.node.changed.notify_all()

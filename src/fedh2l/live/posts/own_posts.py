@@ -2,6 +2,7 @@
 same again, never something else.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fedh2l.error import FedH2LError
@@ -15,7 +16,12 @@ class OwnPosts:
     """The last posts, in `folder/posts`, one file for each round."""
 
     def __init__(
-        self, folder: Path, federation: str, identity: Identity, limit: int = LARGEST
+        self,
+        folder: Path,
+        federation: str,
+        identity: Identity,
+        limit: int = LARGEST,
+        earlier_keys: Sequence[str] = (),
     ) -> None:
         self.place, self.federation, self.identity = folder / "posts", federation, identity
         self.limit = limit  # bytes of a payload
@@ -23,24 +29,32 @@ class OwnPosts:
         self.epoch, self.seq = next_epoch(folder / "epoch"), 0
         self.saved: dict[int, Post] = {}  # by round, in rising order
         for path in sorted(self.place.glob("*.post")):
-            post = self._read(path)
+            post = self._read(path, earlier_keys)
             self.saved[post.round] = post
 
-    def _read(self, path: Path) -> Post:
-        try:
-            return open_post(
-                path.read_bytes(),
-                self.federation,
-                author=self.identity.name,
-                key=self.identity.public,
-                limit=self.limit,
-            )
-        except PostError as error:
-            raise PostError(
-                f"{path}: no post of this member can be read from it ({error}); it is damaged, or "
-                "the folder belongs to another federation or identity: restore it from a copy, or "
-                "delete this file and the round is said anew"
-            ) from error
+    def _read(self, path: Path, earlier_keys: Sequence[str]) -> Post:
+        data, refusals = path.read_bytes(), list[PostError]()
+        me, present = self.identity.name, self.identity.public
+        for key in (present, *earlier_keys):
+            try:
+                post = open_post(data, self.federation, author=me, key=key, limit=self.limit)
+            except PostError as error:
+                refusals.append(error)
+                continue
+            # The others believe the present key only.
+            return post if key == present else self._write(post.round, post.payload)
+        raise PostError(
+            f"{path}: no post of this member can be read from it ({refusals[0]}); it is damaged, "
+            "or the folder belongs to another federation or identity: restore it from a copy, or "
+            "delete this file and the round is said anew"
+        ) from refusals[0]
+
+    def sign_anew(self, identity: Identity) -> None:
+        """Sign the saved posts with the member's next key: the same, in new envelopes."""
+        if identity.public == self.identity.public:
+            return
+        self.identity = identity
+        self.saved = {t: self._write(t, post.payload) for t, post in self.saved.items()}
 
     def say(self, t: int, payload: bytes) -> Post:
         """The sealed post of round t.
@@ -56,15 +70,18 @@ class OwnPosts:
         if t in self.saved:
             payload = self.saved[t].payload
 
-        post = self._seal(t, payload)
-        write_file(self.place / f"{t:08d}.post", post.data)
-        sync_folder(self.place)
-
+        post = self._write(t, payload)
         self.saved[t] = post
         while len(self.saved) > KEPT:
             old = next(iter(self.saved))
             del self.saved[old]
             (self.place / f"{old:08d}.post").unlink(missing_ok=True)
+        return post
+
+    def _write(self, t: int, payload: bytes) -> Post:
+        post = self._seal(t, payload)
+        write_file(self.place / f"{t:08d}.post", post.data)
+        sync_folder(self.place)
         return post
 
     def farewell(self) -> Post:

@@ -4,6 +4,7 @@ An older post never replaces a newer one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fedh2l.live.posts.post import Post, PostError, open_post
@@ -27,6 +28,8 @@ class Register:
     rounds: int = 1_000_000  # of the terms; a member that has finished posts once more
     # The posts by author and round, in rising order.
     posts: dict[str, dict[int, Post]] = field(default_factory=dict[str, dict[int, Post]])
+    # The next key of an author that has signed it, until the terms with it are taken up.
+    next_keys: dict[str, str] = field(default_factory=dict[str, str])
     farewells: dict[str, Post] = field(default_factory=dict[str, Post])  # the last of each author
 
     def take(self, author: str, data: bytes) -> Post | None:
@@ -42,9 +45,7 @@ class Register:
         if any(data == post.data for post in known):
             return None
 
-        post = open_post(
-            data, self.federation, author=author, key=self.keys[author], limit=self.limit
-        )
+        post = self._open(author, data)
         if post.round > self.rounds:
             raise PostError(
                 f"{author}: a post of round {post.round}, and the terms have {self.rounds} rounds"
@@ -65,6 +66,15 @@ class Register:
         while len(posts) > KEPT:
             del posts[next(iter(posts))]
         return post
+
+    def _open(self, author: str, data: bytes) -> Post:
+        key, next_key = self.keys[author], self.next_keys.get(author)
+        try:
+            return open_post(data, self.federation, author=author, key=key, limit=self.limit)
+        except PostError:
+            if next_key is None:
+                raise
+        return open_post(data, self.federation, author=author, key=next_key, limit=self.limit)
 
     def _take_again(self, posts: dict[int, Post], post: Post) -> None:
         """Take a second post of a round: after a restart its author says the same, in a newer
@@ -136,16 +146,14 @@ class Register:
         return min(r[0] for r in rounds), reached
 
     def under(self, keys: Mapping[str, str], rounds: int) -> "Register":
-        """A register for other keys and rounds, with the posts of the authors whose key is still
-        the same.
-        """
-        posts_of_same_key = {
-            author: posts
-            for author, posts in self.posts.items()
-            if keys.get(author) == self.keys[author]
-        }
-        farewells = {a: p for a, p in self.farewells.items() if keys.get(a) == self.keys[a]}
-        return Register(self.federation, keys, self.limit, rounds, posts_of_same_key, farewells)
+        """A register for other keys and rounds, with the posts that these keys have signed."""
+        register = Register(self.federation, keys, self.limit, rounds)
+        for author in self.posts.keys() & keys.keys():
+            for post in self.to_hand_on(author, -1):
+                # Where the key is another, some may have been signed by it already.
+                with suppress(PostError):
+                    register.take(author, post.data)
+        return register
 
 
 class Delivered:

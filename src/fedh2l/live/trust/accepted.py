@@ -59,10 +59,17 @@ def remember(folder: Path, terms: Terms) -> None:
 
 
 def note_members(folder: Path, terms: Terms) -> None:
-    """Note the keys of the members that have come; keys that were noted before stay."""
+    """Note the keys of the members that have come; another key of one that was noted before only
+    where that one has signed it.
+    """
     known = _read(folder)
     before = known[terms.federation]
-    keys = {m.name: m.key for m in terms.members} | before.keys
+    # A key that the one before has signed is noted without a person's consent.
+    keys = before.keys | {
+        m.name: m.key
+        for m in terms.members
+        if m.had_key(before.keys.get(m.name, m.key), terms.federation)
+    }
     _write(folder, known, terms.federation, replace(before, keys=keys))
 
 
@@ -78,9 +85,9 @@ def changes(folder: Path, terms: Terms) -> list[str]:
         if known.learning.get(name) != now.learning.get(name)
     ]
     return words + [
-        f"{name} has another key, {key_print(key)}; it was {key_print(known.keys[name])}"
-        for name, key in now.keys.items()
-        if known.keys.get(name, key) != key
+        f"{m.name} has another key, {key_print(m.key)}; it was {key_print(known.keys[m.name])}"
+        for m in terms.members
+        if not m.had_key(known.keys.get(m.name, m.key), terms.federation)
     ]
 
 

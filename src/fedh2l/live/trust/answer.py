@@ -13,6 +13,7 @@ from fedh2l.live.trust.rules import (
     check_entries,
     is_address,
     is_name,
+    is_succession,
     parsed,
 )
 from fedh2l.live.trust.statement import state
@@ -30,6 +31,7 @@ class Answer:
     request: str  # PEM: the link key, to be certified
     relay: bool
     statement: str  # of its address and keys, for the other members
+    succession: str  # from its earlier keys to this one; empty: it is its first
 
 
 def check_address(address: str) -> None:
@@ -47,8 +49,12 @@ def hosts(address: str) -> list[str]:
     return [address.rpartition(":")[0].strip("[]")] if address else []
 
 
-def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
-    """The answer of a member that accepts the terms, signed with the key that it is about."""
+def answer(terms: Terms, me: Identity, address: str, *, relay: bool, succession: str = "") -> bytes:
+    """The answer of a member that accepts the terms, signed with the key that it is about.
+
+    `succession`: from the key in the terms to that key, where it is another.
+    """
+    before = next((m.succession for m in terms.members if m.key == me.public), "")
     check_address(address)
     check(bool(address) or not relay, "a relay needs an --address: the others dial it")
     reply = Answer(
@@ -59,6 +65,7 @@ def answer(terms: Terms, me: Identity, address: str, *, relay: bool) -> bytes:
         request=me.request(hosts(address)),
         relay=relay,
         statement=state(me, terms.federation, address),
+        succession=succession or before,
     )
     entries = asdict(reply)
     signature = me.sign(b"fedh2l answer\n" + canonical(entries)).hex()
@@ -77,6 +84,7 @@ def read_answer(data: bytes) -> Answer:
         "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)),
         "request": lambda v: isinstance(v, str),
         "statement": lambda v: isinstance(v, str) and len(v) == 128 and bool(HEX.fullmatch(v)),
+        "succession": is_succession,
     }
     check_entries(entries, rules, "answer")
 

@@ -41,7 +41,7 @@ class Authority:
     key: ec.EllipticCurvePrivateKey
     certificate: str  # PEM
 
-    def issue(self, request: str, name: str, hosts: Sequence[str], days: int) -> str:
+    def issue(self, request: str, name: str, hosts: Sequence[str], days: int | float) -> str:
         """A PEM certificate, for links in both directions, of the key in a request that its owner
         made for this name.
         """

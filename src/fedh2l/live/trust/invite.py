@@ -12,10 +12,11 @@ from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.answer import Answer, check_address, hosts
 from fedh2l.live.trust.authority import Authority, make_authority, open_authority
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity
+from fedh2l.live.trust.member import Member
 from fedh2l.live.trust.method import check_is_live, name_of
 from fedh2l.live.trust.rules import TermsError, check, is_name
 from fedh2l.live.trust.statement import state
-from fedh2l.live.trust.terms import Member, Terms, read_terms, signed
+from fedh2l.live.trust.terms import Terms, read_terms, signed
 from fedh2l.loop import Algorithm
 from fedh2l.record.atomic import write_file
 from fedh2l.seedset import SeedSet
@@ -95,7 +96,8 @@ def identity_in(folder: Path, name: str) -> Identity:
 def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
     """The next version, with the members and relays that answered in it.
 
-    A member that answers again gets a new address and certificate, never a new key.
+    A member that answers again gets a new address and certificate; a new key only where its earlier
+    one has signed that.
     """
     authority = open_authority(convener.folder / "authority")
     if authority.certificate != terms.authority:
@@ -112,17 +114,18 @@ def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
             f"{a.name}: a member and a relay need different names",
         )
         earlier = members.get(a.name)
-        if earlier is not None and earlier.key != a.key:
-            raise TermsError(
-                f"{a.name}: there is a member of this name with another key; another organisation "
-                "needs another name, a lost key needs fedh2l invite remove first"
-            )
-
         certificate = authority.issue(a.request, a.name, hosts(a.address), DAYS)
         if a.relay:
             relays[a.name] = Member(a.name, "", a.address, certificate)
-        else:
-            members[a.name] = Member(a.name, a.key, a.address, certificate, a.statement)
+            continue
+        member = Member(a.name, a.key, a.address, certificate, a.statement, a.succession)
+        if earlier is not None and not member.had_key(earlier.key, terms.federation):
+            raise TermsError(
+                f"{a.name}: there is a member of this name with another key; another organisation "
+                "needs another name, a new key of the same one fedh2l rekey, a lost key fedh2l "
+                "invite remove first"
+            )
+        members[a.name] = member
     return replace(
         terms, version=terms.version + 1, members=_sorted(members), relays=_sorted(relays)
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.error import FedH2LError
+from fedh2l.live.trust.succession import LINK
+from fedh2l.live.trust.succession import MOST as MOST_LINKS
 from fedh2l.peer import NAME
 from fedh2l.wire import CODECS
 
@@ -70,6 +72,15 @@ def is_address(v: Any) -> bool:
     )
 
 
+def is_succession(v: Any) -> bool:
+    return v == "" or (
+        isinstance(v, str)
+        and len(v) % LINK == 0
+        and len(v) <= LINK * MOST_LINKS
+        and bool(HEX.fullmatch(v))
+    )
+
+
 def _text(v: Any) -> bool:
     # The name of a class is shown on a terminal, so no control character may be in it.
     return isinstance(v, str) and 0 < len(v) <= 200 and v.isprintable()
@@ -113,10 +124,12 @@ MEMBER: dict[str, Callable[[Any], bool]] = {
     "address": is_address,
     "certificate": _pem,
     "statement": _hex(128),
+    "succession": is_succession,
 }
 RELAY = MEMBER | {
     "key": lambda v: v == "",
     "statement": lambda v: v == "",
+    "succession": lambda v: v == "",
     "address": lambda v: is_address(v) and v != "",
 }
 

@@ -3,6 +3,7 @@ checked before it is believed.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -11,6 +12,7 @@ from typing import Any
 
 from fedh2l.live.trust.canonical import canonical
 from fedh2l.live.trust.identity import Identity, verify
+from fedh2l.live.trust.member import Member
 from fedh2l.live.trust.method import method_of
 from fedh2l.live.trust.rules import (
     HEX,
@@ -22,19 +24,7 @@ from fedh2l.live.trust.rules import (
     check_entries,
     parsed,
 )
-from fedh2l.live.trust.statement import is_stated
 from fedh2l.loop import Algorithm
-
-
-@dataclass(frozen=True)
-class Member:
-    """An organisation, or a relay: its name, keys and address."""
-
-    name: str
-    key: str  # hex of its Ed25519 public key; empty for a relay, which signs nothing
-    address: str  # host:port; empty behind NAT, where it is a client of the relays
-    certificate: str  # PEM
-    statement: str = ""  # of a member: its signature over its address and keys
 
 
 @dataclass(frozen=True)
@@ -75,6 +65,13 @@ class Terms:
     def others(self, name: str) -> list[str]:
         """The names of all members but this one, in their order."""
         return sorted(m.name for m in self.members if m.name != name)
+
+    def keys_after(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """The keys of the members that had these keys before, by name: each has signed the next,
+        and may speak with it at once.
+        """
+        had = {m.name: m.had_key(keys.get(m.name, ""), self.federation) for m in self.members}
+        return {m.name: m.key for m in self.members if had[m.name]}
 
     def check_key(self, identity: Identity) -> None:
         """Raise TermsError if this member's key is not the agreed one."""
@@ -192,8 +189,12 @@ def _checked(entries: Any) -> Terms:
     terms = Terms(**entries | lists | times | {"classes": tuple(entries["classes"])})
     for m in terms.members:
         check(
-            is_stated(terms.federation, **asdict(m)),
+            m.is_stated(terms.federation),
             f"{m.name} has not signed its address and certificate: the convener put others in "
             "their place, or the invite is of an earlier release",
+        )
+        check(
+            m.is_successor(terms.federation),
+            f"{m.name}: a key of its own has not signed the next one",
         )
     return terms
