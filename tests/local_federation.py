@@ -148,14 +148,17 @@ def convene(
     grace: float = 1.0,
     deadline: float = 60.0,
     more: str = "",
+    seed_rows: int = 12,
+    build: str = "",
 ) -> None:
-    """From the seed set to an invite with these members.
+    """From the seed set to an invite with these members; `more` and `build`: further flags of
+    `invite new` and of `seedset build`.
 
     With a relay they are behind NAT. The quorum is all of them, if none is given.
     """
-    x, y = live_member.rows(99, 12)
+    x, y = live_member.rows(99, seed_rows)
     np.savez(federation.folder / "ours.npz", x=x, y=y)
-    federation.command("seedset", "build", "ours.npz")
+    federation.command("seedset", "build", "ours.npz", *build.split())
     keys = {name: ["--name", name, "--identity", f"keys-{name}"] for name in (*members, RELAY)}
     for name, port in zip(keys, ports(len(keys)), strict=True):
         if name == RELAY or not relay:

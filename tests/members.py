@@ -55,6 +55,7 @@ def make_terms(
         grace=0.0,
         deadline=30.0,
         asynchronous=False,
+        guard=False,
         members=tuple(made(n, a) for n, a in addresses.items()),
         relays=tuple(made(n, a, relay=True) for n, a in (relays or {}).items()),
         authority=authority.certificate,

@@ -70,6 +70,7 @@ def convene_with(
     grace: float = 10.0,
     deadline: float = 600.0,
     asynchronous: bool = False,
+    guard: bool = False,
     codec: str = CODEC,
     algorithm: str = "",
     method: Any = None,
@@ -103,6 +104,9 @@ def convene_with(
     asynchronous
         No barrier: nobody waits, and each learns from the newest of the others, the less the
         older it is.
+    guard
+        Each member believes no other before its posteriors have earned it; its log and status say
+        whom it dropped, when and why.
     algorithm
         The method: its own flags are among those below.
     codec
@@ -128,6 +132,7 @@ def convene_with(
         grace=grace,
         deadline=deadline,
         asynchronous=asynchronous,
+        guard=guard,
     )
     write_file(invite, data)
     tell(summary(open_invite(invite)) | {"file": str(invite)}, as_json)

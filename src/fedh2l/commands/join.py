@@ -27,7 +27,6 @@ def join(
     identity: Path = DEFAULT_IDENTITY,
     out: Path | None = None,
     listen: str = "",
-    guard: bool = False,
     model_timeout: float = 0.0,
     as_json: Json = False,
 ) -> None:
@@ -52,9 +51,6 @@ def join(
     listen
         host:port to listen at, where it is not your address in the invite: behind a forwarded port,
         or in a container (0.0.0.0:7447).
-    guard
-        Believe no member before it has earned it; the log says who is dropped, when and why. It is
-        yours alone to decide, and the others need not do the same.
     model_timeout
         Seconds after which the process ends, with exit code 4, while your model works (posteriors
         or learn); the same command goes on from the last finished round. 0: never.
@@ -88,7 +84,6 @@ def join(
                     folder,
                     validation,
                     listen=listen,
-                    guard=guard,
                     model_timeout=model_timeout,
                 ):
                     if as_json and news.line is not None:

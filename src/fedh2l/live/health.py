@@ -83,10 +83,8 @@ def health_of(folder: Path) -> Health:
         "heard in the last round": list(last["heard"]),
         "left, and not back": last.get("gone", []),
         "missing in the last round": last["missing"],
-        "missed so far": _counts(lines, "missing"),
-        "refused so far": _counts(lines, "refused"),
+        **_so_far(lines, terms),
         "accuracy": last["accuracy"],
-        "payload bytes said": sum(line["payload_bytes"] for line in lines),
         "certificate": f"{days_left(me):.0f} days left" if me else "none in this version",
         "last words": _last_words(folder),
         "log": str(folder / "log.txt"),
@@ -101,6 +99,15 @@ def health_of(folder: Path) -> Health:
         "refused_total": float(sum(len(line["refused"]) for line in lines)),
     }
     return Health(answer, numbers, alarms, warnings)
+
+
+def _so_far(lines: Sequence[dict[str, Any]], terms: Terms) -> dict[str, Any]:
+    return {
+        "missed so far": _counts(lines, "missing"),
+        "refused so far": _counts(lines, "refused"),
+        "dropped by the guard": _dropped(lines) if terms.guard else "there is none",
+        "payload bytes said": sum(line["payload_bytes"] for line in lines),
+    }
 
 
 def _numbers(state: str, last: dict[str, Any], terms: Terms, me: Member | None) -> dict[str, float]:
@@ -163,6 +170,16 @@ def as_prometheus(health: Health) -> bytes:
 def _counts(lines: Sequence[dict[str, Any]], key: str) -> Counter[str] | str:
     """In how many rounds each member was missing, or refused."""
     return Counter(name for line in lines for name in line[key]) or "nobody"
+
+
+def _dropped(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """The members that this one's guard does not hear now: since when, and why."""
+    verdicts = {v["sender"]: v for line in lines for v in line["verdicts"]}
+    return [
+        f"{name} since round {v['round']}: it {v['why']}"
+        for name, v in sorted(verdicts.items())
+        if v["dropped"]
+    ]
 
 
 def _me(folder: Path, terms: Terms) -> Member | None:

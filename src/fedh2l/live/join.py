@@ -45,7 +45,6 @@ def join(
     validation: Rows | None = None,
     *,
     listen: str = "",
-    guard: bool = False,
     model_timeout: float = 0.0,
 ) -> Iterator[News]:
     """Every round from the last finished one on; at the end the trained model lies in the folder.
@@ -83,7 +82,7 @@ def join(
         span = f"from round {folder.done} of {terms.rounds}"
         yield _report(folder, f"{peer.name}: {span}, with {others}")
         wait_for_first_posts(exchange)
-        yield from _take_part(exchange, peer, folder, versions, validation, guard=guard)
+        yield from _take_part(exchange, peer, folder, versions, validation)
         yield from _end(exchange, peer, folder, answers_only=answers_only)
 
 
@@ -113,15 +112,13 @@ def _take_part(
     folder: MemberFolder,
     versions: Versions,
     validation: Rows | None,
-    *,
-    guard: bool,
 ) -> Iterator[News]:
     """All rounds that are left, under one version of the invite after the other; until the member
     leaves or is removed.
     """
     while folder.done < exchange.terms.rounds:
         newer = None
-        for news in _rounds(exchange, peer, folder, validation, guard=guard):
+        for news in _rounds(exchange, peer, folder, validation):
             yield news
             if folder.leaving:
                 return
@@ -158,8 +155,6 @@ def _rounds(
     peer: Peer,
     folder: MemberFolder,
     validation: Rows | None,
-    *,
-    guard: bool,
 ) -> Iterator[News]:
     """The rounds that are left, each committed on disk before its news is given."""
     terms = exchange.terms
@@ -168,7 +163,7 @@ def _rounds(
         yield _report(folder, f"the others are at round {start}: going on from there")
     folder.fresh = False
 
-    method = played(terms, guard=guard)
+    method = played(terms)
     clock = time.perf_counter()
     for r in run(
         method,
@@ -206,9 +201,9 @@ def _record(
     folder.commit(peer, r.t + 1, exchange.delivered)
 
 
-def played(terms: Terms, *, guard: bool) -> Algorithm:
-    """The method of the terms as this member plays it. Whom it believes is its own affair."""
-    method = Guarded(terms.method) if guard else terms.method
+def played(terms: Terms) -> Algorithm:
+    """The method of the terms, with the wrappers that they name."""
+    method = Guarded(terms.method) if terms.guard else terms.method
     return WithoutBarrier(method) if terms.asynchronous else method
 
 

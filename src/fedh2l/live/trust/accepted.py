@@ -16,7 +16,7 @@ from fedh2l.record.atomic import sync_folder, write_file
 
 FILE = "accepted.json"
 # The terms that touch the learning: another value needs the consent of each member's owner.
-LEARNING = ("algorithm", "rounds", "quorum", "grace", "deadline", "asynchronous")
+LEARNING = ("algorithm", "rounds", "quorum", "grace", "deadline", "asynchronous", "guard")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def convene(
     grace: float,
     deadline: float,
     asynchronous: bool = False,
+    guard: bool = False,
 ) -> bytes:
     """The first version, with the convener as its only member.
 
@@ -48,7 +49,6 @@ def convene(
     algorithm = name_of(method)
     check_is_live(algorithm, type(method))
     assert is_dataclass(method)
-
     me = identity_in(identity, name)
     authority = make_authority(identity / "authority")
     federation = secrets.token_hex(8)
@@ -66,6 +66,7 @@ def convene(
         grace=grace,
         deadline=deadline,
         asynchronous=asynchronous,
+        guard=guard,
         members=(_first_member(me, authority, federation, address),),
         relays=(),
         authority=authority.certificate,

@@ -114,6 +114,7 @@ RULES: dict[str, Callable[[Any], bool]] = {
     "grace": _number(0.0, 86_400.0),
     "deadline": _number(0.001, 604_800.0),
     "asynchronous": lambda v: isinstance(v, bool),
+    "guard": lambda v: isinstance(v, bool),
     "members": lambda v: isinstance(v, list) and 0 < len(v) <= 1000,
     "relays": lambda v: isinstance(v, list) and len(v) <= 32,
     "authority": _pem,

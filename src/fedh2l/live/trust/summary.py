@@ -25,11 +25,18 @@ def summary(terms: Terms) -> dict[str, Any]:
         "classes": ", ".join(terms.classes[:20]),
         "method": f"{terms.algorithm}: {parameters}",
         "codec": terms.codec,
+        "guard": _guard(terms),
         "rounds": terms.rounds,
         "a round closes": _closes(terms),
         "members": members,
         "relays": relays,
     }
+
+
+def _guard(terms: Terms) -> str:
+    if terms.guard:
+        return "each member believes no other before its posteriors have earned it"
+    return "none: what a member says is believed, also where it is wrong"
 
 
 def _closes(terms: Terms) -> str:

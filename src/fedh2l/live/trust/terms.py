@@ -47,6 +47,7 @@ class Terms:
     grace: float  # seconds that a round waits for the rest after its quorum
     deadline: float  # seconds after which a round closes with the posts that are there
     asynchronous: bool  # no barrier: each member learns from the newest post of every other
+    guard: bool  # each member believes no other before that has earned it
     members: tuple[Member, ...]
     relays: tuple[Member, ...]
     authority: str  # PEM of the convener's certificate authority
