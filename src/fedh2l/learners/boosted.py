@@ -10,12 +10,13 @@ from fedh2l.learner import Lesson, State
 from fedh2l.learners.batches import restore_generator, saved_generator
 from fedh2l.learners.compare import compare
 from fedh2l.learners.features import Features, Featurise, PrivateRows
-from fedh2l.learners.model import Training
 from fedh2l.rows import Rows, number_of_classes
 from fedh2l.seedset import SeedSet
 from fedh2l.views import View
 
 TREES, REFITTED, MOST = 8, 60, 400
+# Of augmented private rows in a round: how often all of them, and at most how many rows.
+COPIES, ROWS = 4, 5000
 Table = Float[np.ndarray, "rows features"]
 Soft = Float[np.ndarray, "rows classes"]
 
@@ -79,7 +80,8 @@ class BoostedTrees:
     most
         For each class; in a longer run the oldest trees are forgotten.
     augment
-        A function of (rows, generator) applied to the private rows anew in each round.
+        A function of (rows, generator) applied to the private rows anew in each round, four times
+        where they are few.
     featurise
         From raw rows to this peer's own features of them.
     seed
@@ -173,9 +175,13 @@ class BoostedTrees:
         """Rows, what they are as distributions, and how much each weighs: a private row 1, all
         rows of a lesson together as much as the private ones, times their own weights.
         """
-        x = _table(self.private.taken(np.arange(self.rows)))
-        targets = np.eye(self.classes)[self.y]
-        weights = np.ones(self.rows)
+        copies = 1
+        if self.private.augment is not None:
+            copies = min(COPIES, max(1, ROWS // self.rows))
+        every = np.arange(self.rows)
+        x = np.concatenate([_table(self.private.taken(every)) for _ in range(copies)])
+        targets = np.tile(np.eye(self.classes)[self.y], (copies, 1))
+        weights = np.full(len(x), 1 / copies)
         if lesson is None:
             return x, targets, weights
         soft, share = lesson.merged()
@@ -186,19 +192,6 @@ class BoostedTrees:
             np.concatenate([targets, soft[known]]),
             np.concatenate([weights, share[known] * self.rows / len(rows)]),
         )
-
-
-def options_by_name(rows: Rows, training: Training) -> dict[str, Any]:
-    """With which the trees known by name are built: of a table they take codes of categories, and
-    what is missing.
-    """
-    featurise, categories = training.codes_of(rows)
-    return {
-        "categories": categories,
-        "augment": training.augment,
-        "featurise": featurise,
-        "seed": training.seed,
-    }
 
 
 def soft_cross_entropy(

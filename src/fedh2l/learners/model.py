@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Learner
+from fedh2l.learners.image_features import image_features
 from fedh2l.learners.table_features import Featurise, features_of, table_codes
 from fedh2l.rows import Rows, kind_of
 from fedh2l.seedset import SeedSet
@@ -57,17 +58,34 @@ class Training:
             return None
         return features_of(x, *([] if self.seed_set is None else [self.seed_set.x]))
 
-    def codes_of(self, rows: Rows) -> tuple[Featurise | None, list[int]]:
+    def features_for_trees(self, rows: Rows) -> Featurise | None:
+        """The same for models that look at single numbers: of images pixels and edges."""
+        return image_features if kind_of(rows[0]) == "images" else self.features_of(rows)
+
+    def codes_for_trees(self, rows: Rows) -> tuple[Featurise | None, list[int]]:
         """The same for trees that take codes of categories and what is missing; and which columns
         are categories.
         """
         x = rows[0]
         if isinstance(x, StoredRows) or kind_of(x) != "table":
-            return self.features_of(rows), []
+            return self.features_for_trees(rows), []
         return table_codes(x, *([] if self.seed_set is None else [self.seed_set.x]))
 
+    def options_for_trees(self, rows: Rows) -> dict[str, Any]:
+        """With which boosted trees known by name are built: of a table they take codes of
+        categories, and what is missing.
+        """
+        featurise, categories = self.codes_for_trees(rows)
+        return {
+            "categories": categories,
+            "augment": self.augment,
+            "featurise": featurise,
+            "seed": self.seed,
+        }
 
-REMEMBERED = 5000  # rows of earlier questions to which a named forest of shares is fitted
+
+# Rows of earlier questions to which a model known by name is fitted that is fitted anew.
+REMEMBERED = 5000
 
 
 class Model(Protocol):
@@ -116,9 +134,8 @@ def _network(name: str, cost: int) -> NamedModel:
     return NamedModel("fedh2l.learners.networks:learner", cost, {"network": name}, "torch")
 
 
-def _estimator(place: str, cost: int, **settings: Any) -> NamedModel:
-    everything = {"estimator": place} | settings
-    return NamedModel("fedh2l.learners.sklearn:learner", cost, everything, "sklearn")
+def _of_sklearn(function: str, cost: int, **settings: int) -> NamedModel:
+    return NamedModel(f"fedh2l.learners.sklearn_named:{function}", cost, settings, "sklearn")
 
 
 MLP = _network("mlp", cost=3)
@@ -127,14 +144,12 @@ WIDE_CNN = _network("wide-cnn", cost=18)
 RESNET = _network("resnet", cost=14)
 BATCHNORM_CNN = _network("batchnorm-cnn", cost=12)
 DEEP_MLP = _network("deep-mlp", cost=4)
-FOREST = _estimator("sklearn.ensemble:RandomForestClassifier", cost=30, n_estimators=50)
-EXTRA_TREES = _estimator(
-    "sklearn.ensemble:ExtraTreesRegressor", cost=60, n_estimators=100, remember=REMEMBERED
-)
-LOGISTIC = _estimator("sklearn.linear_model:LogisticRegression", cost=5, max_iter=1000)
+FOREST = _of_sklearn("forest", cost=30, trees=30, remember=2000)
+EXTRA_TREES = _of_sklearn("forest", cost=60, trees=100, remember=REMEMBERED)
+LOGISTIC = _of_sklearn("logistic", cost=5)
 LIGHTGBM = NamedModel("fedh2l.learners.lightgbm:learner", 10, {}, "lightgbm")
 XGBOOST = NamedModel("fedh2l.learners.xgboost:learner", 14, {}, "xgboost")
-PIPELINE = NamedModel("fedh2l.learners.sklearn:pipeline_learner", 10, {}, "sklearn")
+PIPELINE = _of_sklearn("pipeline", cost=10, remember=REMEMBERED)
 VIT = NamedModel("fedh2l.learners.vit:learner", 12, {}, "huggingface")
 JAX_MLP = NamedModel("fedh2l.learners.jax_mlp:learner", 1, {"hidden": 256}, "jax")
 KERAS_MLP = NamedModel("fedh2l.learners.keras_mlp:learner", 3, {"hidden": 256}, "keras")

@@ -2,29 +2,26 @@
 outputs; refitted whenever it is taught.
 """
 
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from sklearn.neighbors import KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson, State
 from fedh2l.learners.compare import compare
 from fedh2l.learners.features import Features, Featurise, PrivateRows
 from fedh2l.learners.memory import Taught, remembered
-from fedh2l.learners.model import REMEMBERED, Training
 from fedh2l.learners.sklearn_estimator import Estimator
 from fedh2l.rows import Rows, number_of_classes
 from fedh2l.seedset import SeedSet
+from fedh2l.views import View
 
 # A class with less of a row's target is left out of that row: fewer rows to fit, no visible
 # difference.
 LEAST = 0.01
+COPIES, BLOCK = 6, 256  # of augmented private rows: how many, and how many rows at a time
 
 
 class SklearnLearner:
@@ -44,10 +41,13 @@ class SklearnLearner:
     remember
         How many rows of earlier questions it is fitted to besides the lesson's, the newest ones:
         where views change, far better for trees, and slower.
+    augment
+        A function of (rows, generator), such as `fedh2l.views.geometry`: it is fitted to augmented
+        copies of the private rows as well, six at most, and not to more than `remember` rows.
     featurise
         From raw rows to this peer's own features of them; applied once.
     seed
-        Of every random_state in the estimator that is None.
+        Of the augmentation, and of every random_state in the estimator that is None.
 
     Raises FedH2LError, with the fix, for an estimator or data that will not do.
     """
@@ -59,6 +59,7 @@ class SklearnLearner:
         classes: int,
         *,
         remember: int = 0,
+        augment: View | None = None,
         featurise: Featurise | None = None,
         seed: int = 0,
     ) -> None:
@@ -66,10 +67,16 @@ class SklearnLearner:
         self.estimator = Estimator(estimator, seed)
         self.features = Features(featurise)
         missing = self.estimator.takes_nan
-        self.private = PrivateRows(
-            data, self.classes, self.features, None, np.random.default_rng(seed), missing=missing
-        )
+        rng = np.random.default_rng(seed)
+        self.private = PrivateRows(data, self.classes, self.features, None, rng, missing=missing)
         self.x, self.y, self.rows = self.private.x, self.private.y, len(self.private)
+        # What every fit begins with; the copies are drawn once, so that a refit repeats itself.
+        table = _table(self.private.some(self.rows))
+        if augment is not None and self.remember >= self.rows:
+            again = PrivateRows(data, self.classes, self.features, augment, rng, missing=missing)
+            count = min(COPIES, self.remember // self.rows)
+            table = np.concatenate([table, *_copies(again, count)])
+        self.own = table
         self.taught: Taught | None = None
         # The fitted estimator, None while one class only is known; and the classes it was shown.
         self.fitted: tuple[Any, np.ndarray] | None = None
@@ -129,13 +136,13 @@ class SklearnLearner:
         return compare((self.x, self.y), seed_set, flat=True)
 
     def _fit(self) -> tuple[Any, np.ndarray]:
-        own, weights = _table(self.private.some(self.rows)), np.ones(self.rows, np.float32)
-        targets = np.eye(self.classes, dtype=np.float32)[self.y]
-        x = own
+        x, copies = self.own, len(self.own) // self.rows
+        targets = np.tile(np.eye(self.classes, dtype=np.float32)[self.y], (copies, 1))
+        weights = np.full(len(x), 1 / copies, np.float32)
         if self.taught is not None:
             # All rows of a lesson together as much as the private ones, times their own weights.
             share = (self.taught.weights * self.rows / len(self.taught.x)).astype(np.float32)
-            x = np.concatenate([own, self.taught.x])
+            x = np.concatenate([x, self.taught.x])
             targets = np.concatenate([targets, self.taught.targets])
             weights = np.concatenate([weights, share])
 
@@ -151,38 +158,12 @@ class SklearnLearner:
         return self.estimator.fit(x[row], y, share), known
 
 
-def learner(
-    rows: Rows,
-    classes: int,
-    training: Training,
-    *,
-    estimator: str,
-    remember: int = 0,
-    **settings: Any,
-) -> SklearnLearner:
-    """A learner of an estimator by its place, "package.module:class", made with these settings."""
-    module, _, name = estimator.partition(":")
-    made = getattr(import_module(module), name)(**settings)
-    return _named(made, rows, classes, training, remember)
-
-
-def pipeline_learner(rows: Rows, classes: int, training: Training) -> SklearnLearner:
-    """Rows scaled, and the shares of the nearest ones."""
-    steps = make_pipeline(StandardScaler(), KNeighborsRegressor(7, weights="distance"))
-    return _named(steps, rows, classes, training, REMEMBERED)
-
-
-def _named(
-    estimator: Any, rows: Rows, classes: int, training: Training, remember: int
-) -> SklearnLearner:
-    return SklearnLearner(
-        estimator,
-        rows,
-        classes,
-        remember=remember,
-        featurise=training.features_of(rows),
-        seed=training.seed,
-    )
+def _copies(private: PrivateRows, count: int) -> Iterator[Shaped[np.ndarray, "_ features"]]:
+    """All private rows so many times more, freshly augmented; those on disk a part at a time."""
+    for _ in range(count):
+        for start in range(0, len(private), BLOCK):
+            pick = np.arange(start, min(start + BLOCK, len(private)))
+            yield _table(private.taken(pick))
 
 
 def _table(rows: Shaped[np.ndarray, "rows ..."]) -> Shaped[np.ndarray, "rows features"]:

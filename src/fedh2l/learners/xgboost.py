@@ -8,7 +8,7 @@ import xgboost
 from jaxtyping import Float, UInt8
 
 from fedh2l.error import FedH2LError
-from fedh2l.learners.boosted import BoostedTrees, Soft, Table, options_by_name, soft_cross_entropy
+from fedh2l.learners.boosted import BoostedTrees, Soft, Table, soft_cross_entropy
 from fedh2l.learners.model import Training
 from fedh2l.rows import Rows
 
@@ -78,4 +78,4 @@ class XGBoostLearner(BoostedTrees):
 
 def learner(rows: Rows, classes: int, training: Training) -> XGBoostLearner:
     """The learner known by name."""
-    return XGBoostLearner(NAMED, rows, classes, **options_by_name(rows, training))
+    return XGBoostLearner(NAMED, rows, classes, **training.options_for_trees(rows))
