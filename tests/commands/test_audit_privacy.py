@@ -1,6 +1,9 @@
 """`fedh2l audit --privacy` on the command line: a guarantee that is broken is found out."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +55,24 @@ def test_a_ledger_that_states_less_than_is_found_out_ends_with_one(
     kept = result | {"stated": {"epsilon": 50.0, "delta": 1e-5, "is_broken": False}}
     assert "ε = 50.00 is stated: this attack does not contradict it" in sentences(kept)[-1]
     assert "none is stated" in sentences(result | {"stated": None})[-1]
+
+
+def test_an_audit_that_is_stopped_goes_on(tmp_path: Path) -> None:
+    """Ctrl-C in the middle: what is there stays, and the same command ends with the rest."""
+    quick = ["--peers", "mlp", "--domains", "2", "--rounds", "2", "--no-baselines"]
+    out = str(tmp_path / "r")
+    with pytest.raises(SystemExit):
+        main(["run", *quick, "--workers", "1", "--out", out])
+    command = [sys.executable, "-m", "fedh2l", "audit", out, "--privacy", "--worlds", "40"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("world 2/40"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert "the same command goes on" in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+
+    worlds = len(list(Path(out).glob("audit/rot00/rows-*/*.safetensors")))
+    assert 2 <= worlds < 40
+    again = subprocess.run([*command[:-1], "6"], capture_output=True, text=True, check=True)
+    assert again.stderr.count("was there") == min(worlds, 6) and "6 worlds in" in again.stdout

@@ -26,7 +26,11 @@ def audit_privacy(folder: Path, plan: Plan, *, as_json: bool) -> None:
     where a guarantee is broken.
     """
     audit = Audit(folder, plan)
-    _show_progress(audit.worlds(), plan.worlds, Console(stderr=True))
+    try:
+        _show_progress(audit.worlds(), plan.worlds, Console(stderr=True))
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on with the next world", file=sys.stderr)
+        sys.exit(130)
     result = audit.result()
     if as_json:
         print(json.dumps(result, indent=1))
