@@ -64,7 +64,9 @@ def test_an_audit_that_is_stopped_goes_on(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         main(["run", *quick, "--workers", "1", "--out", out])
     command = [sys.executable, "-m", "fedh2l", "audit", out, "--privacy", "--worlds", "40"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # Where a shell started the tests in the background, its children are deaf to Ctrl-C.
+    with_ctrl_c = ["env", "--default-signal=INT", *command]
+    process = subprocess.Popen(with_ctrl_c, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     while not process.stderr.readline().startswith("world 2/40"):
         assert process.poll() is None
