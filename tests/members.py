@@ -9,6 +9,7 @@ from fedh2l.live.trust.accepted import remember
 from fedh2l.live.trust.authority import Authority, make_authority
 from fedh2l.live.trust.identity import Identity, make_identity
 from fedh2l.live.trust.member import Member
+from fedh2l.live.trust.protocol import PROTOCOL
 from fedh2l.live.trust.statement import state
 from fedh2l.live.trust.terms import Terms, signed
 
@@ -44,6 +45,7 @@ def make_terms(
     terms = Terms(
         federation=federation,
         version=1,
+        protocol=PROTOCOL,
         convener=convener.public,
         seed_set="ab" * 32,
         classes=("x", "y"),

@@ -98,6 +98,11 @@ invite.command(
 )
 invite.command("fedh2l.commands.invite:remove", name="remove", help="Take one out: a new version.")
 invite.command("fedh2l.commands.invite:show", name="show", help="The terms of an invite.")
+invite.command(
+    "fedh2l.commands.invite_upgrade:upgrade",
+    name="upgrade",
+    help="Speak the protocol of this release: a new version.",
+)
 app.command(invite)
 app.command(
     "fedh2l.commands.accept:accept",

@@ -87,9 +87,7 @@ def open_post(data: bytes, federation: str, author: str, key: str, limit: int) -
 
     magic, version, kind, theirs, epoch, seq, t, digest = HEAD.unpack_from(data)
     if magic != MAGIC or version != VERSION or kind not in (FRAME, FAREWELL):
-        raise PostError(
-            f"{author}: not a post of version {VERSION}; all members must run the same release"
-        )
+        raise PostError(f"{author}: no post of version {VERSION}, but of another release")
     if theirs.hex() != federation:
         raise PostError(f"{author}: a post of federation {theirs.hex()}, this is {federation}")
 

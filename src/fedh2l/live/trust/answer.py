@@ -6,6 +6,7 @@ from typing import Any
 
 from fedh2l.live.trust.canonical import canonical
 from fedh2l.live.trust.identity import Identity, verify
+from fedh2l.live.trust.protocol import OLDEST, PROTOCOL
 from fedh2l.live.trust.rules import (
     HEX,
     TermsError,
@@ -13,6 +14,7 @@ from fedh2l.live.trust.rules import (
     check_entries,
     is_address,
     is_name,
+    is_protocol,
     is_succession,
     parsed,
 )
@@ -30,6 +32,8 @@ class Answer:
     address: str
     request: str  # PEM: the link key, to be certified
     relay: bool
+    oldest: int  # protocol that its release speaks
+    newest: int
     statement: str  # of its address and keys, for the other members
     succession: str  # from its earlier keys to this one; empty: it is its first
 
@@ -64,6 +68,8 @@ def answer(terms: Terms, me: Identity, address: str, *, relay: bool, succession:
         address=address,
         request=me.request(hosts(address)),
         relay=relay,
+        oldest=OLDEST,
+        newest=PROTOCOL,
         statement=state(me, terms.federation, address),
         succession=succession or before,
     )
@@ -81,6 +87,8 @@ def read_answer(data: bytes) -> Answer:
         "name": is_name,
         "address": is_address,
         "relay": lambda v: isinstance(v, bool),
+        "oldest": is_protocol,
+        "newest": is_protocol,
         "key": lambda v: isinstance(v, str) and len(v) == 64 and bool(HEX.fullmatch(v)),
         "request": lambda v: isinstance(v, str),
         "statement": lambda v: isinstance(v, str) and len(v) == 128 and bool(HEX.fullmatch(v)),

@@ -14,6 +14,7 @@ from fedh2l.live.trust.authority import Authority, make_authority, open_authorit
 from fedh2l.live.trust.identity import Identity, make_identity, open_identity
 from fedh2l.live.trust.member import Member
 from fedh2l.live.trust.method import check_is_live, name_of
+from fedh2l.live.trust.protocol import PROTOCOL, check_answer
 from fedh2l.live.trust.rules import TermsError, check, is_name
 from fedh2l.live.trust.statement import state
 from fedh2l.live.trust.terms import Terms, read_terms, signed
@@ -39,10 +40,7 @@ def convene(
     asynchronous: bool = False,
     guard: bool = False,
 ) -> bytes:
-    """The first version, with the convener as its only member.
-
-    Makes the convener's keys and authority in `identity`.
-    """
+    """The first version, with the convener as its only member; its keys and authority are made."""
     check(is_name(name), f"name {name!r}: expected 1 to 64 letters, digits, _ or -")
     check_address(address)
     # A method that cannot federate is refused before any key is made.
@@ -55,6 +53,7 @@ def convene(
     terms = Terms(
         federation=federation,
         version=1,
+        protocol=PROTOCOL,
         convener=me.public,
         seed_set=seeds.digest,
         classes=seeds.classes,
@@ -110,6 +109,7 @@ def admit(terms: Terms, convener: Identity, answers: Sequence[Answer]) -> Terms:
     members, relays = {m.name: m for m in terms.members}, {r.name: r for r in terms.relays}
     for a in answers:
         check(a.federation == terms.federation, f"{a.name}: an answer to another federation")
+        check_answer(a.name, a.oldest, a.newest, terms.protocol)
         check(
             a.name not in (members if a.relay else relays),
             f"{a.name}: a member and a relay need different names",
@@ -144,6 +144,15 @@ def without(terms: Terms, name: str) -> Terms:
         members=members,
         relays=tuple(r for r in terms.relays if r.name != name),
     )
+
+
+def upgraded(terms: Terms) -> Terms:
+    """The next version, in the protocol of this release."""
+    check(
+        terms.protocol < PROTOCOL,
+        f"the federation speaks protocol {terms.protocol}, that of this release, already",
+    )
+    return replace(terms, version=terms.version + 1, protocol=PROTOCOL)
 
 
 def _sorted(members: dict[str, Member]) -> tuple[Member, ...]:

@@ -72,6 +72,10 @@ def is_address(v: Any) -> bool:
     )
 
 
+def is_protocol(v: Any) -> bool:
+    return type(v) is int and 1 <= v <= 1_000_000
+
+
 def is_succession(v: Any) -> bool:
     return v == "" or (
         isinstance(v, str)
@@ -98,6 +102,7 @@ def _scalar(v: Any) -> bool:
 RULES: dict[str, Callable[[Any], bool]] = {
     "federation": _hex(16),
     "version": _integer(1, 1_000_000),
+    "protocol": is_protocol,
     "convener": _hex(64),
     "seed_set": _hex(64),
     "classes": lambda v: (

@@ -21,6 +21,7 @@ def summary(terms: Terms) -> dict[str, Any]:
         "federation": terms.federation,
         "fingerprint": terms.fingerprint,
         "version": terms.version,
+        "protocol": terms.protocol,
         "seed set": " ".join(terms.seed_set[i : i + 4] for i in range(0, 16, 4)),
         "classes": ", ".join(terms.classes[:20]),
         "method": f"{terms.algorithm}: {parameters}",

@@ -14,6 +14,7 @@ from fedh2l.live.trust.canonical import canonical
 from fedh2l.live.trust.identity import Identity, verify
 from fedh2l.live.trust.member import Member
 from fedh2l.live.trust.method import method_of
+from fedh2l.live.trust.protocol import check_protocol
 from fedh2l.live.trust.rules import (
     HEX,
     MEMBER,
@@ -36,6 +37,7 @@ class Terms:
 
     federation: str  # 16 random hex digits
     version: int
+    protocol: int  # that all members speak
     convener: str  # hex of the Ed25519 key that signs the terms
     seed_set: str  # its digest
     classes: tuple[str, ...]  # in the order of a posterior's columns
@@ -157,6 +159,8 @@ def _check_later(terms: Terms, before: Terms) -> None:
             "the seed set, classes or codec differ from the version before; that needs a new "
             "federation"
         )
+    if terms.protocol < before.protocol:
+        raise TermsError("the protocol is an earlier one than in the version before")
     if terms.version <= before.version:
         raise TermsError(
             f"version {terms.version} of the invite, but {before.version} is known already; an "
@@ -174,6 +178,7 @@ def open_invite(path: Path) -> Terms:
 
 def _checked(entries: Any) -> Terms:
     """The terms with these entries, every one of which keeps its rule."""
+    check_protocol(entries)
     check_entries(entries, RULES, "terms")
     for kind, rules in (("members", MEMBER), ("relays", RELAY)):
         for m in entries[kind]:
