@@ -123,7 +123,9 @@ def test_the_tables_of_flags_are_those_of_the_classes() -> None:
     text = (ROOT / "docs" / "runs.md").read_text()
     assert page(text) == text, "run: python tools/flags.py"
     for kind in (Experiment, *(ALGORITHMS[name] for name in ALGORITHMS)):
-        assert all(words for _, _, words in flags_of(kind, ("views", "network", "honesty"))), kind
+        assert all(
+            words for _, _, words in flags_of(kind, ("views", "network", "honesty", "privacy"))
+        ), kind
 
 
 def _names(source: str) -> set[str]:

@@ -8,6 +8,7 @@ from fedh2l.data import DATASETS
 from fedh2l.data.own_data import OwnFile
 from fedh2l.data.own_function import OwnFunction
 from fedh2l.learners import MODELS
+from fedh2l.learners.privacy import Privacy
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Honesty, Network, Views
 
@@ -31,11 +32,19 @@ def rows(flags: list[Flag]) -> str:
 
 def tables() -> str:
     """Of every run, then of each data set and each method."""
-    own = flags_of(Experiment, leave_out=("views", "network", "honesty"))
+    own = flags_of(Experiment, leave_out=("views", "network", "honesty", "privacy"))
     parts = [
         f"Data sets: {names(DATASETS)}. Methods: {names(ALGORITHMS)}. Models: {names(MODELS)}.\n",
         "Of every run:\n",
-        rows([*own, *flags_of(Views), *flags_of(Network), *flags_of(Honesty)]),
+        rows(
+            [
+                *own,
+                *flags_of(Views),
+                *flags_of(Network),
+                *flags_of(Honesty),
+                *flags_of(Privacy),
+            ]
+        ),
     ]
     parts += [
         "With `--data FILE`, a file or folder of your own:\n",

@@ -129,6 +129,27 @@ class Readable(Learner, Protocol):
         ...
 
 
+class Spent(NamedTuple):
+    """What a learner has spent of its privacy budget, in the whole life of its private rows.
+
+    epsilon: spent so far, of `budget`, at δ = `delta`.
+    steps: along the private rows; `refused` more were asked of this model, and not taken.
+    """
+
+    epsilon: float
+    budget: float
+    delta: float
+    steps: int
+    refused: int
+
+
+@runtime_checkable
+class Accounted(Learner, Protocol):
+    """A learner that learns its private rows with differential privacy."""
+
+    def spent(self) -> Spent: ...
+
+
 class Embeds(Protocol):
     """The inner representation of a model: what FedProto (arXiv:2105.00243) asks for."""
 

@@ -82,6 +82,16 @@ def test_the_peers_of_a_process_that_dies_hear_again_what_they_heard(
     assert not active_children()
 
 
+def test_where_nothing_can_be_said_again_no_worker_takes_the_place_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    steps = in_step(start_process, die, [["a", "b"], ["c"]], everybody, repeats=False)
+    with pytest.raises(FedH2LError, match="worker of c died, and within a privacy budget"):
+        list(steps)
+    assert not active_children()
+
+
 def test_a_refusal_in_a_process_is_a_refusal_here() -> None:
     with pytest.raises(FedH2LError, match="a: no such thing; use another"):
         contents(fail, [["a"], ["b"]])

@@ -13,6 +13,7 @@ that are not augmented; and while seed labels are there, they are learnt togethe
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -59,6 +60,7 @@ class FCCL:
         Rounds of private training before the first exchange.
     """
 
+    reads_rows: ClassVar[bool] = True  # the private ones, themselves
     steps: int = bounded(10, least=2)
     seed_batch: int = bounded(48, least=1)
     reuse: int = bounded(3, least=1)

@@ -11,6 +11,7 @@ by that and leave out; γ is ours. Without seed labels no seed set is needed.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -41,6 +42,7 @@ class FD:
         Learn the seed labels, too, where there are any.
     """
 
+    reads_rows: ClassVar[bool] = True  # the private ones, themselves
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
     reuse: int = bounded(3, least=1)

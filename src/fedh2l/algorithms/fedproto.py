@@ -12,6 +12,7 @@ too.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -44,6 +45,7 @@ class FedProto:
         Numbers in a prototype.
     """
 
+    reads_rows: ClassVar[bool] = True  # the private ones, themselves
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=0)
     reuse: int = bounded(3, least=1)

@@ -47,6 +47,7 @@ class FML:
     """
 
     one_architecture: ClassVar[bool] = True  # for all peers, and one start
+    reads_rows: ClassVar[bool] = True  # the private ones, themselves
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
     reuse: int = bounded(3, least=1)

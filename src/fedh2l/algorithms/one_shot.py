@@ -64,6 +64,11 @@ class OneShot:
     def __post_init__(self) -> None:
         check_fields(self)
 
+    @property
+    def reads_rows(self) -> bool:
+        """Whether it is decided by private rows who speaks."""
+        return self.select in ("validation", "size")
+
     def speak(self, peer: Peer, t: int) -> Posteriors | None:
         if t == 0 and self.select == "validation":
             validation_rows(peer)  # refused at once, and not in the round that needs them

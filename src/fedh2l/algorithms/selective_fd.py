@@ -12,6 +12,7 @@ the private rows' own ratios, as in the authors' code; the largest entropy is ou
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -64,6 +65,7 @@ class SelectiveFD:
         each step does both.
     """
 
+    reads_rows: ClassVar[bool] = True  # the private ones, themselves
     steps: int = bounded(10, least=1)
     seed_batch: int = bounded(48, least=1)
     reuse: int = bounded(3, least=1)

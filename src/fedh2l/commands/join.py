@@ -28,6 +28,11 @@ def join(
     out: Path | None = None,
     listen: str = "",
     model_timeout: float = 0.0,
+    epsilon: float | None = None,
+    delta: float | None = None,
+    clip: float | None = None,
+    sampling: float | None = None,
+    ledger: Path | None = None,
     as_json: Json = False,
 ) -> None:
     """Take part in a federation. The same command goes on after a crash, a kill or Ctrl-C, from the
@@ -54,11 +59,27 @@ def join(
     model_timeout
         Seconds after which the process ends, with exit code 4, while your model works (posteriors
         or learn); the same command goes on from the last finished round. 0: never.
+    epsilon
+        Differential privacy of each of your private rows (docs/privacy.md): the budget of their
+        whole life, in this federation and all others. It is your own affair, and no term. Needs a
+        network of PyTorch on arrays, and the extra privacy.
+    delta
+        Probability with which the bound may fail; by default 1/n² for n private rows.
+    clip
+        Largest norm of the gradient of one private row; by default 1.
+    sampling
+        Probability with which a private row is in a step; by default such that 256 are expected, or
+        half of them.
+    ledger
+        Where it is accounted; by default ledger.jsonl beside your keys. Keep it as long as you
+        have the rows.
     as_json
         A line of JSON per round.
     """
     from fedh2l.commands.screen import Screen
     from fedh2l.learners.own_file import own_learner
+    from fedh2l.learners.privacy import Privacy
+    from fedh2l.live.budget import LEDGER, within_budget
     from fedh2l.live.join import join as joined
     from fedh2l.live.trust.identity import open_identity
 
@@ -69,6 +90,8 @@ def join(
     with one_line_for_own_faults(path), MemberFolder(path) as folder:
         (path / "leave").unlink(missing_ok=True)
         learner, validation = own_learner(model, seeds)
+        privacy = Privacy(epsilon=epsilon, delta=delta, clip=clip, sampling=sampling)
+        learner = within_budget(learner, privacy, ledger or identity / LEDGER, terms)
         if "torch" in sys.modules:
             import torch
 

@@ -18,6 +18,7 @@ EXTRAS = {
     "keras": "keras",
     "transformers": "huggingface",
     "skops": "skops",
+    "opacus": "privacy",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",

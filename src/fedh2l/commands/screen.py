@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fedh2l.live.budget import words_of
 from fedh2l.live.news import News
 from fedh2l.live.notices import Notices
 from fedh2l.record.units import percent, size
@@ -112,6 +113,7 @@ class Screen:
 
         accuracy = self.line.get("accuracy")
         mine = f"my accuracy {percent(accuracy)} %\n" if accuracy is not None else ""
+        mine += "".join(f"{words}\n" for words in words_of(self.line))
         return Group(table, Text(mine + "\n".join(self.texts), "dim"))
 
     def _here(self, name: str) -> str:
@@ -131,4 +133,5 @@ def one_line(line: dict[str, Any], rounds: int) -> str:
         parts.append(f"refused {', '.join(line['refused'])}")
     if line["accuracy"] is not None:
         parts.append(f"accuracy {percent(line['accuracy'])} %")
+    parts += words_of(line)
     return "  ".join([*parts, f"{line['payload_bytes']} B said", f"{line['seconds']:.1f} s"])

@@ -9,7 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from fedh2l.record.units import percent, size
+from fedh2l.commands.privacy_text import budgets
+from fedh2l.record.units import budget, percent, size
 from fedh2l.simulation.cells import Cell
 from fedh2l.simulation.settings import settings_of
 from fedh2l.simulation.simulate import Evaluation, Start
@@ -117,13 +118,15 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
         title=f"test accuracy, %: {summary['data']}, seed {summary['seed']}", title_justify="left"
     )
     table.add_column("")
-    for heading in (*keys, "sent"):
+    has_budget = any("privacy" in peer for peer in summary["peers"].values())
+    for heading in (*keys, "sent", *(["ε spent"] if has_budget else [])):
         table.add_column(heading, justify="right")
     for name, peer in summary["peers"].items():
         table.add_row(
             f"{name} ({peer['model']})",
             *(percent(peer.get(k)) for k in keys.values()),
             size(peer["payload_bytes_sent"]),
+            *([budget(peer.get("privacy"))] if has_budget else []),
         )
     table.add_section()
     peers = summary["peers"].values()
@@ -142,7 +145,7 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
     # Whose figures are not among the means must be said before what the means are.
     if summary.get("liars"):
         texts.insert(0, Text(lies(summary)))
-    texts += [Text(sentence) for sentence in drops(summary)]
+    texts += [Text(sentence) for sentence in [*drops(summary), *budgets(summary)]]
     return Group(table, *texts)
 
 

@@ -40,6 +40,9 @@ class Training:
         What all peers hold; for a model of the user's own file, which is asked with it.
     device
         Where a network of PyTorch trains; None: on the CPU.
+    private
+        The learner will have a privacy budget: features are fitted to the seed rows alone, there
+        is no BatchNorm, and SGD with momentum takes Adam's place, which noise misleads.
     """
 
     steps: int
@@ -50,13 +53,14 @@ class Training:
     start: int
     seed_set: SeedSet | None = None
     device: str | None = None
+    private: bool = False
 
     def features_of(self, rows: Rows) -> Featurise | None:
         """What makes numbers of private rows that are a table or texts; None where they are."""
         x = rows[0]
         if isinstance(x, StoredRows):
             return None
-        return features_of(x, *([] if self.seed_set is None else [self.seed_set.x]))
+        return features_of(*self._fitted_to(x))
 
     def features_for_trees(self, rows: Rows) -> Featurise | None:
         """The same for models that look at single numbers: of images pixels and edges."""
@@ -69,7 +73,12 @@ class Training:
         x = rows[0]
         if isinstance(x, StoredRows) or kind_of(x) != "table":
             return self.features_for_trees(rows), []
-        return table_codes(x, *([] if self.seed_set is None else [self.seed_set.x]))
+        return table_codes(*self._fitted_to(x))
+
+    def _fitted_to(self, x: Any) -> list[Any]:
+        """The rows that features are fitted to: with a privacy budget none of the private ones."""
+        seeds = [] if self.seed_set is None else [self.seed_set.x]
+        return seeds if self.private and seeds else [x, *seeds]
 
     def options_for_trees(self, rows: Rows) -> dict[str, Any]:
         """With which boosted trees known by name are built: of a table they take codes of

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
+from torch.optim import SGD
 
 from fedh2l.error import FedH2LError
 from fedh2l.learners.features import Featurise
 from fedh2l.learners.model import Training
+from fedh2l.learners.privacy import LONGEST, MOMENTUM
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.learners.torch_adam import Adam
 from fedh2l.rows import Rows
@@ -140,15 +142,24 @@ def learner(rows: Rows, classes: int, training: Training, *, network: str) -> To
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.start)
         model = NETWORKS[network](shape, classes)
-    return trained_by_adam(model, rows, training, featurise)
+    if training.private:
+        from fedh2l.learners.torch_per_row import without_batch_statistics
+
+        model = without_batch_statistics(model)
+    return trained(model, rows, training, featurise)
 
 
-def trained_by_adam(
+def trained(
     model: nn.Module, rows: Rows, training: Training, featurise: Featurise | None = None
 ) -> TorchLearner:
-    """A learner of this network, trained by Adam along a cosine of learning rates."""
-    # foreach: the same bits as a tensor at a time, sooner.
-    optimizer = Adam(model.parameters(), training.rate, foreach=True)
+    """A learner of this network, trained by Adam, or with a privacy budget by SGD, along a cosine
+    of learning rates.
+    """
+    if training.private:
+        optimizer = SGD(model.parameters(), training.rate, momentum=MOMENTUM)
+    else:
+        # foreach: the same bits as a tensor at a time, sooner.
+        optimizer = Adam(model.parameters(), training.rate, foreach=True)
     return TorchLearner(
         model,
         optimizer,
@@ -157,7 +168,9 @@ def trained_by_adam(
         augment=training.augment,
         schedule=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, training.steps),
         device=training.device,
-        channels_last=rows[0].ndim == 4,
+        # Opacus measures gradients of convolutions wrongly in that layout.
+        channels_last=rows[0].ndim == 4 and not training.private,
+        clip=LONGEST if training.private else None,
         featurise=featurise,
         seed=training.seed,
     )

@@ -19,7 +19,7 @@ from fedh2l.learners.torch_embedding import Embedder
 from fedh2l.learners.torch_inputs import tensors_of
 from fedh2l.learners.torch_loader import LoaderBatches
 from fedh2l.learners.torch_losses import Loss, Losses
-from fedh2l.learners.torch_model import Logits, Placement, check_wiring, frozen_modules
+from fedh2l.learners.torch_model import Logits, Placement, check_wiring, frozen_modules, train_mode
 from fedh2l.learners.torch_step import (
     SeedBatch,
     check_loss,
@@ -145,14 +145,11 @@ class TorchLearner:
 
     def learn(self, lesson: Lesson | None, steps: int) -> float | None:
         """See `Learner`. Raises FedH2LError where the loss is NaN or infinite in the end."""
-        self.model.train()
-        for module in self.frozen:
-            module.training = False
-
+        train_mode(self.model, self.frozen)
         conflicts: list[bool] = []
         loss: Tensor | None = None
         with self.randomness():
-            lessons = repeat(None) if lesson is None else self._seed_batches(lesson)
+            lessons = repeat(None) if lesson is None else self.seed_batches(lesson)
             for step in range(steps):
                 # Both draw from one generator: the seed rows first.
                 taught, batch = next(lessons), self.batches.next()
@@ -164,7 +161,7 @@ class TorchLearner:
                     conflicts.append(reconciled_backward(self.model, private, seed, lesson))
                 else:
                     loss.backward()
-                self._advance()
+                self.advance()
         check_loss(loss, steps)
         return sum(conflicts) / len(conflicts) if conflicts else None
 
@@ -207,12 +204,13 @@ class TorchLearner:
         anchor = [p.detach().clone() for p in self.model.parameters()] if proximal else []
         self.losses.anchor = (anchor, proximal) if proximal else None
 
-    # --- one step
+    # --- the parts of a step
 
-    def _seed_batches(self, lesson: Lesson) -> Iterator[SeedBatch]:
+    def seed_batches(self, lesson: Lesson) -> Iterator[SeedBatch]:
         return seed_batches(lesson, self.features.of_lesson(lesson), self.place, self.rng)
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
+        """A step of the optimizer along the gradients in the parameters, and of the schedule."""
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()

@@ -33,11 +33,13 @@ class Losses:
         # What FedProto adds: while a forward pass is watched, a loss of the private rows' labels.
         self.pull: Callable[[], AbstractContextManager[Callable[[Tensor], Tensor]]] | None = None
         self.loss: Loss = cross_entropy
+        self.of_classes: Tensor | None = None  # the weight of each class
         if callable(loss):
             self.loss = loss
         elif loss is not None:
             weight = torch.tensor([float(w) for w in loss], device=device)
             self.loss = lambda logits, labels: cross_entropy(logits, labels, weight=weight)
+            self.of_classes = weight
 
     def __call__(
         self, batch: Batch, lesson: Lesson | None, taught: SeedBatch | None
@@ -59,6 +61,17 @@ class Losses:
         private = lesson.private * private
         return private, seed_loss(logits[n:], taught, lesson.weight, lesson.temperature)
 
+    def of_rows(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of each private row, which depends on no other: cross-entropy, by the weight of
+        its class where classes have weights.
+        """
+        losses = cross_entropy(logits, labels, reduction="none")
+        return losses if self.of_classes is None else losses * self.of_classes[labels]
+
+    def proximal(self) -> Tensor | None:
+        """FedProx's part of the loss, which depends on no row; None where nothing pulls."""
+        return None if self.anchor is None else proximal_loss(self.logits.model, *self.anchor)
+
     def _private(self, logits: Tensor, labels: Tensor) -> Tensor:
         private = self.loss(logits, labels)
         if private.ndim:
@@ -66,6 +79,5 @@ class Losses:
                 f"loss gives a tensor of shape {tuple(private.shape)}, expected a number: the mean "
                 "over the rows"
             )
-        if self.anchor is not None:
-            private = private + proximal_loss(self.logits.model, *self.anchor)
-        return private
+        pull = self.proximal()
+        return private if pull is None else private + pull

@@ -122,6 +122,13 @@ def frozen_modules(model: nn.Module) -> list[nn.Module]:
     return [m for m in model.modules() if isinstance(m, NORMS) and _is_fixed(m)]
 
 
+def train_mode(model: nn.Module, frozen: list[nn.Module]) -> None:
+    """Put the model into training mode, but for its frozen parts."""
+    model.train()
+    for module in frozen:
+        module.training = False
+
+
 def _is_fixed(norm: nn.Module) -> bool:
     parameters = list(norm.parameters())
     return bool(parameters) and not any(p.requires_grad for p in parameters)

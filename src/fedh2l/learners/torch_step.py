@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, log_softmax
 from fedh2l.distill import reconcile
 from fedh2l.error import FedH2LError
 from fedh2l.learner import Lesson
-from fedh2l.learners.batches import seed_picks
+from fedh2l.learners.batches import is_measured, seed_picks
 from fedh2l.learners.torch_inputs import Taken, tensors_of
 from fedh2l.learners.torch_model import Placement
 
@@ -97,16 +97,51 @@ def reconciled_backward(model: nn.Module, private: Tensor, seed: Tensor, lesson:
     Returns whether they conflicted.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    of_private = _gradient(private, parameters, keep=True)
-    of_seed = _gradient(seed, parameters, keep=False)
+    of_private = gradient(private, parameters, keep=True)
+    of_seed = gradient(seed, parameters)
 
-    together = reconcile(of_private, of_seed, lesson.conflict, lesson.follow)
-    for p, g in zip(parameters, together.split([p.numel() for p in parameters]), strict=True):
-        p.grad = g.view_as(p)
+    put_gradient(reconcile(of_private, of_seed, lesson.conflict, lesson.follow), parameters)
     return bool(of_private @ of_seed < 0)
 
 
-def _gradient(loss: Tensor, parameters: list[nn.Parameter], *, keep: bool) -> Tensor:
+def gradient(loss: Tensor, parameters: list[nn.Parameter], *, keep: bool = False) -> Tensor:
     """Of the loss, all parameters in one vector; keep: the graph is needed again."""
     parts = torch.autograd.grad(loss, parameters, retain_graph=keep, materialize_grads=True)
     return torch.cat([g.flatten() for g in parts])
+
+
+def put_gradient(vector: Tensor, parameters: list[nn.Parameter]) -> None:
+    """The other way: what an optimizer steps along."""
+    for p, g in zip(parameters, vector.split([p.numel() for p in parameters]), strict=True):
+        p.grad = g.view_as(p)
+
+
+def follows_private(lesson: Lesson | None) -> bool:
+    """Whether private rows are looked at: where steps go along the seed gradient, by a rule only
+    that protects it against the private one.
+    """
+    if lesson is None or lesson.follow != "seed":
+        return True
+    return lesson.conflict in ("private", "both")
+
+
+def conflict(
+    private: Tensor | None, seed: Tensor | None, lesson: Lesson | None, step: int
+) -> list[bool]:
+    """Whether the gradients of a step point against each other; nothing where nobody asks, or one
+    is missing.
+    """
+    if lesson is None or not is_measured(lesson, step) or private is None or seed is None:
+        return []
+    return [bool(private @ seed < 0)]
+
+
+def together(private: Tensor | None, seed: Tensor | None, lesson: Lesson | None) -> Tensor | None:
+    """A step's gradient from those that there are; None where it would go along another."""
+    if private is None and seed is not None and lesson is not None and lesson.follow == "private":
+        return None
+    if private is None or seed is None:
+        return seed if private is None else private
+    if lesson is None:
+        return private + seed
+    return reconcile(private, seed, lesson.conflict, lesson.follow)

@@ -8,7 +8,7 @@ from transformers import ViTConfig, ViTForImageClassification
 
 from fedh2l.error import FedH2LError
 from fedh2l.learners.model import Training
-from fedh2l.learners.networks import trained_by_adam
+from fedh2l.learners.networks import trained
 from fedh2l.learners.torch import TorchLearner
 from fedh2l.rows import Rows
 
@@ -39,4 +39,4 @@ def learner(rows: Rows, classes: int, training: Training) -> TorchLearner:
         torch.manual_seed(training.start)
         model = ViTForImageClassification(config)
     # At the rate of a convolutional network attention does not learn.
-    return trained_by_adam(model, rows, replace(training, rate=training.rate / 3))
+    return trained(model, rows, replace(training, rate=training.rate / 3))

@@ -10,6 +10,7 @@ from typing import Any
 
 from cryptography import x509
 
+from fedh2l.live.budget import budget_numbers, words_of
 from fedh2l.live.member_folder import is_running, read_journal, seconds_since_round
 from fedh2l.live.notices import read_now
 from fedh2l.live.trust.member import Member
@@ -21,6 +22,15 @@ SOON = 14.0  # days before a certificate's end from which on its owner is told
 # A round that took this many deadlines has stalled: it closes within one, and learning takes time.
 STALLED = 3
 RENEW = "run fedh2l accept as the first time, and send the convener the answer"
+
+# Of a member that has not finished a round.
+NO_LINE: dict[str, Any] = {
+    "round": -1,
+    "heard": {},
+    "gone": [],
+    "missing": [],
+    "accuracy": None,
+}
 
 
 @dataclass(frozen=True)
@@ -61,14 +71,7 @@ def certificate_warning(member: Member) -> str:
 def health_of(folder: Path) -> Health:
     """How the member in this folder is now. Raises FedH2LError where it is none."""
     lines, terms = read_journal(folder), open_invite(folder / "invite.json")
-    no_line: dict[str, Any] = {
-        "round": -1,
-        "heard": {},
-        "gone": [],
-        "missing": [],
-        "accuracy": None,
-    }
-    last = lines[-1] if lines else no_line
+    last = lines[-1] if lines else NO_LINE
     rounds, seconds = last["round"] + 1, seconds_since_round(folder)
     state = "finished" if rounds >= terms.rounds else "stopped"
     if is_running(folder):
@@ -85,6 +88,7 @@ def health_of(folder: Path) -> Health:
         "missing in the last round": last["missing"],
         **_so_far(lines, terms),
         "accuracy": last["accuracy"],
+        "privacy budget": "; ".join(words_of(last)) or "none",
         "certificate": f"{days_left(me):.0f} days left" if me else "none in this version",
         "last words": _last_words(folder),
         "log": str(folder / "log.txt"),
@@ -120,6 +124,7 @@ def _numbers(state: str, last: dict[str, Any], terms: Terms, me: Member | None) 
         "missing_last_round": float(len(last["missing"])),
         "invite_version": float(terms.version),
         "certificate_days_left": days_left(me) if me else float("nan"),
+        **budget_numbers(last),
     }
 
 
@@ -142,6 +147,8 @@ def _warnings(state: str, last: dict[str, Any], terms: Terms, me: Member | None)
     is_alone = last["round"] >= 0 and not last["heard"] and len(terms.members) > 1
     if state == "running" and is_alone:
         warnings.append("nobody else was heard in the last round")
+    if (last.get("privacy") or {}).get("refused"):
+        warnings.append("the privacy budget is used up: it learns from the seed set alone")
     if state != "finished" and me is not None and 0 <= days_left(me) < SOON:
         warnings.append(certificate_warning(me))
     return warnings

@@ -3,7 +3,6 @@ before the next is spoken.
 """
 
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -16,6 +15,7 @@ from fedh2l.algorithms.guarded import Guarded
 from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.learner import Learner
 from fedh2l.live.beginning import first_round, wait_for_first_posts
+from fedh2l.live.budget import budget_lines, peer_of
 from fedh2l.live.kept import keep_round, save_kept_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.model_watch import watched
@@ -57,19 +57,17 @@ def join(
     terms, invite_bytes = versions.first()
     identity = versions.identity
 
-    with warnings.catch_warnings(record=True) as doubts:
-        warnings.simplefilter("always")
-        peer = Peer(identity.name, learner, seeds, validation=validation)
+    peer, doubts = peer_of(identity.name, learner, seeds, validation)
     folder.restore(peer)
     if folder.finished:
         yield News(text=f"all {folder.done} rounds are finished; the model lies in {folder.path}")
         return
 
     for doubt in doubts:
-        yield _report(folder, f"warning: {doubt.message}")
+        yield _report(folder, f"warning: {doubt}")
     # A member that is started after the last round only answers the others for a while.
     answers_only = folder.done >= terms.rounds
-    for text in beginning_lines(terms.member(peer.name), terms):
+    for text in (*beginning_lines(terms.member(peer.name), terms), *budget_lines(peer)):
         yield _report(folder, text)
     with ExitStack() as stack:
         # One thread adds up the same sums in the same order on every machine.
@@ -175,7 +173,7 @@ def _rounds(
         barrier=not terms.asynchronous,
     ):
         line = journal_line(r, peer, exchange, validation, time.perf_counter() - clock)
-        record = partial(_record, folder, r, line, peer, exchange, validation)
+        record = partial(_record, folder, r, line, peer, exchange)
         write_patiently(record, folder.notices)
         events = [f"{event.kind} {event.peer}: {event.reason}" for event in exchange.events()]
         events += certificate_line(exchange, folder)
@@ -191,13 +189,12 @@ def _record(
     line: dict[str, Any],
     peer: Peer,
     exchange: ZenohP2P,
-    validation: Rows | None,
 ) -> None:
     """Write a finished round to disk; after a try that failed all of it again."""
     about = {"codec": exchange.terms.codec, "seed_set": exchange.terms.seed_set}
     folder.write_round(line, frames_of(r), about)
     # Before the commit: a round that is cut between the two is done and kept again.
-    keep_round(folder.path, peer, r.t + 1, line["accuracy"], validation)
+    keep_round(folder.path, peer, r.t + 1, line["accuracy"], peer.validation)
     folder.commit(peer, r.t + 1, exchange.delivered)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedh2l.algorithms.guarded import verdicts
+from fedh2l.learner import Accounted
+from fedh2l.live.budget import words_of
 from fedh2l.live.health import certificate_warning
 from fedh2l.live.member_folder import MemberFolder, memory
 from fedh2l.live.network.exchange import ZenohP2P
@@ -49,6 +51,7 @@ def journal_line(
         "verdicts": [v._asdict() for v in verdicts(peer, since=r.t)],
         "conflict_rate": r.conflict_rate.get(me),
         "accuracy": own_accuracy,
+        "privacy": peer.learner.spent()._asdict() if isinstance(peer.learner, Accounted) else None,
         "wire": {name: list(traffic) for name, traffic in exchange.wire_bytes.items()},
         "present": sorted(exchange.present()),
         "memory_bytes": memory(),
@@ -66,7 +69,7 @@ def log_line(line: dict[str, Any]) -> str:
     for verdict in line["verdicts"]:
         verb = "dropped" if verdict["dropped"] else "heard again"
         parts.append(f"{verb} {verdict['sender']}: it {verdict['why']}")
-    parts.append(f"{line['seconds']:.2f} s")
+    parts += [*words_of(line), f"{line['seconds']:.2f} s"]
     if line["memory_bytes"]:
         parts.append(f"{size(line['memory_bytes'])} of memory")
     return "; ".join(parts)

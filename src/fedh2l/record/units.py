@@ -1,5 +1,8 @@
 """Numbers as a person reads them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def size(n: int | float) -> str:
     """So many bytes as a person reads them: 1.8 MB."""
@@ -20,3 +23,10 @@ def duration(seconds: float) -> str:
 def percent(accuracy: float | None) -> str:
     """An accuracy in [0, 1] as a person reads it: 81.3; a dot where there is none yet."""
     return "·" if accuracy is None else f"{100 * accuracy:.1f}"
+
+
+def budget(privacy: Mapping[str, Any] | None) -> str:
+    """What was spent of a privacy budget (`Spent`), as a table shows it; nothing where there is
+    none.
+    """
+    return "" if privacy is None else f"{privacy['epsilon']:.2f} of {privacy['budget']:g}"

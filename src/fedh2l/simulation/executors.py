@@ -7,6 +7,7 @@ they said, to the last bit, and no other worker waits for longer than that takes
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from fedh2l.delivery import Delivery, Exchange, receivers_of
@@ -62,10 +63,17 @@ StartWorker = Callable[[Work, Sequence[str], int | None], Worker]
 
 
 def in_step(
-    start: StartWorker, work: Work, groups: Sequence[Sequence[str]], exchange: Exchange
+    start: StartWorker,
+    work: Work,
+    groups: Sequence[Sequence[str]],
+    exchange: Exchange,
+    *,
+    repeats: bool = True,
 ) -> Iterator[list[Any]]:
     """Run `work` (picklable) for every group of peers in a worker of its own; yields what they
     yield, one item of each.
+
+    repeats: a worker that begins anew says what it said; otherwise none takes another's place.
 
     A refusal in a worker is raised here, with its own words. No worker outlives the iteration.
     """
@@ -73,7 +81,8 @@ def in_step(
     hosts: list[_Host] = []
     try:
         for group in groups:
-            hosts.append(_Host(lambda group=group: start(work, group, key_every), group))
+            begin = partial(start, work, group, key_every)
+            hosts.append(_Host(begin, group, repeats=repeats))
         yield from _events(hosts, exchange)
     finally:
         for host in hosts:
@@ -117,8 +126,8 @@ def _carry(hosts: "Sequence[_Host]", contents: Sequence[Any], exchange: Exchange
 class _Host:
     """The worker of a group of peers, and the ones that take its place when it dies."""
 
-    def __init__(self, start: Callable[[], Worker], group: Sequence[str]) -> None:
-        self.group = group
+    def __init__(self, start: Callable[[], Worker], group: Sequence[str], *, repeats: bool) -> None:
+        self.group, self._repeats = group, repeats
         self._start, self._worker = start, start()
         self._said: tuple[str, Any] = ("", None)
         self._cell, self._deaths = "", 0  # of which cell the worker speaks
@@ -176,6 +185,11 @@ class _Host:
 
     def _replace(self) -> None:
         self._worker.end()
+        if not self._repeats:
+            raise FedH2LError(
+                f"the worker of {', '.join(self.group[:3])} died, and within a privacy budget no "
+                "other one can say again what it said; --resume the run"
+            )
         self._deaths += 1
         if self._deaths >= MOST_DEATHS:
             raise FedH2LError(

@@ -1,5 +1,5 @@
 """An experiment: everything that decides its outcome, composed of a data set, a method, the views
-of the seed set, a network and who lies.
+of the seed set, a network, who lies, and a privacy budget.
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -13,19 +13,16 @@ from fedh2l.data.domains import DataSet
 from fedh2l.error import FedH2LError, choose
 from fedh2l.exchange.graph import OF_A_DEGREE, graph
 from fedh2l.exchange.in_process import InProcess
+from fedh2l.learners.privacy import RATE, Privacy
 from fedh2l.loop import Algorithm
 from fedh2l.simulation.dealing import completed, models_in_turn, models_of
 from fedh2l.simulation.parts import Honesty, Method, Network, Views
 from fedh2l.views import DEFAULT_VIEW, MIXTURES, VIEWS_OF
 from fedh2l.wire import CODEC, CODECS
 
-PARTS = (
-    "data",
-    "algorithm",
-    "views",
-    "network",
-    "honesty",
-)  # the fields that are dataclasses themselves
+# The fields that are dataclasses themselves.
+PARTS = ("data", "algorithm", "views", "network", "honesty", "privacy")
+ADAM = 3e-3  # its learning rate, if nothing is said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +48,8 @@ class Experiment:
     batch
         Private rows per step; a peer that has fewer takes all of them.
     rate
-        Learning rate of Adam; falls to 0 along a cosine.
+        Learning rate of Adam, by default 0.003; with --epsilon that of SGD with momentum, by
+        default 0.1. It falls to 0 along a cosine.
     codec
         Posteriors as bytes: lattice (3 to 4 bits per row of ten classes and round where the same
         rows are asked again, about twice that in a fresh view each round), adaptive (fewer),
@@ -67,11 +65,12 @@ class Experiment:
     rounds: int | None = bounded(None, least=1)
     seed: int = bounded(0, least=0, most=2**32 - 1)
     batch: int = bounded(48, least=1)
-    rate: float = bounded(3e-3, above=0)
+    rate: float | None = bounded(None, above=0)
     views: Views = field(default_factory=Views)
     codec: str = CODEC
     network: Network = field(default_factory=Network)
     honesty: Honesty = field(default_factory=Honesty)
+    privacy: Privacy = field(default_factory=Privacy)
     evaluate: int | None = bounded(None, least=1)
 
     def __post_init__(self) -> None:
@@ -101,6 +100,7 @@ class Experiment:
             data=replace(self.data, domains=domains),
             peers=peers,
             rounds=rounds,
+            rate=self.rate or (ADAM if self.privacy.epsilon is None else RATE),
             views=views,
             codec=getattr(self.algorithm, "codec", self.codec),
             evaluate=self.evaluate or max(1, rounds // 10),
@@ -178,6 +178,8 @@ class Experiment:
                 f"warmup is {warmup} of {self.rounds} rounds, so nothing would ever be exchanged; "
                 "use a smaller --warmup, or more --rounds"
             )
+        reads_rows = getattr(self.algorithm, "reads_rows", False)
+        self.privacy.check(method, reads_rows=reads_rows, batch=self.batch != Experiment.batch)
         self.exchange()  # for its checks: the graph must fit the names
         self.honesty.check(self.names)
 

@@ -20,7 +20,8 @@ class Method(Algorithm, Protocol):
 
     It may say more of itself, each of which counts as no where it is not said: `needs_labels` (of
     the seed set), `one_architecture` (all peers have one model, with one start), `pooled` (learners
-    hold everybody's private rows), `warmup` (rounds before the first exchange), `codec` (the only
+    hold everybody's private rows), `reads_rows` (what it says, or whom it believes, depends on
+    private rows themselves), `warmup` (rounds before the first exchange), `codec` (the only
     one that it sends with). The baselines of a run take its `seed_batch` and `reuse` where it has
     them.
     """

@@ -8,7 +8,7 @@ import numpy as np
 
 from fedh2l.algorithms.guarded import verdicts
 from fedh2l.data.domains import FederatedData
-from fedh2l.learner import Weighted
+from fedh2l.learner import Accounted, Weighted
 from fedh2l.loop import Round
 from fedh2l.metrics import Scores, scores
 from fedh2l.others import Others
@@ -41,6 +41,8 @@ class Progress:
     refused: dict[str, int] = field(default_factory=dict[str, int])
     # Whom its guard dropped, or heard again, when and why; so far.
     verdicts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    # What it has spent of its privacy budget (`Spent`); None: it has none.
+    privacy: dict[str, Any] | None = None
     conflict_rate: float | None = None  # mean over the rounds in which it was measured
     conflict_rounds: int = 0
     validation: Scores | None = None
@@ -93,6 +95,8 @@ def evaluate(
         domains = {name: data.domains[name] for name in dict.fromkeys([*sample, p.name])}
         validation = {name: domain.validation for name, domain in domains.items()}
         progress[p.name].validation = scores(p.learner, p.name, validation, sample)
+        if isinstance(p.learner, Accounted):
+            progress[p.name].privacy = p.learner.spent()._asdict()
         progress[p.name].verdicts = [v._asdict() for v in verdicts(p)]
         if last:
             test = {name: domain.test for name, domain in domains.items()}

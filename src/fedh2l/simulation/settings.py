@@ -16,13 +16,19 @@ from fedh2l.choices import Choices
 from fedh2l.data import DATASETS, dataset_of, name_of
 from fedh2l.data.own_data import OwnFile
 from fedh2l.error import FedH2LError, choose
+from fedh2l.learners.privacy import Privacy
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Honesty, Network, Views
 
 # The parts that are chosen by name, and the table of each.
 TABLES: dict[str, Choices[Any]] = {"data": DATASETS, "algorithm": ALGORITHMS}
 DEFAULTS = {"data": "digits", "algorithm": "fedh2l"}
-PARTS: dict[str, type] = {"views": Views, "network": Network, "honesty": Honesty}
+PARTS: dict[str, type] = {
+    "views": Views,
+    "network": Network,
+    "honesty": Honesty,
+    "privacy": Privacy,
+}
 
 
 def kinds_of(data: str, algorithm: str) -> dict[str, type]:

@@ -95,8 +95,7 @@ def simulate(
     experiment = cells[0].experiment
     # Ray lets a worker see the GPUs that it has leased, and no others.
     work = partial(_hosted, cells, "cuda" if gpus_per_worker else None)
-    named = zip(experiment.names, experiment.models, strict=True)
-    cost = {name: model_of(model).cost for name, model in named}
+    cost = {n: model_of(m).cost for n, m in zip(experiment.names, experiment.models, strict=True)}
     with ExitStack() as stack:
         start, count = start_process, workers or min(os.cpu_count() or 1, len(cost))
         if ray is not None:
@@ -106,7 +105,8 @@ def simulate(
         elif count == 1:
             yield from work(experiment.names, experiment.exchange())
             return
-        for items in in_step(start, work, shares(cost, count), experiment.exchange()):
+        exchange, repeats = experiment.exchange(), experiment.privacy.epsilon is None
+        for items in in_step(start, work, shares(cost, count), exchange, repeats=repeats):
             yield _merged(experiment.names, items)
 
 
@@ -131,7 +131,7 @@ def _hosted(
     """Every cell, for the peers hosted here."""
     for cell in cells:
         data = data_of(cell.experiment)
-        peers = peers_of(cell.experiment, data, hosted, device)
+        peers = peers_of(cell.experiment, data, hosted, device, cell.folder)
         # One core per process: the same sums in the same order, whatever the machine.
         with threadpool_limits(1):
             yield from _run_cell(cell, data, peers, exchange)
@@ -141,8 +141,8 @@ def _run_cell(
     cell: Cell, data: FederatedData, peers: Sequence[Peer], exchange: Exchange
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
-    yield Start(cell.name, _about(peers[0]), data.digest, data.notes)
     experiment = cell.experiment
+    yield Start(cell.name, _about(peers[0]), data.digest, data.notes + experiment.privacy.notes)
     assert experiment.rounds is not None and experiment.evaluate is not None
     done, seconds, cpu, progress = _restored(cell.folder, peers)
     # A cell that was finished before the run was cut short is told, and not run again.

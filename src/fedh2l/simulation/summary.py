@@ -34,7 +34,12 @@ def summary_of(
     rates = [p.conflict_rate for p in final.peers.values() if p.conflict_rate is not None]
     models = dict(zip(experiment.names, experiment.models, strict=True))
     peers = {
-        name: {"model": model, **(final.peers[name].test or {}), **_bytes(final.peers[name])}
+        name: {
+            "model": model,
+            **(final.peers[name].test or {}),
+            **_bytes(final.peers[name]),
+            **_privacy(final.peers[name]),
+        }
         for name, model in models.items()
     }
     # A liar's own figures would make an attack look milder than it was for the honest.
@@ -87,6 +92,7 @@ def line_of(event: Evaluation, liars: Collection[str] = ()) -> dict[str, Any]:
             "sent": p.sent,
             "received": p.received,
             "conflict_rate": p.conflict_rate,
+            **_privacy(p),
             "missing": p.missing,
             "refused": p.refused,
             "verdicts": p.verdicts,
@@ -126,6 +132,11 @@ def _means(event: Evaluation, liars: Collection[str]) -> dict[str, Any]:
     """The scores on the test sets, as means over the peers that do not lie."""
     honest = {name: p for name, p in event.peers.items() if name not in liars}
     return dict(mean_scores({n: p.test for n, p in honest.items() if p.test is not None}))
+
+
+def _privacy(p: Progress) -> dict[str, Any]:
+    """What was spent of the privacy budget; nothing of a peer that has none."""
+    return {} if p.privacy is None else {"privacy": p.privacy}
 
 
 def _bytes(p: Progress) -> dict[str, int | None]:

@@ -5,8 +5,9 @@ from itertools import product
 from typing import Any
 
 from fedh2l.commands.pages.page import MOST, MOST_ROWS
+from fedh2l.commands.privacy_text import budgets
 from fedh2l.commands.table import drops, lies
-from fedh2l.record.units import percent, size
+from fedh2l.record.units import budget, percent, size
 
 HEADINGS = {
     "own_accuracy": "own domain",
@@ -29,6 +30,7 @@ def score_table(summary: dict[str, Any]) -> dict[str, Any]:
             "model": peer["model"],
             "scores": [_score(key, peer.get(key)) for key in keys],
             "sent": size(peer["payload_bytes_sent"]),
+            "spent": budget(peer.get("privacy")),
         }
         for name, peer in list(summary["peers"].items())[:MOST_ROWS]
     }
@@ -43,6 +45,7 @@ def score_table(summary: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "headings": [HEADINGS[key] for key in keys],
+        "has_budget": any("privacy" in peer for peer in summary["peers"].values()),
         "peers": peers,
         "means": means,
         "left_out": len(summary["peers"]) - len(peers),
@@ -62,7 +65,8 @@ def _notes(keys: Sequence[str], summary: dict[str, Any]) -> list[str]:
     if summary.get("liars"):
         said = lies(summary)
         notes.append(f"{said[0].upper()}{said[1:]}.")
-    notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in drops(summary)]
+    sentences = [*drops(summary), *budgets(summary)]
+    notes += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences]
     if any(key.endswith("auc") for key in keys):
         second = summary["seed_set"]["classes"][1]
         notes.append(
