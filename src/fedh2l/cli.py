@@ -170,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
-        print("\nstopped; go on with fedh2l run --resume FOLDER", file=sys.stderr)
+        print("\nstopped", file=sys.stderr)
         sys.exit(130)
     except (FedH2LError, CycloptsError, OSError, ImportError, MemoryError) as error:
         reason = reason_of(error)

@@ -3,19 +3,21 @@ two nodes: equal to the last bit.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 import pytest
 
 from fedh2l.commands.workers import Workers, with_address
 from fedh2l.error import FedH2LError
-from fedh2l.simulation.cluster import on_ray
+from fedh2l.simulation.cluster import interrupted_later, on_ray
+from fedh2l.simulation.processes import deaf_to_interrupts
 
 SCRIPT = Path(__file__).parent / "on_workers.py"
 RAY = Path(sys.executable).parent / "ray"
@@ -76,6 +78,71 @@ def test_a_run_whose_worker_process_is_killed_has_equal_bits(tmp_path: Path, kil
     assert hash_on(tmp_path / "two", 2, kill=kill) == straight
 
 
+@pytest.fixture
+def hears_interrupts() -> Iterator[None]:
+    """Also where a shell has started the tests in the background, deaf to them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_interrupts")
+def test_an_interrupt_is_heard_when_a_cluster_has_started() -> None:
+    done: list[str] = []
+
+    def start() -> None:
+        with interrupted_later():
+            signal.raise_signal(signal.SIGINT)
+            done.append("started")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert done == ["started"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("hears_interrupts")
+def test_a_process_that_starts_does_not_hear_an_interrupt() -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('works')"
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    for deaf, said in ((deaf_to_interrupts(), "works"), (nullcontext(), "")):
+        with deaf:
+            child = subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True)
+        assert child.communicate()[0].strip() == said
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [5, 12, 25])
+def test_ctrl_c_leaves_no_process_of_a_cluster(tmp_path: Path, seconds: float) -> None:
+    pytest.importorskip("ray")
+    mark, folders = f"TEST_OF_CTRL_C={tmp_path}", set(Path("/tmp").glob("h2l*"))
+    command = [RAY.with_name("fedh2l"), "run", "--data", "digits", "--rounds", "500"]
+    run = subprocess.Popen(
+        [*command, "--ray", "local", "--workers", "2", "--out", tmp_path / "run"],
+        env=ENVIRONMENT | dict([mark.split("=")]),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    assert run.poll() is None
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait(120) == 130
+    _wait(lambda: not _marked(mark.encode()), seconds=10)
+    assert set(Path("/tmp").glob("h2l*")) <= folders  # the cluster's own is gone
+
+
+def _marked(mark: bytes) -> list[str]:
+    """The processes with this in their environment."""
+    found: list[str] = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (place / "environ").read_bytes().split(b"\0"):
+                found.append((place / "cmdline").read_text())
+    return found
+
+
 @pytest.mark.slow
 def test_actors_give_equal_bits_also_where_one_is_killed(tmp_path: Path) -> None:
     pytest.importorskip("ray")
@@ -121,9 +188,9 @@ def _answers(address: str) -> bool:
         return s.connect_ex((host, int(port))) == 0
 
 
-def _wait(condition: object) -> None:
+def _wait(condition: object, seconds: float = 300) -> None:
     assert callable(condition)
-    end = time.monotonic() + 300
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.5)

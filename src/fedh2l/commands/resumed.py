@@ -1,7 +1,9 @@
 """What may stand beside --resume: how a run is done, and nothing of what it computes."""
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fedh2l.commands.flags import named_flags
@@ -35,3 +37,15 @@ def _setting_in(variable: str) -> str | None:
     if not variable.startswith(PREFIX):
         return None
     return variable.removeprefix(PREFIX).lower()
+
+
+@contextmanager
+def last_words(place: Path) -> Generator[None]:
+    """A run that Ctrl-C stops says how to go on; before it has begun there is nothing to keep."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        begun = (place / run_folder.CONFIG).is_file()
+        again = f"; go on with fedh2l run --resume {place}" if begun else ""
+        print(f"\nstopped{again}", file=sys.stderr)
+        sys.exit(130)

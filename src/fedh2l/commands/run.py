@@ -23,7 +23,7 @@ from fedh2l.commands.flags import (
     named_flags,
     value_of,
 )
-from fedh2l.commands.resumed import PREFIX, open_again
+from fedh2l.commands.resumed import PREFIX, last_words, open_again
 from fedh2l.commands.table import Display, final_table
 from fedh2l.commands.workers import ABOUT_WORKERS, Workers, with_address
 from fedh2l.error import FedH2LError
@@ -194,7 +194,7 @@ def _new_folder(data: str, algorithm: str, seed: int) -> Path:
 def _simulate(folder: run_folder.RunFolder, how: Workers, as_json: bool) -> None:
     console = Console(stderr=as_json)
     cells = list(folder.cells.values())
-    with folder, Display(cells, folder.main, console) as display:
+    with last_words(folder.path), folder, Display(cells, folder.main, console) as display:
         work = simulate(cells, workers=how.count, ray=how.ray, gpus_per_worker=how.gpus_per_worker)
         for event in work:
             folder.take(event)

@@ -1,6 +1,7 @@
 """Workers that are actors on a Ray cluster, on one machine or many (arXiv:1712.05889)."""
 
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -107,7 +108,9 @@ def on_ray(address: str, workers: int | None, gpus: float) -> Generator[tuple[St
                     "object_store_memory": STORE,
                     "_temp_dir": folder,
                 }
-                ray.init(address=LOCAL, **size, **quiet)
+                # Half started, a cluster leaves processes behind.
+                with interrupted_later():
+                    ray.init(address=LOCAL, **size, **quiet)
             else:
                 _check_address(address)
                 del quiet["include_dashboard"]
@@ -123,6 +126,22 @@ def on_ray(address: str, workers: int | None, gpus: float) -> Generator[tuple[St
             ) from error
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def interrupted_later() -> Generator[None]:
+    """Ctrl-C is heard when the context has ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interrupts reach the main thread only
+        return
+    heard: list[tuple[int, Any]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard and callable(before):
+        before(*heard[0])
 
 
 def _starter(ray: Any, gpus: float) -> StartWorker:

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -38,9 +40,29 @@ def start_process(work: Work, group: Sequence[str], key_every: int | None) -> Wo
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
     process = spawn.Process(target=_child, args=(work, group, key_every, there), daemon=True)
-    process.start()
+    with deaf_to_interrupts():
+        process.start()
     there.close()
     return _Process(process, here)
+
+
+@contextmanager
+def deaf_to_interrupts() -> Generator[None]:
+    """A process that starts meanwhile does not hear Ctrl-C, not even before its first line: it
+    reaches the whole group of processes, and the parent ends its children itself.
+
+    The parent hears afterwards what came meanwhile.
+    """
+    if sys.platform == "win32":  # which has no masks of signals
+        yield
+        return
+    # It starts with the first process, and then lets all signals through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _child(work: Work, group: Sequence[str], key_every: int | None, link: Connection) -> None:

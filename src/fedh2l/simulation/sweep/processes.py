@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fedh2l.error import FedH2LError
+from fedh2l.simulation.processes import deaf_to_interrupts
 from fedh2l.simulation.sweep.job import Job, do
 
 
@@ -108,7 +109,8 @@ def _start() -> tuple[Any, Connection]:
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()
     process = spawn.Process(target=_child, args=(there,), daemon=True)
-    process.start()
+    with deaf_to_interrupts():
+        process.start()
     there.close()
     return process, here
 
