@@ -16,7 +16,7 @@ from fedh2l.views import View
 
 TREES, REFITTED, MOST = 8, 60, 400
 # Of augmented private rows in a round: how often all of them, and at most how many rows.
-COPIES, ROWS = 4, 5000
+COPIES, ROWS = 4, 2000
 Table = Float[np.ndarray, "rows features"]
 Soft = Float[np.ndarray, "rows classes"]
 
