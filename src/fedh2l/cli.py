@@ -103,6 +103,11 @@ invite.command(
     name="upgrade",
     help="Speak the protocol of this release: a new version.",
 )
+invite.command(
+    "fedh2l.commands.invite_take_over:take_over",
+    name="take-over",
+    help="Convene from now on, with a new authority: each member has to consent.",
+)
 app.command(invite)
 app.command(
     "fedh2l.commands.accept:accept",

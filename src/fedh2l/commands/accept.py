@@ -69,7 +69,7 @@ def accept(
 
     if not as_json:
         tell(summary(terms), as_json)
-    _compare_fingerprints(terms.fingerprint, fingerprint, yes)
+    compare_fingerprints(terms.fingerprint, fingerprint, yes)
 
     me = identity_in(identity, name)
     remember(identity, terms)
@@ -82,7 +82,7 @@ def accept(
     hint(f"next: send {path} to the convener, and read your key out over the telephone", as_json)
 
 
-def _compare_fingerprints(of_invite: str, of_convener: str | None, yes: bool) -> None:
+def compare_fingerprints(of_invite: str, of_convener: str | None, yes: bool) -> None:
     """Refuse an invite whose fingerprint is not the one that the convener read out.
 
     `of_convener`: as given on the command line; None: a person is asked, unless `yes`.

@@ -78,7 +78,9 @@ class MemberFolder:
         self._lock.close()
 
     def newest(self, invite: Path) -> tuple[Terms, bytes]:
-        """The later of the given invite and the one that was last taken up here."""
+        """The later of the given invite, which the owner has accepted, and the one that was last
+        taken up here.
+        """
         terms, invite_bytes = open_invite(invite), invite.read_bytes()
         own_copy = self.own_copy()
         if own_copy is None:
@@ -97,7 +99,7 @@ class MemberFolder:
             )
         if terms.version <= before.version:
             return before, own_copy.read_bytes()
-        return read_terms(invite_bytes, before), invite_bytes
+        return read_terms(invite_bytes, before, may_take_over=True), invite_bytes
 
     def own_copy(self) -> Path | None:
         """The file of the version that was last taken up here, if one was."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from fedh2l.live.beginning import check_terms
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
-from fedh2l.live.trust.accepted import changes, check_accepted, note_members, remember
+from fedh2l.live.trust.accepted import changes, check_accepted, new_ruler, note_members, remember
 from fedh2l.live.trust.identity import Identity
 from fedh2l.live.trust.next_keys import adopt
 from fedh2l.live.trust.rules import TermsError
@@ -61,8 +61,10 @@ class Versions:
             try:
                 if invite_bytes is None:
                     continue
-                terms = read_terms(invite_bytes, exchange.terms)
+                terms = read_terms(invite_bytes, exchange.terms, may_take_over=True)
             except TermsError:
+                continue
+            if self._is_by_a_stranger(terms, exchange):
                 continue
             is_removed = self.identity.name not in {m.name for m in terms.members}
             if is_removed or not self._waits(terms, invite_bytes, exchange):
@@ -72,6 +74,20 @@ class Versions:
                 self.identity = adopt(self.identity, terms)
                 return terms, invite_bytes
         return None
+
+    def _is_by_a_stranger(self, terms: Terms, exchange: ZenohP2P) -> bool:
+        """Whether the convener or the authority is another than the owner has accepted; told."""
+        fingerprints = new_ruler(self.identity.folder, terms)
+        if fingerprints is not None and terms.version != self._pending:
+            self._pending = terms.version
+            exchange.tell(
+                "consent",
+                f"version {terms.version} of the invite is by another convener or authority: "
+                f"{fingerprints[1]}, and you accepted {fingerprints[0]}. If you were told that the "
+                f"role is passed on: fedh2l consent {self.invite} --identity "
+                f"{self.identity.folder}",
+            )
+        return fingerprints is not None
 
     def _waits(self, terms: Terms, invite_bytes: bytes, exchange: ZenohP2P) -> bool:
         """Whether the owner has to consent to this version first; told once."""

@@ -28,6 +28,12 @@ class Accepted:
     learning: dict[str, Any]
     keys: dict[str, str]  # hex of the key of every member that was ever seen, by name
 
+    @property
+    def ruler(self) -> str:
+        """A fingerprint of convener and authority, to be read out over the telephone."""
+        digest = sha256(f"{self.convener} {self.authority}".encode()).hexdigest()
+        return " ".join(digest[i : i + 4] for i in range(0, 16, 4))
+
     @classmethod
     def of(cls, terms: Terms) -> "Accepted":
         return cls(
@@ -45,13 +51,15 @@ def _parameters(terms: Terms) -> dict[str, Any]:
     return asdict(method)
 
 
-def remember(folder: Path, terms: Terms) -> None:
+def remember(folder: Path, terms: Terms, *, may_take_over: bool = False) -> None:
     """Note that the owner of the keys in this folder has accepted this version of the terms.
 
-    Raises TermsError where the same federation was accepted by another convener or authority.
+    Raises TermsError where the same federation was accepted by another convener or authority;
+    unless it may take over, since a person has compared both fingerprints.
     """
     known = _read(folder)
-    _compare(known.get(terms.federation), terms)
+    if not may_take_over:
+        _compare(known.get(terms.federation), terms)
     now, before = Accepted.of(terms), known.get(terms.federation)
     # A name that comes back with another key after it was removed is noticed, too.
     keys = (before.keys if before else {}) | now.keys
@@ -73,11 +81,21 @@ def note_members(folder: Path, terms: Terms) -> None:
     _write(folder, known, terms.federation, replace(before, keys=keys))
 
 
+def new_ruler(folder: Path, terms: Terms) -> tuple[str, str] | None:
+    """The fingerprints of the convener and authority that were accepted, and of those in these
+    terms; None where they are the same.
+    """
+    known, now = _known(folder, terms), Accepted.of(terms)
+    if (known.convener, known.authority) == (now.convener, now.authority):
+        return None
+    return known.ruler, now.ruler
+
+
 def changes(folder: Path, terms: Terms) -> list[str]:
     """What these terms change of those that were accepted, as far as it touches the learning or
     the key of a member: each change in words.
     """
-    known, now = _read(folder)[terms.federation], Accepted.of(terms)
+    known, now = _known(folder, terms), Accepted.of(terms)
     names = sorted(known.learning.keys() | now.learning.keys())
     words = [
         f"{name} {known.learning.get(name)} becomes {now.learning.get(name)}"
@@ -101,6 +119,10 @@ def _write(folder: Path, known: dict[str, Accepted], federation: str, accepted: 
 
 def check_accepted(folder: Path, terms: Terms) -> None:
     """Raise TermsError for an invite to a federation that was not accepted with these keys."""
+    _compare(_known(folder, terms), terms)
+
+
+def _known(folder: Path, terms: Terms) -> Accepted:
     known = _read(folder).get(terms.federation)
     if known is None:
         raise TermsError(
@@ -108,7 +130,7 @@ def check_accepted(folder: Path, terms: Terms) -> None:
             "expected another one, somebody has swapped the invite: ask the convener for it again. "
             "If it is a new one, run fedh2l accept and compare its fingerprint"
         )
-    _compare(known, terms)
+    return known
 
 
 def _compare(known: Accepted | None, terms: Terms) -> None:
@@ -118,7 +140,8 @@ def _compare(known: Accepted | None, terms: Terms) -> None:
     whose = "convener" if known.convener != terms.convener else "authority"
     raise TermsError(
         f"the invite names federation {terms.federation}, which you have accepted, but another "
-        f"{whose} than you accepted: it is not that federation's; ask the convener for it again"
+        f"{whose} than you accepted: ask the convener for it again; only if it tells you that the "
+        "role was passed on: fedh2l consent INVITE"
     )
 
 

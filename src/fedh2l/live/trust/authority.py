@@ -50,12 +50,21 @@ class Authority:
                 f"name {name!r}: expected 1 to 64 letters, digits, _ or -; ask the member to "
                 "choose such a name"
             )
-        signing_request = _read_request(request, name)
+        return self._certify(_read_request(request, name).public_key(), name, hosts, days)
+
+    def issue_anew(
+        self, certificate: str, name: str, hosts: Sequence[str], days: int | float
+    ) -> str:
+        """A certificate by this authority for the key in one by another, where it takes over."""
+        key = x509.load_pem_x509_certificate(certificate.encode()).public_key()
+        return self._certify(key, name, hosts, days)
+
+    def _certify(self, key: object, name: str, hosts: Sequence[str], days: int | float) -> str:
         now = datetime.datetime.now(datetime.UTC)
         own = x509.load_pem_x509_certificate(self.certificate.encode())
 
         builder = _builder(
-            signing_request.public_key(),
+            key,
             name,
             own.subject,
             now - SKEW,

@@ -115,11 +115,12 @@ def signed(terms: Terms, convener: Identity) -> bytes:
     return json.dumps({"terms": entries, "signature": signature}, indent=1).encode()
 
 
-def read_terms(data: bytes, before: Terms | None = None) -> Terms:
+def read_terms(data: bytes, before: Terms | None = None, *, may_take_over: bool = False) -> Terms:
     """The terms in the bytes of an invite.
 
     Raises TermsError where they are malformed or not signed; with `before`, also where they are not
-    a later version of those.
+    a later version of those. `may_take_over`: by another convener or authority, too, since the
+    caller asks whether the owner has accepted them.
     """
     outer = parsed(data, {"terms", "signature"}, "invite")
     entries, signature = outer["terms"], outer["signature"]
@@ -134,12 +135,13 @@ def read_terms(data: bytes, before: Terms | None = None) -> Terms:
             "convener for it again"
         )
     if before is not None:
+        if not may_take_over:
+            _check_same_ruler(terms, before)
         _check_later(terms, before)
     return terms
 
 
-def _check_later(terms: Terms, before: Terms) -> None:
-    """Refuse terms that are not a later version of those before."""
+def _check_same_ruler(terms: Terms, before: Terms) -> None:
     if (terms.federation, terms.convener) != (before.federation, before.convener):
         raise TermsError(
             "an invite to another federation, or by another convener; a new version is signed by "
@@ -147,9 +149,15 @@ def _check_later(terms: Terms, before: Terms) -> None:
         )
     if terms.authority != before.authority:
         raise TermsError(
-            "the certificate authority is another than in the version before, which needs a new "
-            "federation; ask the convener whether its authority was lost"
+            "the certificate authority is another than in the version before; ask the convener "
+            "whether its authority was lost, and then see fedh2l consent"
         )
+
+
+def _check_later(terms: Terms, before: Terms) -> None:
+    """Refuse terms that are not a later version of those before."""
+    if terms.federation != before.federation:
+        raise TermsError("an invite to another federation")
     if (
         terms.seed_set != before.seed_set
         or terms.classes != before.classes
