@@ -130,6 +130,7 @@ def test_worlds_are_kept_and_one_that_is_lost_is_the_same_again(tmp_path: Path) 
         ({"algorithm": "alone"}, {}, "nothing was ever sent"),
         ({}, {"peer": "rot7"}, "did you mean 'rot75'"),
         ({}, {"canaries": 1000}, "fewer --canaries"),
+        ({}, {"surrogate": "mpl"}, "did you mean 'mlp'"),
     ],
 )
 def test_what_cannot_be_audited_is_refused(
@@ -138,6 +139,13 @@ def test_what_cannot_be_audited_is_refused(
     folder = finished(tmp_path / "r", peers=["mlp"], domains=2, rounds=2, steps=2, **settings)
     with pytest.raises(FedH2LError, match=complaint):
         result_of(folder, **{"worlds": 6} | plan)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_forest_is_attacked_by_a_network(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "r", peers=["forest"], domains=2, rounds=2, steps=2)
+    assert result_of(folder, worlds=6)["surrogate"] == "mlp"
+    assert result_of(folder, worlds=6, surrogate="forest")["surrogate"] == "forest"
 
 
 def test_other_data_are_refused(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def audit(
     worlds: int | None = None,
     canaries: int | None = None,
     together: Flag = False,
+    surrogate: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative=(), show_default=False)] = False,
 ) -> None:
     """List every message that left this machine: round, from, copies, shape, codec, bytes and
@@ -59,6 +60,9 @@ def audit(
         With --privacy: attack so many rows with a wrong label instead, each in by a coin.
     together
         With --privacy: all peers learn anew, and not the audited one alone; far slower.
+    surrogate
+        With --privacy: the attacker's kind of model, by name; by default the peer's own, or mlp
+        where that is fitted anew (forests, boosted trees).
     as_json
         One JSON line per message; with --decode the rows, with --privacy or --sheet the result.
     """
@@ -66,8 +70,10 @@ def audit(
         raise FedH2LError(
             "--sheet, --privacy and --decode each ask for another answer; use one of them"
         )
-    if not privacy and (worlds is not None or canaries is not None or together):
-        raise FedH2LError("--worlds, --canaries and --together go with --privacy; add it")
+    if not privacy and (together or [worlds, canaries, surrogate].count(None) < 3):
+        raise FedH2LError(
+            "--worlds, --canaries, --together and --surrogate go with --privacy; add it"
+        )
     if sheet:
         _write_sheet(folder, peer, as_json)
         return
@@ -75,7 +81,13 @@ def audit(
         from fedh2l.commands.audit_privacy import audit_privacy
         from fedh2l.simulation.leak.membership import WORLDS, Plan
 
-        plan = Plan(peer=peer, worlds=worlds or WORLDS, canaries=canaries, together=together)
+        plan = Plan(
+            peer=peer,
+            worlds=worlds or WORLDS,
+            canaries=canaries,
+            together=together,
+            surrogate=surrogate,
+        )
         audit_privacy(folder, plan, as_json=as_json)
         return
     if decode is not None:

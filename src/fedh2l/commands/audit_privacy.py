@@ -90,7 +90,7 @@ def sentences(result: dict[str, Any]) -> list[str]:
     took = duration(result["seconds"])
     told = [
         f"{result['worlds']} worlds in {took}: {result['peer']} ({result['model']}) learnt {rows}; "
-        f"{others}",
+        f"{others}; the surrogate is of the kind {result['surrogate']}",
         f"{result['learnt']} times a row was learnt, {result['not_learnt']} times it was not; "
         "intervals of 95 %",
     ]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fedh2l.error import FedH2LError, choose
+from fedh2l.learners import model_of
 from fedh2l.record import journal
 from fedh2l.record.atomic import write_file
 from fedh2l.record.audit import chain_of
@@ -24,6 +25,7 @@ from fedh2l.simulation.leak.candidates import Candidates, canaries, halves
 from fedh2l.simulation.leak.lira import FEWEST_WORLDS, scores
 from fedh2l.simulation.leak.rates import FALSE_ALARMS, area, epsilon_at_least, hits_at
 from fedh2l.simulation.leak.replay import Recorded, frames_of_run
+from fedh2l.simulation.leak.surrogate import kind_for
 from fedh2l.simulation.leak.world import Evidence, Trial, read_world, write_world
 from fedh2l.simulation.settings import digest_of
 from fedh2l.simulation.sweep.fingerprint import code_version
@@ -44,13 +46,15 @@ ATTACKS = {
 class Plan:
     """What is asked of a run.
 
-    peer: None: the first one. canaries: None: every row of the peer is a candidate.
+    peer: None: the first one. canaries: None: every row of the peer is a candidate. surrogate: the
+    attacker's kind of model; None: the peer's own, or a network where that is fitted anew.
     """
 
     peer: str | None = None
     worlds: int = WORLDS
     canaries: int | None = None
     together: bool = False
+    surrogate: str | None = None
 
     def __post_init__(self) -> None:
         if self.worlds < FEWEST_WORLDS or self.worlds % 2:
@@ -95,10 +99,13 @@ class Audit:
         exchange = experiment.exchange()
         carry = exchange if plan.together else Recorded(frames, exchange)
         self.plan, self.peer = plan, peer
-        self._trial = Trial(experiment, data, peer, candidates, carry, plan.together)
+        self.model = experiment.models[experiment.names.index(peer)]
+        attacker = plan.surrogate or kind_for(self.model)
+        model_of(attacker)  # refuses a name that is none
+        self._trial = Trial(experiment, data, peer, candidates, carry, plan.together, attacker)
         kind = "rows" if plan.canaries is None else f"canaries-{plan.canaries}"
         self._place = folder / FOLDER / peer
-        self._worlds = self._place / f"{kind}-{_digest(folder, experiment, plan)}"
+        self._worlds = self._place / f"{kind}-{_digest(folder, experiment, plan, attacker)}"
         self.path = self._place / f"{kind}.json"
 
     def worlds(self) -> Iterator[Computed]:
@@ -128,7 +135,8 @@ class Audit:
         }
         result = {
             "peer": self.peer,
-            "model": self._trial.model,
+            "model": self.model,
+            "surrogate": self._trial.surrogate,
             "worlds": len(known),
             "candidates": members.shape[1],
             "canaries": self.plan.canaries,
@@ -207,12 +215,12 @@ def _check_finished(folder: Path, experiment: Experiment) -> None:
         )
 
 
-def _digest(folder: Path, experiment: Experiment, plan: Plan) -> str:
+def _digest(folder: Path, experiment: Experiment, plan: Plan, attacker: str) -> str:
     """Names the worlds: another one once anything that decides them differs."""
     sha = sha256(digest_of(experiment).encode())
     for name in OF_WORLDS:
         sha.update(Path(__file__).with_name(name).read_bytes())
     # What the others said counts where it is replayed.
     said = "" if plan.together else chain_of(folder)
-    sha.update(f"{code_version()} {said} {plan.together}".encode())
+    sha.update(f"{code_version()} {said} {plan.together} {attacker}".encode())
     return sha.hexdigest()[:12]

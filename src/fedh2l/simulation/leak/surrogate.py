@@ -18,6 +18,10 @@ MOST_PAIRS = 20_000  # rows with their answers; of longer runs rounds are left o
 OWN_ROWS = 4  # per step, of the rows with a hard label that every learner must have
 
 
+FITTED = ("sklearn", "lightgbm", "xgboost")  # extras of models that learn without steps
+NETWORK = "mlp"
+
+
 class Said(NamedTuple):
     """What a peer was asked in a round, and what it said, as its receivers read it."""
 
@@ -25,8 +29,15 @@ class Said(NamedTuple):
     probs: Float[np.ndarray, "rows classes"]
 
 
+def kind_for(model: str) -> str:
+    """The kind of surrogate for a peer with this model: its own, or a network where that is fitted
+    anew: of a forest's answers a network tells more than another forest (docs/audits.md).
+    """
+    return NETWORK if getattr(model_of(model), "extra", "") in FITTED else model
+
+
 def surrogate(model: str, said: Sequence[Said], seed_set: SeedSet) -> Learner:
-    """A model of the same kind as the peer's, taught nothing but what was asked and answered.
+    """A model of this kind, taught nothing but what was asked and answered.
 
     All surrogates of an audit begin alike and draw alike: the attacker chooses that, and their
     scores differ by what the peer has learnt.

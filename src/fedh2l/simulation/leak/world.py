@@ -50,18 +50,14 @@ class Trial(NamedTuple):
     candidates: Candidates
     exchange: Exchange
     together: bool  # every peer learns anew, and not the audited one alone
-
-    @property
-    def model(self) -> str:
-        """The kind of model that the peer has."""
-        return self.experiment.models[self.experiment.names.index(self.peer)]
+    surrogate: str  # the kind of model that the attacker makes of what was said
 
     def evidence(self, world: int) -> Evidence:
         """What is learnt of the candidates in a world."""
         start = time.perf_counter()
         with threadpool_limits(1):
             own, said = self._lived(world)
-            outside = surrogate(self.model, said, self.data.seed_set.unlabelled())
+            outside = surrogate(self.surrogate, said, self.data.seed_set.unlabelled())
             x, y = self.candidates.rows
             told = confidences(outside.posteriors(np.asarray(x)), y)
             known = confidences(own.posteriors(np.asarray(x)), y)
