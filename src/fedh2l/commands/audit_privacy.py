@@ -87,10 +87,12 @@ def sentences(result: dict[str, Any]) -> list[str]:
     others = "every peer learnt anew"
     if result["others"] == "replayed":
         others = "the others said what they had said in the run, an approximation"
+    if result["surrogate"] != result["model"]:
+        others += f"; the attacker's model is of the kind {result['surrogate']}"
     took = duration(result["seconds"])
     told = [
         f"{result['worlds']} worlds in {took}: {result['peer']} ({result['model']}) learnt {rows}; "
-        f"{others}; the surrogate is of the kind {result['surrogate']}",
+        f"{others}",
         f"{result['learnt']} times a row was learnt, {result['not_learnt']} times it was not; "
         "intervals of 95 %",
     ]
