@@ -12,17 +12,13 @@ from fedh2l.cli import main
 from fedh2l.commands.audit_privacy import sentences
 
 LIAR = """
-from typing import NamedTuple
 import torch
+from fedh2l.learner import Spent
 from fedh2l.learners.torch import TorchLearner
-
-class Spent(NamedTuple):
-    epsilon: float
-    delta: float
 
 class Private(TorchLearner):
     def spent(self):
-        return Spent(0.1, 1e-5)
+        return Spent(epsilon=0.1, budget=0.1, delta=1e-5, steps=240, refused=0)
 
 def model(seed_set, rows=None, training=None):
     torch.manual_seed(training.seed)
@@ -78,3 +74,25 @@ def test_an_audit_that_is_stopped_goes_on(tmp_path: Path) -> None:
     assert 2 <= worlds < 40
     again = subprocess.run([*command[:-1], "6"], capture_output=True, text=True, check=True)
     assert again.stderr.count("was there") == min(worlds, 6) and "6 worlds in" in again.stdout
+
+
+def test_a_run_within_a_budget_is_held_against_its_ledgers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("opacus", reason="needs the extra privacy")
+    monkeypatch.setattr("fedh2l.simulation.leak.surrogate.STEPS", 20)
+    out, quick = str(tmp_path / "r"), ["--domains", "2", "--rounds", "2", "--steps", "2"]
+    for words in (
+        ["run", "--peers", "mlp", *quick, "--epsilon", "1", "--no-baselines", "--out", out],
+        ["audit", out, "--privacy", "--worlds", "6"],
+        ["audit", out, "--sheet"],
+    ):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        assert end.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())  # a narrow terminal wraps it
+    assert "is stated: this attack does not contradict it" in told
+    stated = json.loads((tmp_path / "r" / "audit" / "rot00" / "rows.json").read_text())["stated"]
+    assert 0.9 < stated["epsilon"] <= 1 and not stated["is_broken"]
+    page = (tmp_path / "r" / "sheet.html").read_text()
+    assert "Differential privacy was on at rot75" in page and "of 1 were spent" in page

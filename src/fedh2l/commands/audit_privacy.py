@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fedh2l.record.units import duration
-from fedh2l.simulation.leak.membership import ATTACKS, Audit, Computed, Plan
+from fedh2l.simulation.leak.finds import ATTACKS
+from fedh2l.simulation.leak.membership import Audit, Computed, Plan
 
 MEASURES = {
     "tpr_at_0.01": "TPR at 1 % FPR",

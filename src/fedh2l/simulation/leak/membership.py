@@ -4,7 +4,7 @@ what they say together.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +22,8 @@ from fedh2l.simulation import run_folder
 from fedh2l.simulation.build import data_of
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.leak.candidates import Candidates, canaries, halves
-from fedh2l.simulation.leak.lira import FEWEST_WORLDS, scores
-from fedh2l.simulation.leak.rates import FALSE_ALARMS, area, epsilon_at_least, hits_at
+from fedh2l.simulation.leak.finds import finds
+from fedh2l.simulation.leak.lira import FEWEST_WORLDS
 from fedh2l.simulation.leak.replay import Recorded, frames_of_run
 from fedh2l.simulation.leak.surrogate import kind_for
 from fedh2l.simulation.leak.world import Evidence, Trial, read_world, write_world
@@ -34,12 +34,6 @@ FOLDER = "audit"  # below that of the run
 WORLDS = 16
 OF_WORLDS = ("candidates.py", "lira.py", "replay.py", "surrogate.py", "world.py")  # decide them
 BUSY = "a fedh2l audit --privacy is computing these worlds; wait for it"
-# What is compared, in the order of the table.
-ATTACKS = {
-    "surrogate": "what was sent: surrogate, LiRA",
-    "threshold": "what was sent: surrogate, one threshold",
-    "own": "its final model itself: LiRA",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,16 +117,8 @@ class Audit:
     def result(self) -> dict[str, Any]:
         """What all worlds say together; also written, as `path`."""
         known = self.evidence()
-        outside, own = (
-            np.stack([getattr(e, name) for e in known]) for name in ("surrogate", "own")
-        )
         candidates = self._trial.candidates
         members = np.stack([candidates.members(w) for w in range(len(known))])
-        found = {
-            "surrogate": scores(outside, members),
-            "threshold": outside,
-            "own": scores(own, members),
-        }
         result = {
             "peer": self.peer,
             "model": self.model,
@@ -143,9 +129,8 @@ class Audit:
             "learnt": int(members.sum()),
             "not_learnt": int((~members).sum()),
             "others": "learnt anew" if self.plan.together else "replayed",
-            "attacks": {name: _told(found[name], members) for name in ATTACKS},
             "seconds": float(sum(e.seconds for e in known)),
-            **_epsilons(found["surrogate"], members, [e.stated for e in known]),
+            **finds(known, members),
         }
         write_file(self.path, json.dumps(result, indent=1).encode())
         return result
@@ -163,28 +148,6 @@ class Audit:
 
     def _read(self, world: int) -> Evidence | None:
         return read_world(self._path(world), len(self._trial.candidates.rows[1]))
-
-
-def _told(found: np.ndarray, members: np.ndarray) -> dict[str, Any]:
-    """Hits at each rate of false alarms, and the area."""
-    told: dict[str, Any] = {"auc": area(found, members)._asdict()}
-    for rate in FALSE_ALARMS:
-        hits = hits_at(found, members, rate)
-        told[f"tpr_at_{rate:g}"] = None if hits is None else hits._asdict()
-    return told
-
-
-def _epsilons(
-    found: np.ndarray, members: np.ndarray, stated: Sequence[np.ndarray]
-) -> dict[str, Any]:
-    """What ε must be at least, and what the ledgers of the worlds state, if there are any."""
-    if not stated[0].size:
-        return {"epsilon_at_least": epsilon_at_least(found, members), "stated": None}
-    # Each world has a budget of its own; the guarantee is that of the worst.
-    epsilon, delta = np.max(stated, axis=0)
-    least = epsilon_at_least(found, members, float(delta))
-    told = {"epsilon": float(epsilon), "delta": float(delta), "is_broken": bool(least > epsilon)}
-    return {"epsilon_at_least": least, "stated": told}
 
 
 def _candidates(experiment: Experiment, peer: str, plan: Plan) -> Candidates:

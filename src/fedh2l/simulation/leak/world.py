@@ -5,7 +5,7 @@ all that it said, says how much each row looks like one of them.
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from fedh2l.data.domains import FederatedData
 from fedh2l.delivery import Exchange
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Learner
+from fedh2l.learner import Accounted, Learner
 from fedh2l.loop import run
 from fedh2l.message import Posteriors
 from fedh2l.record.atomic import write_file
@@ -117,8 +117,10 @@ class _Reader:
 
 def _stated(learner: Learner) -> Float[np.ndarray, " numbers"]:
     """The ε and δ that the ledger of a learner with differential privacy states."""
-    spent: Any = getattr(learner, "spent", None)
-    return np.array([] if spent is None else [spent().epsilon, spent().delta], np.float64)
+    if not isinstance(learner, Accounted):
+        return np.zeros(0)
+    spent = learner.spent()
+    return np.array([spent.epsilon, spent.delta])
 
 
 def write_world(path: Path, evidence: Evidence) -> None:
