@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from drawn_images import write_folder
 from finished import OUT, ROOT, provenance
+from models_table import markdown, table
 
 NINE = "lenet resnet vit extra-trees lightgbm xgboost jax-mlp keras-mlp pipeline"
 # The same networks on the same domains, with other networks in the trees' places.
@@ -154,33 +154,6 @@ def _measured(scores: Sequence[dict[str, float]]) -> dict[str, Any]:
     return {"mean": statistics.fmean(values), "std": spread, "n": len(values)} | others
 
 
-def table(entries: Sequence[dict[str, Any]]) -> Table:
-    """All-domain accuracy of each peer."""
-    shown = Table(title="all-domain accuracy, %: mean ± standard deviation over the seeds")
-    cells = ("alone", "seed_only", "fedh2l", "unlabelled", "pooled")
-    for heading in ("federation", "peer", "kind", *cells):
-        shown.add_column(heading)
-    for federation in entries:
-        for name, peer in federation["peers"].items():
-            values = [_cell(peer.get(cell)) for cell in cells]
-            shown.add_row(federation["federation"], name, Path(peer["kind"]).name, *values)
-        means = [_mean(federation, cell) for cell in cells]
-        shown.add_row("", "mean", "", *means, end_section=True)
-    return shown
-
-
-def _cell(measured: dict[str, Any] | None) -> str:
-    if measured is None:
-        return "–"
-    spread = measured["std"]
-    return f"{measured['mean']:.1f}" + ("" if spread is None else f" ± {spread:.1f}")
-
-
-def _mean(federation: dict[str, Any], cell: str) -> str:
-    peers = [peer[cell]["mean"] for peer in federation["peers"].values() if cell in peer]
-    return f"{statistics.fmean(peers):.1f}" if peers else "–"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -206,6 +179,7 @@ def main() -> None:
             continue
         entries[federation.name] = entry(federation, arguments.seeds or range(federation.seeds))
         path.write_text(json.dumps(list(entries.values()), indent=1))
+    (OUT / "models.md").write_text("\n".join(map(markdown, entries.values())))
     Console(width=140).print(table(list(entries.values())))
 
 
