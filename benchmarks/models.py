@@ -79,10 +79,11 @@ def finished(federation: Federation, seed: int, *, unlabelled: bool) -> dict[str
     folder = (
         OUT / "models" / f"{federation.name.replace(', ', '-').replace(' ', '-')}-{kind}-{seed}"
     )
-    summary = folder / "summary.json"
-    if not summary.exists():
+    summary, origin = folder / "summary.json", folder / "provenance.json"
+    # Without an origin nobody knows with which code a finished run was made.
+    if not origin.exists():
         words = [sys.executable, "-m", "fedh2l", "run"]
-        begun = (folder / "config.toml").exists()
+        begun = (folder / "config.toml").exists() and not summary.exists()
         words += (
             ["--resume", str(folder)]
             if begun
@@ -94,8 +95,8 @@ def finished(federation: Federation, seed: int, *, unlabelled: bool) -> dict[str
         )
         print(" ".join(words), flush=True)
         subprocess.run(words, check=True)
-        (folder / "provenance.json").write_text(json.dumps(provenance()))
-    return json.loads(summary.read_text()) | json.loads((folder / "provenance.json").read_text())
+        origin.write_text(json.dumps(provenance()))
+    return json.loads(summary.read_text()) | json.loads(origin.read_text())
 
 
 def entry(federation: Federation, seeds: Sequence[int]) -> dict[str, Any]:
