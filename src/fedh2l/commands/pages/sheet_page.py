@@ -68,7 +68,7 @@ def _figures(facts: dict[str, Any]) -> list[tuple[str, str, str]]:
         (
             "messages",
             str(sum(group["messages"] for group in sent)),
-            f"each to up to {receivers} others",
+            f"each to {receivers} {'other' if receivers == 1 else 'others'} at most",
         ),
         ("rounds", str(rounds["done"]), f"of {rounds['planned']}"),
         ("bytes, all copies", size(payload), f"about {size(wire)} with TLS and TCP"),
