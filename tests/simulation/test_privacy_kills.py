@@ -40,6 +40,8 @@ def live_a_life(folder: Path, counter: Path) -> None:
 
 
 LONG = SMALL | {"rounds": 16}
+# Not forked: the process of the tests may have threads, of JAX.
+LIVES = multiprocessing.get_context("spawn")
 
 
 def killed_again_and_again(folder: Path, kills: int, seed: int) -> int:
@@ -47,9 +49,7 @@ def killed_again_and_again(folder: Path, kills: int, seed: int) -> int:
     rng, counter = random.Random(seed), folder.parent / "steps"
     counter.touch()
     for kill in range(kills):
-        life = multiprocessing.get_context("fork").Process(
-            target=live_a_life, args=(folder, counter)
-        )
+        life = LIVES.Process(target=live_a_life, args=(folder, counter))
         life.start()
         # At some step, and there anywhere: before the ledger, between it and the step, after it.
         until = counter.stat().st_size + rng.randrange(6)
@@ -69,9 +69,7 @@ def killed_again_and_again(folder: Path, kills: int, seed: int) -> int:
 def looked_at(tmp_path: Path, kills: int, seed: int) -> None:
     folder = tmp_path / "run"
     killed = killed_again_and_again(folder, kills, seed)
-    life = multiprocessing.get_context("fork").Process(
-        target=live_a_life, args=(folder, tmp_path / "steps")
-    )
+    life = LIVES.Process(target=live_a_life, args=(folder, tmp_path / "steps"))
     life.start()
     life.join()
     assert life.exitcode == 0
