@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from traceback import extract_stack
+from typing import BinaryIO
 
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.network.exchange import ZenohP2P
@@ -33,17 +34,26 @@ def watched(
     folder survives; the log has the reason, and the others hear that this member has left.
     """
     ended = threading.Event()
-    thread = threading.Thread(
-        target=_watch, args=(peer, exchange, folder, timeout, ended), name="fedh2l-watch"
-    )
-    thread.daemon = True
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        faulthandler.cancel_dump_traceback_later()
+    with (folder.path / "log.txt").open("ab") as log:
+        # At once: a model may block all threads before the watch has looked for the first time.
+        _set_alarm(timeout, log)
+        thread = threading.Thread(
+            target=_watch, args=(peer, exchange, folder, timeout, log, ended), name="fedh2l-watch"
+        )
+        thread.daemon = True
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _set_alarm(timeout: float, log: BinaryIO) -> None:
+    """End the process some time after its limit, unless the alarm is set anew before."""
+    if timeout > 0:
+        faulthandler.dump_traceback_later(timeout + SECONDS_MORE, exit=True, file=log)
 
 
 def _watch(
@@ -51,33 +61,32 @@ def _watch(
     exchange: ZenohP2P,
     folder: MemberFolder,
     timeout: float,
+    log: BinaryIO,
     ended: threading.Event,
 ) -> None:
     # Of the work that goes on: its start, and the seconds after which it is told of.
     start, long = 0.0, 0.0
-    with (folder.path / "log.txt").open("ab") as log:
-        while not ended.wait(OFTEN):
-            if timeout > 0:
-                # As long as this thread runs the alarm never goes off.
-                faulthandler.dump_traceback_later(timeout + SECONDS_MORE, exit=True, file=log)
-            working = peer.working
-            if working is None or working[1] != start:
-                folder.notices.release("model", "your model has ended its long work")
-                start, long = working[1] if working else 0.0, LONG * exchange.terms.deadline
-            if working is None:
-                continue
+    while not ended.wait(OFTEN):
+        # As long as this thread runs the alarm never goes off.
+        _set_alarm(timeout, log)
+        working = peer.working
+        if working is None or working[1] != start:
+            folder.notices.release("model", "your model has ended its long work")
+            start, long = working[1] if working else 0.0, LONG * exchange.terms.deadline
+        if working is None:
+            continue
 
-            seconds, deadline = time.monotonic() - start, exchange.terms.deadline
-            if 0 < timeout < seconds:
-                text = f"ended: {_work(working, folder.done)}, longer than {timeout:g} s"
-                folder.notices.hold("model", text)
-                exchange.say_farewell()
-                time.sleep(OFTEN)  # for the screen
-                os._exit(EXIT_CODE)
-            if seconds > long:
-                text = f"{_work(working, folder.done)}; the others wait for {deadline:g} s at most"
-                folder.notices.hold("model", text)
-                long = 2 * seconds
+        seconds, deadline = time.monotonic() - start, exchange.terms.deadline
+        if 0 < timeout < seconds:
+            text = f"ended: {_work(working, folder.done)}, longer than {timeout:g} s"
+            folder.notices.hold("model", text)
+            exchange.say_farewell()
+            time.sleep(OFTEN)  # for the screen
+            os._exit(EXIT_CODE)
+        if seconds > long:
+            text = f"{_work(working, folder.done)}; the others wait for {deadline:g} s at most"
+            folder.notices.hold("model", text)
+            long = 2 * seconds
 
 
 def _work(working: tuple[str, float], t: int) -> str:
