@@ -109,6 +109,18 @@ def test_over_data_sets_the_means_are_compared() -> None:
     assert few.verdict == "too few to say: n = 2, Wilcoxon's test needs 6"
 
 
+def test_settings_of_one_data_set_are_not_several_data_sets() -> None:
+    """Two settings of the same rows are one witness: its mean."""
+    every = cells("a", GOOD) + cells("b", FAIR)
+    every += cells("a", GOOD, setting="other") + cells("b", POOR, setting="other")
+    assert [c.data for c in compared(every)] == ["digits", "digits"]
+    every += cells("a", GOOD, data="more") + cells("b", FAIR, data="more")
+    over_all = compared(every)[-1]
+    assert (over_all.data, over_all.n) == (EVERYWHERE, 2)
+    near, far = np.mean(FAIR) - np.mean(GOOD), np.mean(POOR) - np.mean(GOOD)
+    assert over_all.difference == pytest.approx((near + (near + far) / 2) / 2)
+
+
 def test_bold_is_only_what_overlaps_nobody() -> None:
     both = cells("a", GOOD) + cells("b", FAIR) + cells("c", POOR)
     assert clearly_best(both) == set()  # b is within a's interval

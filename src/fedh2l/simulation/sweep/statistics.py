@@ -8,6 +8,7 @@ luck of a seed; it does not say that it holds on other data. For that is the tes
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -64,16 +65,18 @@ def compared(
     choose("measure", measure, MEASURES)
     places = list(dict.fromkeys((cell.data, cell.setting) for cell in cells))
     found: list[Comparison] = []
-    means: dict[tuple[str, str], list[float]] = {}  # of each place, by the pair of methods
+    # Of each pair of methods the means in every data set, one for each of its settings.
+    means: dict[tuple[str, str], dict[str, list[float]]] = {}
     for method, reference in _pairs(cells, against):
         for place in places:
             differences = paired(cells, place, method, reference, measure)
             if len(differences):
                 found.append(_compare(place, method, reference, measure, differences, test))
-                means.setdefault((method, reference), []).append(float(differences.mean()))
-    for pair, values in means.items():
-        if len(values) > 1:
-            differences = np.array(values)
+                of_pair = means.setdefault((method, reference), {})
+                of_pair.setdefault(place[0], []).append(float(differences.mean()))
+    for pair, of_data in means.items():
+        if len(of_data) > 1:
+            differences = np.array([fmean(values) for values in of_data.values()])
             found.append(_compare((EVERYWHERE, ""), *pair, measure, differences, "wilcoxon"))
     return corrected(found)
 
