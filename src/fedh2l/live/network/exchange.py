@@ -204,9 +204,10 @@ class ZenohP2P:
         A member that is not in it any more has no link afterwards, so it is told before.
         """
         terms.check_key(identity := identity or self.identity)
+        removed_members = self.present() - {m.name for m in terms.members}
         self.identity, self.terms = identity, terms
         self._invite_bytes = invite_bytes or self._invite_bytes
-        if self.present() - {m.name for m in terms.members}:
+        if removed_members:
             self._links.tell_removed(self.terms, self._invite_bytes)
         events, received_bytes = self._links.mail.drain(), self._links.puller.received_bytes
         self._close()
