@@ -199,9 +199,8 @@ class ZenohP2P:
         self, terms: Terms, invite_bytes: bytes = b"", identity: Identity | None = None
     ) -> None:
         """Take up a later version of the invite between two rounds, with the identity to which it
-        belongs: the links are opened anew, the members' posts stay.
-
-        A member that is not in it any more has no link afterwards, so it is told before.
+        belongs: the links are opened anew, the members' posts stay. A member that is not in it any
+        more has no link afterwards, so it is told before.
         """
         terms.check_key(identity := identity or self.identity)
         removed_members = self.present() - {m.name for m in terms.members}
