@@ -10,9 +10,9 @@ from conftest import blobs, torch_peers
 from fedh2l.algorithms.fedh2l import FedH2L
 from fedh2l.cli import main
 from fedh2l.commands.pages.member_counts import runs_of, senders_of
-from fedh2l.live.kept import keep_round
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.trust.invite import convene
+from fedh2l.record.kept import KEPT, keep_round
 
 ROUNDS = 4
 
@@ -82,7 +82,9 @@ def member_folder(folder: Path) -> Path:
             place.write_round(journal_line, [], {})
             place.log(f"round {journal_line['round']}")
             t, accuracy = journal_line["round"], journal_line["accuracy"]
-            keep_round(place.path, peer, t + 1, accuracy if t < 3 else 0.1, blobs(60, seed=1))
+            keep_round(
+                place.path / KEPT, peer, t + 1, accuracy if t < 3 else 0.1, blobs(60, seed=1)
+            )
             place.commit(peer, t + 1, {"oslo": t})
     return folder / "a"
 

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 import live_member
 from fedh2l import FedH2L, Peer, run
 from fedh2l.data.seedset_file import load_seed_set
-from fedh2l.live.kept import KEPT
 from fedh2l.record.checkpoint import latest
+from fedh2l.record.kept import KEPT
 from local_federation import MEMBERS, LocalFederation, convene
 
 pytest.importorskip("zenoh", reason="needs the extra zenoh")

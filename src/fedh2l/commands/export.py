@@ -5,11 +5,11 @@ from typing import Literal
 
 from fedh2l.commands.answer import Json, SeedSetFile, hint, tell
 from fedh2l.error import FedH2LError
-from fedh2l.learner import Learner
+from fedh2l.peer import Peer
 from fedh2l.record.atomic import write_file
 from fedh2l.record.checkpoint import load_peers
 from fedh2l.record.journal import latest
-from fedh2l.seedset import SeedSet
+from fedh2l.record.kept import KEPT, load_kept
 
 FORMATS = Literal["safetensors", "skops", "onnx", "native"]
 
@@ -26,7 +26,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """The trained model of a peer, as it was at the last checkpoint (of a member with validation
-    rows: in the round that it keeps), in a format that other software reads.
+    rows, and of a run with --keep best: in the round that it keeps), in a format that other
+    software reads.
 
     It is read again and compared with the original on the seed rows: where a posterior differs by
     more than 0.00001 it is refused.
@@ -54,18 +55,20 @@ def export(
     from fedh2l.learners.export.formats import export as exported_of
 
     if (folder / "invite.json").is_file():
-        name, learner, seeds = _of_member(folder, model, seed_set)
+        exporting, rounds = _of_member(folder, model, seed_set)
     else:
-        name, learner, seeds = _of_run(folder, peer)
-    exported = exported_of(learner, seeds, to)
+        exporting, rounds = _of_run(folder, peer)
+    seeds = exporting.seed_set
+    exported = exported_of(exporting.learner, seeds, to)
 
-    path = out or Path(f"{name}{exported.suffix}")
+    path = out or Path(f"{exporting.name}{exported.suffix}")
     if path.exists() and not overwrite:
         raise FedH2LError(f"{path} exists; name another --out, or give --overwrite")
     write_file(path, exported.data)
     columns = [seeds.classes[column] for column in exported.columns]
     answer = {
         "file": str(path),
+        "rounds": rounds,
         "bytes": len(exported.data),
         "row": list(exported.shape) if as_json else exported.shape,
         "columns": columns if as_json else ", ".join(columns),
@@ -76,8 +79,10 @@ def export(
     hint("docs/own-model.md shows how to predict with it in a fresh process", as_json)
 
 
-def _of_run(folder: Path, name: str | None) -> tuple[str, Learner, SeedSet]:
-    """A peer of a run, built anew and put where its last checkpoint was."""
+def _of_run(folder: Path, name: str | None) -> tuple[Peer, int]:
+    """A peer of a run, built anew and put where it was at the last checkpoint, or in the round
+    that it keeps; and after how many rounds that was.
+    """
     from fedh2l.simulation.build import data_of, peers_of
     from fedh2l.simulation.run_folder import open_again
 
@@ -89,15 +94,21 @@ def _of_run(folder: Path, name: str | None) -> tuple[str, Learner, SeedSet]:
     if saved is None:
         raise FedH2LError(f"{folder}: no checkpoint in it; let the run come to its first one")
     [peer] = peers_of(experiment, data_of(experiment), [name])
-    load_peers(folder / "checkpoints", saved["rounds"], [peer])
-    return name, peer.learner, peer.seed_set
+    return peer, _put_back(folder, folder / KEPT / name, peer, saved["rounds"])
 
 
-def _of_member(folder: Path, model: str | None, seed_set: Path) -> tuple[str, Learner, SeedSet]:
+def _put_back(folder: Path, kept: Path, peer: Peer, rounds: int) -> int:
+    """Give the peer the state that it keeps, or else that of the last checkpoint; which round."""
+    kept_round = load_kept(kept, peer)
+    if kept_round is not None:
+        return kept_round
+    load_peers(folder / "checkpoints", rounds, [peer])
+    return rounds
+
+
+def _of_member(folder: Path, model: str | None, seed_set: Path) -> tuple[Peer, int]:
     from fedh2l.data.seedset_file import load_seed_set
     from fedh2l.learners.own_file import own_learner
-    from fedh2l.live.kept import load_kept
-    from fedh2l.peer import Peer
 
     if model is None:
         raise FedH2LError("this is a member's folder; give --model FILE.py:FUNCTION, as for join")
@@ -106,6 +117,4 @@ def _of_member(folder: Path, model: str | None, seed_set: Path) -> tuple[str, Le
         raise FedH2LError(f"{folder}: no checkpoint in it; let fedh2l join finish a round")
     seeds = load_seed_set(seed_set)
     peer = Peer(str(saved["peer"]), own_learner(model, seeds)[0], seeds)
-    if load_kept(folder, peer) is None:
-        load_peers(folder / "checkpoints", saved["rounds"], [peer])
-    return peer.name, peer.learner, seeds
+    return peer, _put_back(folder, folder / KEPT, peer, saved["rounds"])

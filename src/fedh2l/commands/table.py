@@ -129,24 +129,26 @@ def final_table(summary: dict[str, Any]) -> RenderableType:
             *([budget(peer.get("privacy"))] if has_budget else []),
         )
     table.add_section()
-    peers = summary["peers"].values()
-    mean_bytes = sum(p["payload_bytes_sent"] for p in peers) / len(peers)
-    table.add_row(
-        f"{summary['algorithm']}, mean",
-        *(percent(summary["mean"].get(k)) for k in keys.values()),
-        size(mean_bytes),
-        style="bold",
-    )
-    for name, mean in summary["baselines"].items():
-        amount = "all data" if name == "pooled" else size(0)
-        cells = [percent(mean.get(k)) for k in keys.values()]
-        table.add_row(f"{name}, mean", *cells, amount, style="dim")
+    for name, mean, amount, style in _means(summary):
+        table.add_row(name, *(percent(mean.get(k)) for k in keys.values()), amount, style=style)
     texts = [Text(worth(summary)), Text(traffic(summary), "dim")]
     # Whose figures are not among the means must be said before what the means are.
     if summary.get("liars"):
         texts.insert(0, Text(lies(summary)))
-    texts += [Text(sentence) for sentence in [*drops(summary), *budgets(summary)]]
-    return Group(table, *texts)
+    return Group(table, *texts, *map(Text, [*drops(summary), *budgets(summary)]))
+
+
+def _means(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any], str, str]]:
+    """The method, the rounds that are kept, and each baseline: its scores, bytes and style."""
+    method, peers = summary["algorithm"], summary["peers"].values()
+    sent = size(sum(p["payload_bytes_sent"] for p in peers) / len(peers))
+    lines = [(f"{method}, mean", summary["mean"], sent, "bold")]
+    if "kept" in summary:
+        lines.append((f"{method}, kept rounds, mean", summary["kept"], "", ""))
+    for name, mean in summary["baselines"].items():
+        amount = "all data" if name == "pooled" else size(0)
+        lines.append((f"{name}, mean", mean, amount, "dim"))
+    return lines
 
 
 def lies(summary: dict[str, Any]) -> str:

@@ -57,14 +57,19 @@ class Privacy:
                 f"--{idle[0]} means nothing without --epsilon; name the budget, such as --epsilon 8"
             )
 
-    def check(self, method: str, *, reads_rows: bool, batch: bool) -> None:
-        """Refuse a method that would say something of private rows without noise; and a number of
-        rows per step, which would change nothing.
+    def check(self, method: str, *, reads_rows: bool, batch: bool, keep: bool) -> None:
+        """Refuse a method that would say something of private rows without noise, and a round that
+        they would choose; and a number of rows per step, which would change nothing.
         """
         if self.epsilon is None:
             return
         if reads_rows:
             raise FedH2LError(f"what {method} says depends on {READS_ROWS}")
+        if keep:
+            raise FedH2LError(
+                "--keep best chooses a round by validation rows, which are outside the budget of "
+                "--epsilon; leave it out: the last round is kept"
+            )
         if batch:
             raise FedH2LError(
                 "--batch means nothing with --epsilon, for rows are drawn one by one; use "

@@ -28,7 +28,7 @@ def within_budget(learner: Learner, privacy: Privacy, ledger: Path, terms: Terms
             "it would be broken; give --epsilon again, or for other rows another --ledger"
         )
     reads_rows: bool = getattr(terms.method, "reads_rows", False)
-    privacy.check(terms.algorithm, reads_rows=reads_rows, batch=False)
+    privacy.check(terms.algorithm, reads_rows=reads_rows, batch=False, keep=False)
     steps: int = getattr(terms.method, "steps", 0)
     return privacy.learner(learner, Ledger(ledger), terms.rounds * steps)
 

@@ -16,7 +16,7 @@ from fedh2l.algorithms.without_barrier import WithoutBarrier
 from fedh2l.learner import Learner
 from fedh2l.live.beginning import first_round, wait_for_first_posts
 from fedh2l.live.budget import budget_lines, peer_of
-from fedh2l.live.kept import keep_round, save_kept_model
+from fedh2l.live.kept import save_kept_model
 from fedh2l.live.member_folder import MemberFolder
 from fedh2l.live.model_watch import watched
 from fedh2l.live.network.exchange import ZenohP2P
@@ -27,6 +27,7 @@ from fedh2l.live.trust.terms import Terms
 from fedh2l.live.versions import Versions
 from fedh2l.loop import Algorithm, Round, run
 from fedh2l.peer import Peer
+from fedh2l.record.kept import KEPT, keep_round
 from fedh2l.record.sent import frames_of
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
@@ -194,7 +195,7 @@ def _record(
     about = {"codec": exchange.terms.codec, "seed_set": exchange.terms.seed_set}
     folder.write_round(line, frames_of(r), about)
     # Before the commit: a round that is cut between the two is done and kept again.
-    keep_round(folder.path, peer, r.t + 1, line["accuracy"], peer.validation)
+    keep_round(folder.path / KEPT, peer, r.t + 1, line["accuracy"], peer.validation)
     folder.commit(peer, r.t + 1, exchange.delivered)
 
 

@@ -3,7 +3,7 @@ of the seed set, a network, who lies, and a privacy budget.
 """
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from fedh2l.algorithms import ALGORITHMS
 from fedh2l.algorithms.fedh2l import FedH2L
@@ -11,7 +11,7 @@ from fedh2l.bounds import bounded, check_value
 from fedh2l.data.digits import Digits
 from fedh2l.data.domains import DataSet
 from fedh2l.error import FedH2LError, choose
-from fedh2l.exchange.graph import OF_A_DEGREE, graph
+from fedh2l.exchange.graph import graph
 from fedh2l.exchange.in_process import InProcess
 from fedh2l.learners.privacy import RATE, Privacy
 from fedh2l.loop import Algorithm
@@ -56,6 +56,10 @@ class Experiment:
         uint8, float16, float32, or hard (the likeliest class alone).
     evaluate
         Rounds between two evaluations and checkpoints; by default a tenth of them.
+    keep
+        best: also keep each peer as it was at its latest evaluation within one standard error of
+        the best, by its own validation rows; fedh2l export then takes that one. By default the
+        model is that of the last round.
     """
 
     data: DataSet = field(default_factory=Digits)
@@ -72,6 +76,7 @@ class Experiment:
     honesty: Honesty = field(default_factory=Honesty)
     privacy: Privacy = field(default_factory=Privacy)
     evaluate: int | None = bounded(None, least=1)
+    keep: Literal["best"] | None = None  # None leaves the digest of an experiment as it was
 
     def __post_init__(self) -> None:
         kinds = get_type_hints(type(self))
@@ -138,12 +143,7 @@ class Experiment:
 
     def _check_idle_settings(self) -> None:
         """Refuse what would change nothing: whoever sets it believes that it does."""
-        network = self.network
-        if network.graph not in OF_A_DEGREE and network.degree != Network.degree:
-            raise FedH2LError(
-                f"degree is {network.degree}, and a graph that is {network.graph} has none; use "
-                f"--graph {', '.join(OF_A_DEGREE)}, or leave --degree out"
-            )
+        self.network.check()
         has_views = self.data.kind in MIXTURES
         if self.views.views and has_views:
             return
@@ -179,7 +179,8 @@ class Experiment:
                 "use a smaller --warmup, or more --rounds"
             )
         reads_rows = getattr(self.algorithm, "reads_rows", False)
-        self.privacy.check(method, reads_rows=reads_rows, batch=self.batch != Experiment.batch)
+        batch, keep = self.batch != Experiment.batch, self.keep is not None
+        self.privacy.check(method, reads_rows=reads_rows, batch=batch, keep=keep)
         self.exchange()  # for its checks: the graph must fit the names
         self.honesty.check(self.names)
 

@@ -11,6 +11,7 @@ from fedh2l.algorithms.guarded import Guarded
 from fedh2l.algorithms.poisoned import Poisoned
 from fedh2l.bounds import bounded, check_fields
 from fedh2l.error import FedH2LError
+from fedh2l.exchange.graph import OF_A_DEGREE
 from fedh2l.loop import Algorithm
 
 
@@ -83,6 +84,14 @@ class Network:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def check(self) -> None:
+        """Refuse a degree that would change nothing."""
+        if self.graph not in OF_A_DEGREE and self.degree != Network.degree:
+            raise FedH2LError(
+                f"degree is {self.degree}, and a graph that is {self.graph} has none; use "
+                f"--graph {', '.join(OF_A_DEGREE)}, or leave --degree out"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,9 @@ class Progress:
     conflict_rounds: int = 0
     validation: Scores | None = None
     test: Scores | None = None  # after the last round only: nothing is ever chosen on it
+    # Of the round that it keeps (--keep), and its scores on the test rows; known at the end.
+    kept_round: int | None = None
+    kept: Scores | None = None
 
     def count(self, r: Round, name: str, one_of_weights: int | None) -> None:
         """Add round r of the peer of this name; one message of its weights would be so long."""
@@ -92,15 +95,21 @@ def evaluate(
     """
     sample = sample_of(list(data.domains), data.digest)
     for p in peers:
-        domains = {name: data.domains[name] for name in dict.fromkeys([*sample, p.name])}
-        validation = {name: domain.validation for name, domain in domains.items()}
+        names = dict.fromkeys([*sample, p.name])
+        validation = {name: data.domains[name].validation for name in names}
         progress[p.name].validation = scores(p.learner, p.name, validation, sample)
         if isinstance(p.learner, Accounted):
             progress[p.name].privacy = p.learner.spent()._asdict()
         progress[p.name].verdicts = [v._asdict() for v in verdicts(p)]
         if last:
-            test = {name: domain.test for name, domain in domains.items()}
-            progress[p.name].test = scores(p.learner, p.name, test, sample)
+            progress[p.name].test = test_scores(p, data)
+
+
+def test_scores(peer: Peer, data: FederatedData) -> Scores:
+    """A peer on the test rows of every domain, or of its own and of `sample_of` them."""
+    sample = sample_of(list(data.domains), data.digest)
+    names = dict.fromkeys([*sample, peer.name])
+    return scores(peer.learner, peer.name, {n: data.domains[n].test for n in names}, sample)
 
 
 def sample_of(domains: Sequence[str], digest: str) -> list[str]:

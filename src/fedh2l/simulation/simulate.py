@@ -3,28 +3,24 @@ asked.
 """
 
 import os
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from fedh2l.data.domains import FederatedData
 from fedh2l.delivery import Exchange
-from fedh2l.error import FedH2LError
 from fedh2l.learners import model_of
 from fedh2l.loop import run
 from fedh2l.peer import Peer, check_agreement
-from fedh2l.record import journal
-from fedh2l.record.checkpoint import load_peers, save_peers
 from fedh2l.record.sent import Sent, frames_of
 from fedh2l.simulation.build import data_of, peers_of
+from fedh2l.simulation.cell_states import keep_best, restored, save_states
 from fedh2l.simulation.cells import Cell
 from fedh2l.simulation.executors import in_step, shares
 from fedh2l.simulation.processes import start_process
@@ -144,7 +140,7 @@ def _run_cell(
     experiment = cell.experiment
     yield Start(cell.name, _about(peers[0]), data.digest, data.notes + experiment.privacy.notes)
     assert experiment.rounds is not None and experiment.evaluate is not None
-    done, seconds, cpu, progress = _restored(cell.folder, peers)
+    done, seconds, cpu, progress = restored(cell.folder, peers)
     # A cell that was finished before the run was cut short is told, and not run again.
     if done == experiment.rounds:
         yield Evaluation(cell.name, done, progress, seconds, cpu, last=True, kept=True)
@@ -168,45 +164,15 @@ def _run_cell(
         cpu += time.process_time() - cpu_clock
         evaluate(progress, peers, data, last=last)
         if cell.folder:
-            _check_seen(cell.folder)
-            save_peers(cell.folder / "checkpoints", done, peers)
+            save_states(cell.folder, done, peers)
+            if experiment.keep is not None:
+                keep_best(cell.folder, done, peers, progress, data, last=last)
         kept, frames = cell.folder is not None, tuple(sent)
         yield Evaluation(cell.name, done, deepcopy(progress), seconds, cpu, last, frames, kept)
         sent.clear()  # what was yielded is written down
         for its in progress.values():
             its.sent, its.received = [], []
         clock, cpu_clock = time.perf_counter(), time.process_time()
-
-
-def _check_seen(folder: Path) -> None:
-    """The run's folder was made before the first round; a machine that does not see it would keep
-    its checkpoints to itself.
-    """
-    if not folder.is_dir():
-        raise FedH2LError(
-            f"{folder.absolute()}: not there on {socket.gethostname()}; put --out on a file system "
-            "that all machines share"
-        )
-
-
-def _restored(
-    folder: Path | None, peers: Sequence[Peer]
-) -> tuple[int, float, float, dict[str, Progress]]:
-    """Rounds done, seconds of training, CPU seconds of the peers hosted here, and what has become
-    of them.
-    """
-    saved = journal.latest(folder) if folder else None
-    if folder is None or saved is None:
-        return 0, 0.0, 0.0, {p.name: Progress() for p in peers}
-    load_peers(folder / "checkpoints", saved["rounds"], peers)
-    progress: dict[str, Progress] = {}
-    for p in peers:
-        progress[p.name] = Progress(**saved["peers"][p.name])
-        # These were written down with the evaluation at which the checkpoint was made.
-        progress[p.name].sent, progress[p.name].received = [], []
-    # What all processes spent was written down as one sum; each goes on with its share of it.
-    cpu = saved["cpu_seconds"] * len(peers) / len(saved["peers"])
-    return saved["rounds"], saved["train_seconds"], cpu, progress
 
 
 def _about(peer: Peer) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def summary_of(
             **(final.peers[name].test or {}),
             **_bytes(final.peers[name]),
             **_privacy(final.peers[name]),
+            **_kept(final.peers[name]),
         }
         for name, model in models.items()
     }
@@ -56,6 +57,7 @@ def summary_of(
         "peers": peers,
         **_honesty(experiment, final),
         "mean": _means(final, liars),
+        **_kept_means(final, liars),
         "baselines": baselines,
         "conflict_rate": sum(rates) / len(rates) if rates else None,
         "missing": sum(sum(p.missing.values()) for p in final.peers.values()),
@@ -125,13 +127,25 @@ def versions() -> dict[str, str]:
 
 def _baseline(event: Evaluation, liars: Collection[str]) -> dict[str, Any]:
     """The means over the honest peers, and the scores of each."""
-    return {**_means(event, liars), "peers": {name: p.test for name, p in event.peers.items()}}
+    peers = {name: {**(p.test or {}), **_kept(p)} for name, p in event.peers.items()}
+    return {**_means(event, liars), **_kept_means(event, liars), "peers": peers}
 
 
 def _means(event: Evaluation, liars: Collection[str]) -> dict[str, Any]:
     """The scores on the test sets, as means over the peers that do not lie."""
     honest = {name: p for name, p in event.peers.items() if name not in liars}
     return dict(mean_scores({n: p.test for n, p in honest.items() if p.test is not None}))
+
+
+def _kept(p: Progress) -> dict[str, Any]:
+    """The round whose model is kept, and its scores; nothing of a run that keeps the last."""
+    return {} if p.kept is None else {"kept": {"round": p.kept_round, **p.kept}}
+
+
+def _kept_means(event: Evaluation, liars: Collection[str]) -> dict[str, Any]:
+    """The means of the kept models' scores on the test sets, over those who do not lie."""
+    kept = {n: p.kept for n, p in event.peers.items() if p.kept is not None and n not in liars}
+    return {"kept": dict(mean_scores(kept))} if kept else {}
 
 
 def _privacy(p: Progress) -> dict[str, Any]:

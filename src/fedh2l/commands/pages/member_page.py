@@ -7,12 +7,12 @@ from typing import Any
 from fedh2l.commands.pages import member_figures
 from fedh2l.commands.pages.member_counts import Sender, senders_of
 from fedh2l.commands.pages.page import with_content, write_page
-from fedh2l.live.kept import KEPT
 from fedh2l.live.member_folder import is_running, read_journal
 from fedh2l.live.trust.summary import summary as summary_of
 from fedh2l.live.trust.terms import Terms, open_invite
 from fedh2l.record import checkpoint
 from fedh2l.record.journal import latest
+from fedh2l.record.kept import KEPT
 from fedh2l.record.units import percent, size
 
 LOG_LINES = 30
