@@ -24,11 +24,8 @@ demo: setup  ## five unlike peers on scikit-learn's digits, with the baselines, 
 demo-hospitals: setup  ## four unlike peers on heart disease at four hospitals; UCI's files in DATA=folder, else they are fetched
 	$(BIN)/fedh2l run --data heart-disease $(if $(DATA),--data-dir $(DATA)) --out runs/demo-hospitals --overwrite
 
-examples: setup  ## models of every framework in examples/: each looked at by the doctor, and a federation that mixes them
-	for name in hospital laboratory plant; do $(BIN)/fedh2l doctor --model examples/$$name.py:model --data digits || exit 1; done
-	$(BIN)/pytest -n 0 tests/test_examples.py
-	$(BIN)/fedh2l run --data digits --peers examples/hospital.py:model --peers examples/laboratory.py:model --peers examples/plant.py:model --peers forest --out runs/examples --overwrite
-	$(BIN)/fedh2l run --data examples/loans.csv --domain branch --label default --peers examples/bank.py:model --peers logistic --out runs/examples-bank --overwrite
+examples: setup  ## the five in examples/: each looked at by the doctor, a bank's federation, and one that mixes all the others
+	$(BIN)/python tools/run_examples.py
 
 test: setup  ## every test that takes seconds
 	$(BIN)/pytest -n 2 -m "not slow"

