@@ -6,28 +6,20 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from fedh2l.error import FedH2LError, choose
+from fedh2l.made_view import MadeView, made_view
 from fedh2l.question import Question
-from fedh2l.rows import kind_of
+from fedh2l.registration import angles
 from fedh2l.seed_rows import UNLABELLED, class_indices, class_names, feature_rows, form, owner_names
 from fedh2l.stored_rows import row_bytes
-from fedh2l.views import MIXTURES, VIEWS, check_view
+from fedh2l.views import VIEWS, check_view
 
 CACHED = 512 * 2**20  # bytes of views that are kept
-
-
-class _Made(NamedTuple):
-    """A view: rows, their labels, which other example is in each, and the share of the one."""
-
-    x: Shaped[np.ndarray, "asked ..."]
-    labels: Float[np.ndarray, "asked classes"] | None
-    second: Int[np.ndarray, " asked"]
-    share: Float[np.ndarray, " asked"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +41,9 @@ class SeedSet:
     every: int = 1  # rounds for which a view is kept before a fresh one is taken
     # Ask about as many mixtures of two examples as well: questions to which nobody holds a label.
     mixtures: bool = False
-    _cache: "dict[int, _Made]" = field(default_factory=dict[int, Any], init=False, repr=False)
+    # Ask about images also as turned as those of another peer are, where `angles` says by how much.
+    turned: bool = False
+    _cache: dict[int, MadeView] = field(default_factory=dict[int, MadeView], init=False, repr=False)
 
     def __post_init__(self) -> None:
         x = feature_rows(self.x)
@@ -84,9 +78,8 @@ class SeedSet:
             "owners": None if self.owners is None else self.owners.astype(np.str_),
         }
         head = {k: None if a is None else form(a) for k, a in arrays.items()}
-        sha = hashlib.sha256(
-            json.dumps([head, self.classes, self.view, self.every, self.mixtures]).encode()
-        )
+        agreed = [head, self.classes, self.view, self.every, self.mixtures]
+        sha = hashlib.sha256(json.dumps(agreed + ([self.angles] if self.turned else [])).encode())
         for a in arrays.values():
             if a is not None:
                 sha.update(np.ascontiguousarray(a, a.dtype.newbyteorder("<")).tobytes())
@@ -99,6 +92,13 @@ class SeedSet:
             return np.zeros(len(self), bool)
         return self.labels != UNLABELLED
 
+    @cached_property
+    def angles(self) -> dict[str, int]:
+        """By how many degrees the images of each owner are turned, where rows are asked about as
+        turned as others' are; empty where they are not, or where the seed set does not show it.
+        """
+        return angles(self.x, self.labels, self.owners) if self.turned else {}
+
     @property
     def fingerprint(self) -> str:
         """The start of the digest in groups of four, to be read out over the telephone."""
@@ -110,7 +110,7 @@ class SeedSet:
 
     @property
     def _changes(self) -> bool:
-        return self.view != "none" or self.mixtures
+        return self.view != "none" or self.mixtures or bool(self.angles)
 
     @property
     def asked(self) -> int:
@@ -143,16 +143,12 @@ class SeedSet:
         """What round t asks: of the whole set, or of one agreed batch of so many rows."""
         view = self.view_index(t)
         made = self._view(view)
-        owners, partners = self.owners, None
-        if owners is not None:
-            # A mixture belongs to the owner of the row that parts of another were put into.
-            owners, partners = np.resize(owners, self.asked), owners[made.second]
         whole = Question(
             number=view,
             x=made.x,
             labels=made.labels,
-            owners=owners,
-            partners=partners,
+            owners=made.owners,
+            partners=made.partners,
             share=made.share,
             mixture=np.arange(self.asked) >= len(self),
             is_batch=False,
@@ -176,7 +172,7 @@ class SeedSet:
         """The agreed rows of round t where only one batch is exchanged."""
         return np.sort(self._rng(t, 1).permutation(self.asked)[:rows])
 
-    def _view(self, view: int) -> "_Made":
+    def _view(self, view: int) -> MadeView:
         if view not in self._cache:
             self._cache[view] = self._made(view)
             # A few recent views are asked for again and again.
@@ -185,23 +181,16 @@ class SeedSet:
                 del self._cache[next(iter(self._cache))]
         return self._cache[view]
 
-    def _made(self, view: int) -> "_Made":
-        x = VIEWS[self.view](self.x, self._rng(view, 0))
-        hot = self._one_hot()
-        itself, whole = np.arange(len(self)), np.ones(len(self), np.float32)
-        if not self.mixtures:
-            return _Made(x, hot, itself, whole)
-
-        mixed, other, share = MIXTURES[kind_of(x)](x, self._rng(view, 2))
-        both = np.concatenate([x, mixed])
-        second, shares = np.concatenate([itself, other]), np.concatenate([whole, share])
-        if hot is None:
-            return _Made(both, None, second, shares)
-        blend = share[:, None] * hot + (1 - share[:, None]) * hot[other]
-        # Half of a mixture says nothing of the other half.
-        known = self.labelled & self.labelled[other]
-        labels = np.concatenate([hot, np.where(known[:, None], blend, 0)])
-        return _Made(both, labels, second, shares)
+    def _made(self, view: int) -> MadeView:
+        return made_view(
+            self.x,
+            self._one_hot(),
+            self.owners,
+            self.angles,
+            self.view,
+            self.mixtures,
+            lambda purpose: self._rng(view, purpose),
+        )
 
     def _one_hot(self) -> Float[np.ndarray, "rows classes"] | None:
         if self.labels is None:

@@ -13,18 +13,19 @@ from jaxtyping import Float, Int, Shaped
 from fedh2l.choices import Choices
 from fedh2l.error import FedH2LError
 from fedh2l.rows import kind_of
-from fedh2l.warp import Images, deformed, gather, largest_neighbour
+from fedh2l.warp import Degrees, Images, deformed, gather, largest_neighbour, turned
 
-View = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+# From rows, and a generator; of images, also by how many degrees each is turned.
+View = Callable[..., np.ndarray]
 # From rows to as many mixtures of two: which other row is in each, and the share of the one.
 Mixing = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 def unchanged(
-    x: Shaped[np.ndarray, "n ..."], rng: np.random.Generator
+    x: Shaped[np.ndarray, "n ..."], rng: np.random.Generator, degrees: Degrees | None = None
 ) -> Shaped[np.ndarray, "n ..."]:
-    """The rows themselves; they need not be images."""
-    return x
+    """The rows themselves; they need not be images, unless they are turned."""
+    return x if degrees is None else turned(x, degrees)
 
 
 def check_images(x: Shaped[np.ndarray, "..."]) -> None:
@@ -39,9 +40,10 @@ def check_images(x: Shaped[np.ndarray, "..."]) -> None:
     )
 
 
-def shift(x: Images, rng: np.random.Generator) -> Images:
+def shift(x: Images, rng: np.random.Generator, degrees: Degrees | None = None) -> Images:
     """Every image moved by whole pixels, up to 1/14 of its side (±2 of 28), zeros behind it."""
     check_images(x)
+    x = x if degrees is None else turned(x, degrees)
     most = [max(1, round(side / 14)) for side in x.shape[2:]]
     dy, dx = (rng.integers(-m, m + 1, len(x))[:, None] for m in most)
     rows, columns = (np.arange(side)[None] for side in x.shape[2:])
@@ -50,22 +52,22 @@ def shift(x: Images, rng: np.random.Generator) -> Images:
     )
 
 
-def geometry(x: Images, rng: np.random.Generator) -> Images:
+def geometry(x: Images, rng: np.random.Generator, degrees: Degrees | None = None) -> Images:
     """Moderate geometry: shift ±7 %, rotation ±12°, scale ±12 %, shear ±0.1, elastic displacement
     of ±5 % of the side.
     """
     check_images(x)
-    return deformed(x, rng, turn=12.0, size=0.12, slant=0.1, elastic=0.05)
+    return deformed(x, rng, turn=12.0, size=0.12, slant=0.1, elastic=0.05, degrees=degrees)
 
 
-def bold(x: Images, rng: np.random.Generator) -> Images:
+def bold(x: Images, rng: np.random.Generator, degrees: Degrees | None = None) -> Images:
     """Bold geometry: shift ±7 %, rotation ±25°, scale ±20 %, shear ±0.25, elastic displacement of
     ±9 % of the side; then strokes up to 60 % of the way to their largest or smallest neighbour.
 
     Where an image is small, a neighbour is a larger part of it, and the way is shorter.
     """
     check_images(x)
-    bent = deformed(x, rng, turn=25.0, size=0.2, slant=0.25, elastic=0.09)
+    bent = deformed(x, rng, turn=25.0, size=0.2, slant=0.25, elastic=0.09, degrees=degrees)
     most = 0.6 * min(1.0, min(x.shape[2:]) / 28)
     amounts = rng.uniform(-most, most, len(x)).astype(np.float32)[:, None, None, None]
     # The smallest is the largest of the negative.

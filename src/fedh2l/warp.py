@@ -5,9 +5,10 @@ image's side.
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 Images = Float[np.ndarray, "n channels height width"]
+Degrees = Real[np.ndarray, " n"]
 PIXELS = 2**21  # of a channel that are moved at a time: on the way each takes a hundred bytes
 
 
@@ -29,13 +30,16 @@ def deformed(
     size: float,
     slant: float,
     elastic: float,
+    degrees: Degrees | None = None,
 ) -> Images:
     """Every image shifted by up to 7 %, turned (degrees), scaled, sheared and elastically displaced
-    by up to these amounts.
+    by up to these amounts; and turned by its `degrees`, so that its pixels are sampled but once.
     """
     n, _, h, w = x.shape
     u = rng.uniform(-1, 1, (5, n))
     angle, scale, shear = np.deg2rad(turn) * u[0], 1 + size * u[1], slant * u[2]
+    if degrees is not None:
+        angle = angle + np.deg2rad(degrees)
     cos, sin = np.cos(angle) / scale, np.sin(angle) / scale
     # output pixel -> input pixel, about the centre: rotation/scale times shear, then the shift
     y, x_ = _from_centre(h, w)
@@ -96,3 +100,12 @@ def gather(x: np.ndarray, ys: np.ndarray, xs: np.ndarray) -> np.ndarray:
         lower += fx * (lower_right - lower)
         out[:, k] = upper + fy * (lower - upper)
     return out
+
+
+def turned(x: Images, degrees: Degrees) -> Images:
+    """Every image turned about its centre by its angle, bilinear, zeros behind it."""
+    h, w = x.shape[2:]
+    angles = np.deg2rad(degrees)
+    cos, sin = (f(angles).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
+    y, x_ = _from_centre(h, w)
+    return gather(x, cos * y + sin * x_ + (h - 1) / 2, cos * x_ - sin * y + (w - 1) / 2)

@@ -32,6 +32,7 @@ def build(
     view: str = "none",
     every: int = 1,
     mixtures: bool = False,
+    turned: bool = False,
     label: str | None = None,
     side: int = 32,
     colour: bool = False,
@@ -65,6 +66,8 @@ def build(
         Rounds for which a view is kept.
     mixtures
         Ask about mixtures of two examples as well.
+    turned
+        Ask about images also as turned as those of another source, where the rows show that.
     label
         The column of labels, by default "label", or the array, by default "y".
     side
@@ -91,7 +94,7 @@ def build(
     notes = [note for rows in parts.values() for note in rows.notes]
     columns = next((rows.columns for rows in parts.values() if rows.columns), None)
 
-    views: dict[str, Any] = {"view": view, "every": every, "mixtures": mixtures}
+    views: dict[str, Any] = {"view": view, "every": every, "mixtures": mixtures, "turned": turned}
     seeds = seed_set_of(
         parts,
         classes,

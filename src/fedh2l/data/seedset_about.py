@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fedh2l.registration import angles
 from fedh2l.rows import kind_of
 from fedh2l.seedset import SeedSet
 from fedh2l.tables import is_text, names_of, unlike
@@ -17,9 +18,23 @@ def about(seeds: SeedSet) -> dict[str, Any]:
         "row": _about_row(seeds.x),
         "classes": counts or ", ".join(seeds.classes),
         "labels": _labelling(counts, len(seeds)),
+        **_turns(seeds),
         "fingerprint": seeds.fingerprint,
         "digest": seeds.digest,
     }
+
+
+def _turns(seeds: SeedSet) -> dict[str, str]:
+    """By how much images of owners are turned against each other, where the rows show that."""
+    found = angles(seeds.x, seeds.labels, seeds.owners)
+    if not found:
+        return (
+            {"turned": "no images against another owner's, as far as is seen"}
+            if seeds.turned
+            else {}
+        )
+    told = ", ".join(f"{name} by {angle}°" for name, angle in found.items())
+    return {"turned": told if seeds.turned else f"{told}; --turned asks about them so, too"}
 
 
 def _about_row(x: np.ndarray) -> str:
@@ -64,6 +79,7 @@ def differences(a: SeedSet, b: SeedSet) -> list[str]:
         "view": (a.view, b.view),
         "every": (a.every, b.every),
         "mixtures": (a.mixtures, b.mixtures),
+        "turned": (a.turned, b.turned),
     }
     sentences = [f"{name}: {x} against {y}" for name, (x, y) in settings.items() if x != y]
     sentences += _unlike_rows("examples", a.x, b.x)

@@ -47,6 +47,7 @@ def save_seed_set(seed_set: SeedSet, path: Path, columns: Sequence[str] | None =
         "view": seed_set.view,
         "every": seed_set.every,
         "mixtures": seed_set.mixtures,
+        "turned": seed_set.turned,
         "owners": None if seed_set.owners is None else [str(o) for o in seed_set.owners],
         "digest": seed_set.digest,
     }
@@ -99,11 +100,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def _made(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> SeedSet:
     """The seed set that the file describes, once its settings are known to be some."""
-    view, every, mixtures = about["view"], int(about["every"]), bool(about["mixtures"])
+    view, every = about["view"], int(about["every"])
+    mixtures, turned = bool(about["mixtures"]), bool(about.get("turned"))
     if view not in VIEWS or every < 1:
         raise FedH2LError(f"no seed set: view {str(view)[:20]!r}, every {every}")
     owners = None if about["owners"] is None else np.array([str(o) for o in about["owners"]])
     if owners is not None and len(owners) != len(arrays["x"]):
         raise FedH2LError(f"no seed set: {len(owners)} owners of {len(arrays['x'])} rows")
     classes = tuple(str(c) for c in about["classes"])
-    return SeedSet(arrays["x"], classes, arrays.get("labels"), owners, view, every, mixtures)
+    return SeedSet(
+        arrays["x"], classes, arrays.get("labels"), owners, view, every, mixtures, turned
+    )

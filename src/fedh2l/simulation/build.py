@@ -36,6 +36,7 @@ def _loaded(data: DataSet, domains: int, seed: int, views: Views) -> FederatedDa
         view=views.view or "none",
         every=views.every,
         mixtures=bool(views.mixtures),
+        turned=views.turned,
     )
     return replace(federated, seed_set=seeds)
 

@@ -124,7 +124,7 @@ class Experiment:
         """With the defaults of the data's kind; all that is off, where there are no views."""
         kind = self.data.kind
         if not self.views.views or kind not in MIXTURES:
-            return replace(self.views, views=False, view=None, mixtures=False)
+            return replace(self.views, views=False, view=None, mixtures=False, turned=False)
         view = self.views.view or DEFAULT_VIEW[kind]
         if view not in ("none", *VIEWS_OF[kind]):
             raise FedH2LError(
@@ -133,7 +133,8 @@ class Experiment:
             )
         # "none" is what a view is called that changes nothing; a run has it where none is named.
         named = None if view == "none" else view
-        return replace(self.views, view=named, mixtures=self._mixtures())
+        turned = self.views.turned and kind == "images"
+        return replace(self.views, view=named, mixtures=self._mixtures(), turned=turned)
 
     def _mixtures(self) -> bool:
         """Whether the seed set is asked about in mixtures; None: as the data set says."""

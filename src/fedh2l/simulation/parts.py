@@ -49,12 +49,16 @@ class Views:
     mixtures
         Ask about agreed mixtures of two seed rows as well (CutMix of images and of columns, spans
         of texts); twice the bytes. By default as the data set says.
+    turned
+        Ask about images also as turned as those of another peer are, where the seed set shows that
+        they are turned against each other.
     """
 
     views: bool = True
     view: Literal["geometry", "bold", "shift", "swap", "words"] | None = None
     every: int = bounded(1, least=1)
     mixtures: bool | None = None
+    turned: bool = True
 
     def __post_init__(self) -> None:
         check_fields(self)
