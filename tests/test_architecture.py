@@ -21,7 +21,7 @@ PYTHON = [
 # folders that share a floor do not know each other. A module of the root is named by its file.
 FLOORS = [
     {"error"},
-    {"choices", "bounds", "own_code", "finding", "others"},
+    {"choices", "bounds", "discarded", "own_code", "finding", "others"},
     {"stored_rows", "tables"},
     {"rows"},
     {"delivery", "learner", "message", "question", "seed_rows"},

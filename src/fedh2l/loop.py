@@ -1,11 +1,13 @@
 """The loop: each round every peer speaks, the exchange carries, every peer listens."""
 
+import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from fedh2l.delivery import Complete, Exchange, receivers_of, to_everyone
+from fedh2l.discarded import is_discarded
 from fedh2l.error import FedH2LError
 from fedh2l.message import Inbox, Message
 from fedh2l.peer import Peer, check_agreement, check_owners
@@ -14,6 +16,8 @@ from fedh2l.wire.codec import Codec
 from fedh2l.wire.frame import encode
 from fedh2l.wire.header import KEY_EVERY, Session
 from fedh2l.wire.inbox import Reader, Report
+
+IN_A_LOOP = "its rounds are made as they are asked for: write `for r in run(...): pass`"
 
 
 @runtime_checkable
@@ -75,8 +79,8 @@ def run(
     sender is heard, whatever its round.
 
     Raises FedH2LError at once when the peers cannot be one federation: two of them share a learner,
-    their seed sets differ, or the exchange names strangers; and during the rounds when a model's
-    own posteriors are not distributions.
+    their seed sets differ, the exchange names strangers, or nobody takes the rounds; and during
+    the rounds when a model's own posteriors are not distributions.
     """
     check_agreement(peers)
     if isinstance(algorithm, type):
@@ -88,16 +92,22 @@ def run(
     if isinstance(exchange, Complete):
         exchange.check_names([p.name for p in peers])
 
-    # A method that sends labels alone has a codec of its own, also where another one wraps it.
+    chosen = _codec(algorithm, codec)
+    key_every: int | None = getattr(exchange, "key_every", None)
+    session = Session(chosen, peers[0].seed_set.digest, key_every or KEY_EVERY)
+    carry = exchange or to_everyone
+    if is_discarded(inspect.currentframe()):
+        raise FedH2LError(f"run(...) by itself does nothing; {IN_A_LOOP}")
+    return Rounds(_rounds(algorithm, peers, carry, session, range(start, rounds), barrier))
+
+
+def _codec(algorithm: Algorithm, codec: str | Codec) -> Codec:
+    """A method that sends labels alone has a codec of its own, also where another one wraps it."""
     innermost: object = algorithm
     while hasattr(innermost, "method"):
         innermost = getattr(innermost, "method")  # noqa: B009 - not every algorithm has one
     codec = getattr(innermost, "codec", codec)
-    chosen = CODECS[codec] if isinstance(codec, str) else codec
-    key_every: int | None = getattr(exchange, "key_every", None)
-    session = Session(chosen, peers[0].seed_set.digest, key_every or KEY_EVERY)
-    carry = exchange or to_everyone
-    return Rounds(_rounds(algorithm, peers, carry, session, range(start, rounds), barrier))
+    return CODECS[codec] if isinstance(codec, str) else codec
 
 
 def _rounds(
@@ -134,8 +144,7 @@ class Rounds(Iterator[Round]):
     def __del__(self) -> None:
         if not self._begun:
             warnings.warn(
-                "run(...) has done nothing, for nobody asked for its rounds; write "
-                "`for r in run(...):`",
+                f"run(...) has done nothing, for nobody asked for its rounds; {IN_A_LOOP}",
                 RuntimeWarning,
                 stacklevel=2,
             )
