@@ -12,6 +12,9 @@ from fedh2l.data.seedset_about import about, differences
 from fedh2l.data.seedset_file import load_seed_set, save_seed_set
 from fedh2l.registration import angles, as_others_are
 from fedh2l.seedset import SeedSet
+from fedh2l.simulation.cells import Cell
+from fedh2l.simulation.settings import compose
+from fedh2l.simulation.simulate import Start, simulate
 from fedh2l.views import VIEWS
 from fedh2l.warp import turned
 
@@ -167,3 +170,14 @@ def test_people_are_told_of_angles_that_nobody_asks_about() -> None:
     upright = SeedSet(x, seeds.classes, y, owners, "geometry")
     assert "turned" not in about(upright)
     assert "no images" in about(replace(upright, turned=True))["turned"]
+
+
+def test_a_run_says_how_images_are_turned_and_asks_about_none_where_it_may_not() -> None:
+    notes: dict[bool, tuple[str, ...]] = {}
+    for told in (True, False):
+        run = compose({"data": "digits", "rounds": 1, "peers": ["mlp"], "turned": told}).resolved()
+        begun = next(iter(simulate([Cell("fedh2l", run, None)])))
+        assert isinstance(begun, Start)
+        notes[told] = begun.notes
+    assert "rot75 by" in " ".join(notes[True])
+    assert notes[False] == ()

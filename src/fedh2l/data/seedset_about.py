@@ -1,5 +1,6 @@
 """A seed set in words: what is in it, and in what two of them differ."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,15 @@ def about(seeds: SeedSet) -> dict[str, Any]:
 
 def _turns(seeds: SeedSet) -> dict[str, str]:
     """By how much images of owners are turned against each other, where the rows show that."""
-    found = angles(seeds.x, seeds.labels, seeds.owners)
-    if not found:
-        return (
-            {"turned": "no images against another owner's, as far as is seen"}
-            if seeds.turned
-            else {}
-        )
-    told = ", ".join(f"{name} by {angle}°" for name, angle in found.items())
-    return {"turned": told if seeds.turned else f"{told}; --turned asks about them so, too"}
+    told = told_angles(angles(seeds.x, seeds.labels, seeds.owners))
+    if seeds.turned:
+        return {"turned": told or "no images against another owner's, as far as is seen"}
+    return {"turned": f"{told}; --turned asks about them so, too"} if told else {}
+
+
+def told_angles(found: Mapping[str, int]) -> str:
+    """Whose images are turned by how much, as `angles` found it."""
+    return ", ".join(f"{name} by {angle}°" for name, angle in found.items())
 
 
 def _about_row(x: np.ndarray) -> str:

@@ -14,11 +14,13 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from fedh2l.data.domains import FederatedData
+from fedh2l.data.seedset_about import told_angles
 from fedh2l.delivery import Exchange
 from fedh2l.learners import model_of
 from fedh2l.loop import run
 from fedh2l.peer import Peer, check_agreement
 from fedh2l.record.sent import Sent, frames_of
+from fedh2l.seedset import SeedSet
 from fedh2l.simulation.build import data_of, peers_of
 from fedh2l.simulation.cell_states import keep_best, restored, save_states
 from fedh2l.simulation.cells import Cell
@@ -133,12 +135,21 @@ def _hosted(
             yield from _run_cell(cell, data, peers, exchange)
 
 
+def _turned(seeds: SeedSet) -> tuple[str, ...]:
+    """What a run says where seed rows are asked about as turned as others' are."""
+    if not seeds.angles:
+        return ()
+    told = told_angles(seeds.angles)
+    return (f"images are turned, as the seed set shows, and asked about in each way: {told}",)
+
+
 def _run_cell(
     cell: Cell, data: FederatedData, peers: Sequence[Peer], exchange: Exchange
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
     experiment = cell.experiment
-    yield Start(cell.name, _about(peers[0]), data.digest, data.notes + experiment.privacy.notes)
+    notes = data.notes + experiment.privacy.notes + _turned(peers[0].seed_set)
+    yield Start(cell.name, _about(peers[0]), data.digest, notes)
     assert experiment.rounds is not None and experiment.evaluate is not None
     done, seconds, cpu, progress = restored(cell.folder, peers)
     # A cell that was finished before the run was cut short is told, and not run again.
