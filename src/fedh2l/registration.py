@@ -75,12 +75,16 @@ def _halves(owners: Shaped[np.ndarray, " rows"]) -> tuple[list[str], list[Int[np
 
 def _small(x: Images, halves: list[Int[np.ndarray, " _"]]) -> Float[np.ndarray, "taken 1 h w"]:
     """The images of the halves in grey, by blocks of pixels not much larger than is compared."""
-    taken = np.asarray(x[np.concatenate(halves)], np.float32).mean(1, keepdims=True)
-    count, _, height, width = taken.shape
+    height, width = x.shape[2:]
     block = max(1, min(height, width) // SIDE)
     h, w = height // block, width // block
-    blocks = taken[:, :, : h * block, : w * block].reshape(count, 1, h, block, w, block)
-    return np.asarray(blocks.mean((3, 5)))
+    rows, parts = np.concatenate(halves), []
+    # A few at a time: large images shall not lie in memory all at once.
+    for start in range(0, len(rows), 64):
+        grey = np.asarray(x[rows[start : start + 64]], np.float32).mean(1)
+        blocks = grey[:, : h * block, : w * block].reshape(-1, 1, h, block, w, block)
+        parts.append(blocks.mean((3, 5)))
+    return np.concatenate(parts)
 
 
 def _pairs(
