@@ -95,8 +95,9 @@ def test_a_renamed_column_and_another_order_are_other_seed_sets() -> None:
 
 def test_kinds_are_told_apart() -> None:
     images = np.zeros((2, 1, 4, 4), np.float32)
-    kinds = [kind_of(rows) for rows in (np.zeros((2, 3)), images, clinic(), texts())]
-    assert kinds == ["numbers", "images", "table", "text"]
+    series = np.zeros((2, 3, 5))
+    kinds = [kind_of(rows) for rows in (np.zeros((2, 3)), series, images, clinic(), texts())]
+    assert kinds == ["vectors", "numbers", "images", "table", "text"]
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_refusals_name_the_fix() -> None:
         SeedSet(x, ("a", "b"), y)
     with pytest.raises(FedH2LError, match="indices into classes"):
         SeedSet(x, names, y - 2)
-    with pytest.raises(FedH2LError, match="view='none'"):
+    with pytest.raises(FedH2LError, match="view 'shift' is not one of vectors; use 'none'"):
         SeedSet(x, names, y, view="shift")
     with pytest.raises(FedH2LError, match="needs a row and two classes"):
         SeedSet(x[:0], names)

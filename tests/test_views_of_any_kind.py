@@ -1,6 +1,7 @@
 """Questions about tables and texts: of values and words that occur, agreed without a word."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -9,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedh2l.data.domains import Domain, FederatedData
+from fedh2l.data.own_data import OwnFile
 from fedh2l.error import FedH2LError
+from fedh2l.seedset import SeedSet
 from fedh2l.simulation.build import data_of
 from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.parts import Views
-from fedh2l.table_views import cutmix_columns, swap
+from fedh2l.table_views import cutmix_columns, cutmix_values, swap
 from fedh2l.tables import names_of
 from fedh2l.text_views import drop_words, join_spans
 from raw_rows import clinic, seeds_of, texts, with_scores
@@ -54,6 +57,18 @@ def test_half_of_the_columns_of_a_mixture_are_of_another_row() -> None:
     assert (own < 9).any()
 
 
+def test_half_of_the_values_of_a_mixed_vector_are_of_another_row() -> None:
+    x = rng(2).normal(size=(50, 9)).astype(np.float32)
+    mixed, other, share = cutmix_values(x, rng())
+    assert mixed.dtype == x.dtype and share.tolist() == pytest.approx([5 / 9] * 50)
+    assert ((mixed == x) | (mixed == x[other])).all()
+    moved = other != np.arange(50)
+    assert ((mixed != x)[moved].sum(1) == 4).all() and moved.any()
+    # Which values differs from row to row; indices of tokens stay such.
+    assert len(np.unique((mixed != x)[moved], axis=0)) > 10
+    assert cutmix_values(np.arange(12).reshape(3, 4), rng())[0].dtype.kind == "i"
+
+
 def test_words_are_left_out_and_never_all_of_them() -> None:
     x = np.array([*texts(200).tolist(), "", "one"])
     shorter = drop_words(x, rng())
@@ -75,7 +90,9 @@ def test_a_joined_text_begins_as_the_one_and_ends_as_the_other() -> None:
         assert share[i] == pytest.approx(len(head) / max(1, len(head + tail)))
 
 
-@pytest.mark.parametrize(("x", "view"), [(clinic(), "swap"), (texts(), "words")])
+@pytest.mark.parametrize(
+    ("x", "view"), [(clinic(), "swap"), (texts(), "words"), (rng().random((30, 5)), "none")]
+)
 def test_questions_are_pure_in_seed_set_and_round(x: np.ndarray, view: str) -> None:
     here, there = (seeds_of(x.copy(), view=view, mixtures=True) for _ in range(2))
     assert here.rows(3).tobytes() == there.rows(3).tobytes()
@@ -92,7 +109,8 @@ def test_questions_are_pure_in_seed_set_and_round(x: np.ndarray, view: str) -> N
         (clinic(), "shift", "view 'shift' is not one of table; use 'swap' or 'none'"),
         (texts(), "swap", "view 'swap' is not one of text; use 'words' or 'none'"),
         (np.zeros((4, 1, 8, 8)), "words", "use 'geometry' or 'bold' or 'shift' or 'none'"),
-        (np.zeros((4, 3)), "swap", "views and mixtures need images"),
+        (np.zeros((4, 3)), "swap", "view 'swap' is not one of vectors; use 'none'"),
+        (np.zeros((4, 3, 5)), "swap", "views and mixtures need images"),
     ],
 )
 def test_a_view_of_another_kind_of_rows_is_refused(
@@ -139,3 +157,24 @@ def test_tables_are_swapped_and_mixed_where_nobody_says_otherwise() -> None:
     assert data_of(off).seed_set.view == "none"
     with pytest.raises(FedH2LError, match="view 'words' is not one of table; use --view swap"):
         Experiment(data=Clinics(), views=Views(view="words")).resolved()
+
+
+def test_vectors_are_mixed_where_nobody_says_otherwise_and_other_arrays_are_not(
+    tmp_path: Path,
+) -> None:
+    def seeds_of_file(x: np.ndarray, views: Views) -> SeedSet:
+        np.savez(tmp_path / "mine.npz", x=x, y=np.arange(len(x)) % 2)
+        own = OwnFile(data=str(tmp_path / "mine.npz"), domains=2)
+        return data_of(Experiment(data=own, views=views).resolved()).seed_set
+
+    vectors, series = rng().random((80, 6)), rng().random((80, 2, 6))
+    mixed = seeds_of_file(vectors, Views())
+    assert (mixed.view, mixed.mixtures, mixed.asked) == ("none", True, 2 * len(mixed))
+    for off in (Views(mixtures=False), Views(views=False)):
+        assert not seeds_of_file(vectors, off).mixtures
+    with pytest.raises(FedH2LError, match="view 'swap' is not one of vectors; leave it out"):
+        seeds_of_file(vectors, Views(view="swap"))
+
+    assert not seeds_of_file(series, Views()).mixtures
+    with pytest.raises(FedH2LError, match="--mixtures means nothing for data that have no views"):
+        seeds_of_file(series, Views(mixtures=True))

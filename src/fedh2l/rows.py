@@ -13,18 +13,20 @@ from fedh2l.tables import checked_table, checked_texts
 
 # As many of one as of the other, once checked.
 Rows = tuple[RowArray, Int[np.ndarray, "_"]]
-Kind = Literal["numbers", "images", "table", "text"]
+Kind = Literal["vectors", "numbers", "images", "table", "text"]
 MOST_CLASSES = 2**31  # a label above is no index, but a number that names something else
 
 
 def kind_of(x: Shaped[np.ndarray, "..."] | StoredRows) -> Kind:
-    """What the rows of an array are: a table where it has a field for each column, texts, images
-    (rows, channels, height, width), or numbers of another shape.
+    """What the rows of an array are: a table where it has a field for each column, texts, vectors
+    (rows, values), images (rows, channels, height, width), or numbers of another shape.
     """
     if x.dtype.names:
         return "table"
     if x.dtype.kind == "U":
         return "text"
+    if x.ndim == 2:
+        return "vectors"
     return "images" if x.ndim == 4 else "numbers"
 
 

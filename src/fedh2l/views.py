@@ -113,6 +113,7 @@ MIXTURES: Choices[Mixing] = Choices(
     {
         "images": "fedh2l.views:cutmix",
         "table": "fedh2l.table_views:cutmix_columns",
+        "vectors": "fedh2l.table_views:cutmix_values",
         "text": "fedh2l.text_views:join_spans",
     },
 )
@@ -120,6 +121,7 @@ VIEWS_OF: dict[str, tuple[str, ...]] = {
     "images": ("geometry", "bold", "shift"),
     "table": ("swap",),
     "text": ("words",),
+    "vectors": (),
     "numbers": (),
 }
 # Views of texts have not been measured: nobody gets them unasked.
@@ -129,6 +131,7 @@ DEFAULT_VIEW: dict[str, str] = {
     "images": "geometry",
     "table": "swap",
     "text": "none",
+    "vectors": "none",
     "numbers": "none",
 }
 

@@ -185,7 +185,7 @@ def _compared(
         "near duplicates": len(found.pairs),
         "pairs": [{"seed row": a, "private row": b} for a, b in found.pairs[:20]],
     }
-    if kind_of(x) in ("numbers", "images"):
+    if kind_of(x) not in ("table", "text"):
         answer["values"] = f"seed rows {_range(seeds.x)}, private rows {_range(x)}"
     if found.not_compared:
         answer["rows not compared"] = len(found.not_compared)

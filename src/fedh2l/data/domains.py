@@ -80,7 +80,9 @@ class DataSet(Protocol):
 
     @property
     def kind(self) -> str:
-        """What a row is: numbers, images, table or text. Of images views can be taken."""
+        """What a row is, as `rows.kind_of` says: views can be taken of images, tables and texts,
+        and mixtures of vectors too.
+        """
         ...
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 
 from fedh2l.bounds import bounded, check_fields
 from fedh2l.data.domains import FederatedData
-from fedh2l.data.own_data import MODELS
+from fedh2l.data.own_data import MIXED, MODELS
 from fedh2l.data.own_rows import OwnRows, Stamp, stamp_of
 from fedh2l.data.own_sites import peer_name, sites_of
 from fedh2l.data.own_split import federation_of
@@ -62,7 +62,7 @@ class OwnFunction:
 
     @property
     def mixtures(self) -> bool:
-        return self.kind == "table"
+        return self.kind in MIXED
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def _check_alike(what: str, found: Mapping[str, str]) -> None:
 def _check_scales(sources: Mapping[str, OwnRows]) -> None:
     """Refuse values of 0..1 beside values of 0..255: a model would take them for two things."""
     numbers = {
-        n: rows.array(n) for n, rows in sources.items() if kind_of(rows.x) in ("numbers", "images")
+        n: rows.array(n) for n, rows in sources.items() if kind_of(rows.x) not in ("table", "text")
     }
     for (a, x_a), (b, x_b) in combinations(numbers.items(), 2):
         most_a, most_b = (max(abs(float(x.min())), float(x.max())) for x in (x_a, x_b))

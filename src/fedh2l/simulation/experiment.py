@@ -127,10 +127,8 @@ class Experiment:
             return replace(self.views, views=False, view=None, mixtures=False, turned=False)
         view = self.views.view or DEFAULT_VIEW[kind]
         if view not in ("none", *VIEWS_OF[kind]):
-            raise FedH2LError(
-                f"view {view!r} is not one of {kind}; use --view {VIEWS_OF[kind][0]}, or leave it "
-                "out"
-            )
+            fix = f"use --view {VIEWS_OF[kind][0]}, or " if VIEWS_OF[kind] else ""
+            raise FedH2LError(f"view {view!r} is not one of {kind}; {fix}leave it out")
         # "none" is what a view is called that changes nothing; a run has it where none is named.
         named = None if view == "none" else view
         turned = self.views.turned and kind == "images"

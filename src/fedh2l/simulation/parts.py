@@ -47,8 +47,8 @@ class Views:
     every
         Rounds for which a view is kept.
     mixtures
-        Ask about agreed mixtures of two seed rows as well (CutMix of images and of columns, spans
-        of texts); twice the bytes. By default as the data set says.
+        Ask about agreed mixtures of two seed rows as well (CutMix of images, of columns and of the
+        values of vectors, spans of texts); twice the bytes. By default as the data set says.
     turned
         Ask about images also as turned as those of another peer are, where the seed set shows that
         they are turned against each other.
