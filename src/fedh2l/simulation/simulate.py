@@ -18,6 +18,7 @@ from fedh2l.data.seedset_about import told_angles
 from fedh2l.delivery import Exchange
 from fedh2l.learners import model_of
 from fedh2l.loop import run
+from fedh2l.own_code import is_own_code
 from fedh2l.peer import Peer, check_agreement
 from fedh2l.record.sent import Sent, frames_of
 from fedh2l.seedset import SeedSet
@@ -25,6 +26,7 @@ from fedh2l.simulation.build import data_of, peers_of
 from fedh2l.simulation.cell_states import keep_best, restored, save_states
 from fedh2l.simulation.cells import Cell
 from fedh2l.simulation.executors import in_step, shares
+from fedh2l.simulation.experiment import Experiment
 from fedh2l.simulation.processes import start_process
 from fedh2l.simulation.progress import Progress, evaluate, weights_bytes
 
@@ -143,12 +145,28 @@ def _turned(seeds: SeedSet) -> tuple[str, ...]:
     return (f"images are turned, as the seed set shows, and asked about in each way: {told}",)
 
 
+def _of_changed_pixels(experiment: Experiment, peers: Sequence[Peer]) -> tuple[str, ...]:
+    """What a run says where a user's own model takes features of images in changing views: a
+    pretrained backbone lost more by them than the exchange brought (docs/worth.md).
+    """
+    if experiment.data.kind != "images" or not experiment.views.views:
+        return ()
+    own = {n for n, m in zip(experiment.names, experiment.models, strict=True) if is_own_code(m)}
+    features = {p.name: getattr(p.learner, "features", None) for p in peers if p.name in own}
+    names = [n for n, f in features.items() if getattr(f, "featurise", None) is not None]
+    if not names:
+        return ()
+    whose = ", ".join(names)
+    return (f"{whose}: own features of images, whose views may do harm; compare --no-views",)
+
+
 def _run_cell(
     cell: Cell, data: FederatedData, peers: Sequence[Peer], exchange: Exchange
 ) -> Iterator[Start | Evaluation]:
     check_agreement(peers)
     experiment = cell.experiment
-    notes = data.notes + experiment.privacy.notes + _turned(peers[0].seed_set)
+    notes = data.notes + experiment.privacy.notes
+    notes += _turned(peers[0].seed_set) + _of_changed_pixels(experiment, peers)
     yield Start(cell.name, _about(peers[0]), data.digest, notes)
     assert experiment.rounds is not None and experiment.evaluate is not None
     done, seconds, cpu, progress = restored(cell.folder, peers)
