@@ -4,7 +4,7 @@ import numpy as np
 
 from conftest import blobs, seed_set, torch_learner
 from fedh2l import Peer, run
-from fedh2l.algorithms.agreement import BLIND, COPY, REASONS, STRANGER, agreement, judge
+from fedh2l.algorithms.agreement import BLIND, BLURRED, COPY, REASONS, STRANGER, agreement, judge
 from fedh2l.algorithms.baselines import Alone
 from fedh2l.algorithms.fedct import FedCT
 from fedh2l.algorithms.fedh2l import FedH2L
@@ -69,6 +69,64 @@ def test_who_hides_a_class_and_who_repeats_others_is_found_among_those_that_agre
     before = {name: voice(0.8, 20 + i) for i, name in enumerate("abc")} | {"copies": own}
     reasons = judge(own, voices | {"copies": before["b"]}, before)
     assert reasons == {"a": 0, "b": 0, "c": 0, "copies": COPY}
+
+
+def test_who_knows_little_yet_is_not_taken_for_one_who_hides_a_class() -> None:
+    own, voices = voice(0.8, 0), {name: voice(0.8, i) for i, name in enumerate("abc", 1)}
+    slow = (0.97 / CLASSES + 0.03 * voice(0.8, 5)).astype(np.float32)
+    assert judge(own, voices | {"slow": slow})["slow"] == 0
+
+
+def of_three_classes(lie: float) -> np.ndarray:
+    """Of 150 rows a third are of each class; this much on the second one where it is the first."""
+    rows = [[0.9 - lie, 0.05 + lie, 0.05]] * 50 + [[0.05, 0.9, 0.05]] * 50
+    return np.array(rows + [[0.05, 0.05, 0.9]] * 50, np.float32)
+
+
+def test_what_a_liar_puts_on_a_wrong_class_is_remembered_for_some_rounds() -> None:
+    own, a, b = (of_three_classes(0) for _ in range(3))
+    excess: dict[str, np.ndarray] = {}
+    # A third of all rows get 0.42 more than others say: 0.14 of all weight, less the mean of the
+    # two wrong classes, 0.07.
+    voices = {"a": a, "b": b, "liar": of_three_classes(0.42)}
+    assert judge(own, voices, excess=excess) == {"a": 0, "b": 0, "liar": 0}
+    np.testing.assert_allclose(excess["liar"][0, 1:], [0.07, -0.07], atol=1e-6)
+
+    # 0.8 · 0.07 + 0.2 · 0.13 = 0.082, and so on: what is more than 0.1 is no longer believed.
+    voices["liar"] = of_three_classes(0.78)
+    for left, reason in ((0.082, 0), (0.0916, 0), (0.09928, 0), (0.105424, BLURRED)):
+        assert judge(own, voices, excess=excess) == {"a": 0, "b": 0, "liar": reason}
+        assert abs(excess["liar"][0, 1] - left) < 1e-6
+
+    voices["liar"] = of_three_classes(0)
+    assert judge(own, voices, excess=excess)["liar"] == 0
+    assert abs(excess["liar"][0, 1] - 0.8 * 0.105424) < 1e-6
+
+
+def test_two_that_lie_alike_do_not_speak_for_each_other() -> None:
+    own, a, b = (of_three_classes(0) for _ in range(3))
+    # Against the median of the others ½ · 0.66 / 3 = 0.11; against their mean it would be 0.0825.
+    voices = {"a": a, "b": b, "liar": of_three_classes(0.66), "other": of_three_classes(0.66)}
+    assert judge(own, voices) == {"a": 0, "b": 0, "liar": BLURRED, "other": BLURRED}
+
+
+def test_who_is_as_unsure_of_each_wrong_class_is_believed() -> None:
+    own, a, b = (of_three_classes(0) for _ in range(3))
+    unsure = (0.4 * of_three_classes(0) + 0.2).astype(np.float32)
+    assert judge(own, {"a": a, "b": b, "unsure": unsure}) == {"a": 0, "b": 0, "unsure": 0}
+
+
+def test_who_has_seen_one_class_believes_more_than_half_that_agree_and_no_fewer() -> None:
+    same = np.tile(np.array([0.96, 0.01, 0.01, 0.01, 0.01], np.float32), (ROWS, 1))
+    honest = {name: voice(0.6, i) for i, name in enumerate("abc")}
+    liars = {f"liar{i}": voice(0.9, 10 + i, (TRUE + 1) % CLASSES) for i in range(2)}
+    assert judge(same, honest) == dict.fromkeys("abc", 0)
+    believed = judge(same, honest | liars)
+    assert {name for name, reason in believed.items() if reason == 0} == set("abc")
+
+    del honest["c"]
+    assert set(judge(same, honest | liars).values()) == {STRANGER}
+    assert judge(same, {"a": honest["a"]}) == {"a": STRANGER}
 
 
 def listening() -> Peer:

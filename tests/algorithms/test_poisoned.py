@@ -5,6 +5,7 @@ import pytest
 
 from conftest import torch_peers
 from fedh2l import FedH2LError, run
+from fedh2l.algorithms.agreement import judge
 from fedh2l.algorithms.attacks import ATTACKS, Situation
 from fedh2l.algorithms.fedavg import FedAvg
 from fedh2l.algorithms.fedh2l import FedH2L
@@ -23,7 +24,7 @@ def situation(t: int, *, labelled: bool = False) -> Situation:
     truth = rng.dirichlet(np.ones(CLASSES), ROWS).astype(np.float32)
     heard = rng.dirichlet(np.ones(CLASSES), (2, ROWS)).astype(np.float32)
     labels = np.eye(CLASSES, dtype=np.float32)[np.arange(ROWS) % CLASSES] if labelled else None
-    return Situation(t, truth, labels, heard, np.random.default_rng(t))
+    return Situation(t, truth, labels, heard, np.random.default_rng(t), {})
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -52,6 +53,28 @@ def test_a_copy_and_a_free_rider_say_what_others_said_in_the_round_before() -> N
     s = situation(3)
     assert np.array_equal(ATTACKS["copied"](s), s.heard[0])
     np.testing.assert_allclose(ATTACKS["free-rider"](s), s.heard.mean(0))
+
+
+def test_an_adaptive_liar_lies_no_more_than_a_guard_that_remembers_believes() -> None:
+    rows, classes = 200, 5
+    true = np.eye(classes)[np.arange(rows) % classes]
+    rng = np.random.default_rng(1)
+
+    def honest() -> np.ndarray:
+        noise = rng.dirichlet(np.ones(classes), rows)
+        return (0.8 * true + 0.2 * noise).astype(np.float32)
+
+    kept: dict[str, np.ndarray] = {}
+    excess: dict[str, np.ndarray] = {}
+    shares: list[float] = []
+    for t in range(6):
+        heard = np.stack([honest() for _ in range(3)])
+        s = Situation(t, honest(), None, heard, np.random.default_rng(t), kept)
+        lie = ATTACKS["adaptive"](s)
+        shares.append(float((lie - s.truth).max()))
+        voices = {"1": heard[1], "2": heard[2], "liar": lie}
+        assert judge(heard[0], voices, excess=excess)["liar"] == 0
+    assert min(shares) > 0.05
 
 
 def test_only_the_liars_lie_and_their_own_model_learns_from_what_it_believes() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from fedh2l.algorithms.agreement import judge, majority
+from fedh2l.algorithms.agreement import Excess, judge, majority
 from fedh2l.choices import Choices
 
 SURE = 0.98  # of a lie that is told with confidence
@@ -26,6 +26,7 @@ class Situation:
     labels: Probs | None  # of the rows that are asked about, where all of them are known
     heard: Float[np.ndarray, "voices rows classes"]  # in the round before; of these rows, or none
     rng: np.random.Generator  # another one for each liar and round
+    kept: dict[str, np.ndarray]  # what the attack itself remembers of earlier rounds
 
 
 Attack = Callable[[Situation], Probs]
@@ -126,13 +127,34 @@ def _sure(labels: np.ndarray, classes: int) -> Probs:
 
 
 def adaptive(s: Situation) -> Probs:
-    """Knows the guard: as much of a flipped lie as most of those it heard would have believed."""
+    """Knows the guard and what it remembers: as much of a flipped lie as most of those it heard
+    would have believed.
+    """
+    memories = [_remembered(s, i) for i in range(len(s.heard))]
     for share in (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1):
         lie = (1 - np.float32(share)) * s.truth + np.float32(share) * flipped(s)
-        believed: list[bool] = []
-        for i, victim in enumerate(s.heard):
-            others = {str(j): voice for j, voice in enumerate(s.heard) if j != i}
-            believed.append(not judge(victim, others | {"liar": lie})["liar"])
+        believed = [_believed(s, i, lie, dict(memory)) for i, memory in enumerate(memories)]
         if majority(believed):
-            return lie
-    return s.truth
+            break
+    else:
+        lie = s.truth
+    s.kept["lie"] = lie
+    return lie
+
+
+def _believed(s: Situation, victim: int, lie: Probs, excess: dict[str, Excess]) -> bool:
+    """Whether this one of those that it heard would believe a lie; what it finds is added."""
+    others = {str(j): voice for j, voice in enumerate(s.heard) if j != victim}
+    voices = others | {"liar": lie}
+    return not judge(s.heard[victim], voices, excess=excess)["liar"]
+
+
+def _remembered(s: Situation, victim: int) -> dict[str, Excess]:
+    """What that one's guard remembers, the round before included."""
+    mark = f"{victim}."
+    excess = {k.removeprefix(mark): e for k, e in s.kept.items() if k.startswith(mark)}
+    if "lie" in s.kept and s.kept["lie"].shape == s.truth.shape:
+        _believed(s, victim, s.kept["lie"], excess)
+    for name, found in excess.items():
+        s.kept[mark + name] = found
+    return excess

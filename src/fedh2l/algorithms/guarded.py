@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fedh2l.algorithms.agreement import REASONS, Probs, judge
+from fedh2l.algorithms.agreement import REASONS, Excess, Probs, judge
 from fedh2l.loop import Algorithm
 from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.peer import Peer
 
 PATIENCE = 5  # bad rounds, more than good ones, after which a sender is dropped
 STRIKES, EVENTS, BEFORE = "guard.strikes.", "guard.events.", "guard.before."
+EXCESS = "guard.excess."
 
 
 class Verdict(NamedTuple):
@@ -55,7 +56,9 @@ class Guarded:
         if not voices or not isinstance(peer.said, Posteriors):
             return self.method.listen(peer, t, inbox)
         own = peer.said.probs
-        reasons = judge(_yardstick(peer, t, own), voices, _before(peer, own))
+        excess = _excess(peer, voices)
+        reasons = judge(_yardstick(peer, t, own), voices, _before(peer, own), excess)
+        peer.memory |= {EXCESS + name: more for name, more in excess.items()}
         for name, probs in (voices | {peer.name: own}).items():
             peer.memory[BEFORE + name] = probs
         dropped = {name for name in voices if _strike(peer, t, name, reasons[name])}
@@ -63,11 +66,22 @@ class Guarded:
         # With nobody to believe, its own voice alone would only slow it down.
         if all(reasons.values()):
             return self.method.listen(peer, t, {})
-        # Until it is dropped, a doubtful voice keeps its place in the pool and says what I say.
-        heard: dict[str, Message] = {}
-        for name in sorted(set(voices) - dropped):
-            heard[name] = Posteriors(t, own if reasons[name] else voices[name])
-        return self.method.listen(peer, t, heard)
+        left = {name: probs for name, probs in voices.items() if name not in dropped}
+        return self.method.listen(peer, t, _heard(t, own, left, reasons))
+
+
+def _heard(
+    t: int, own: Probs, voices: dict[str, Probs], reasons: dict[str, int]
+) -> dict[str, Message]:
+    """What the method hears. Until it is dropped, a doubtful voice keeps its place in the pool and
+    says what this peer says: its rows are not taught by those who do not know them.
+    """
+    return {n: Posteriors(t, own if reasons[n] else probs) for n, probs in voices.items()}
+
+
+def _excess(peer: Peer, voices: dict[str, Probs]) -> dict[str, Excess]:
+    """The weight on wrong classes that is remembered, of this peer ("") and of the senders."""
+    return {n: peer.memory[EXCESS + n] for n in ("", *voices) if EXCESS + n in peer.memory}
 
 
 def _voices(inbox: Inbox) -> dict[str, Probs]:

@@ -7,11 +7,13 @@ import numpy as np
 
 from fedh2l.algorithms.attacks import ATTACKS, Probs, Situation
 from fedh2l.error import FedH2LError
+from fedh2l.learner import under
 from fedh2l.loop import Algorithm
 from fedh2l.message import Inbox, Message, Posteriors
 from fedh2l.peer import Peer
 
-TRUTH, HEARD = "poisoned.truth", "poisoned.heard"  # in the memory of a liar
+# In the memory of a liar.
+TRUTH, HEARD, KEPT = "poisoned.truth", "poisoned.heard", "poisoned.kept."
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ class Poisoned:
                 "leave --liars out, or use --algorithm fedh2l"
             )
         peer.memory[TRUTH] = message.probs
-        return replace(message, probs=ATTACKS[self.attack](self._situation(peer, t, message.probs)))
+        situation = self._situation(peer, t, message.probs)
+        lie = ATTACKS[self.attack](situation)
+        peer.memory |= {KEPT + name: array for name, array in situation.kept.items()}
+        return replace(message, probs=lie)
 
     def listen(self, peer: Peer, t: int, inbox: Inbox) -> float | None:
         if peer.name in self.liars and isinstance(peer.said, Posteriors):
@@ -63,4 +68,5 @@ class Poisoned:
         if labels is not None and (len(labels) != len(truth) or not labels.any(1).all()):
             labels = None
         who = [int(peer.seed_set.digest[:16], 16), t, crc32(peer.name.encode())]
-        return Situation(t, truth, labels, heard, np.random.default_rng(who))
+        kept = under(peer.memory, KEPT)
+        return Situation(t, truth, labels, heard, np.random.default_rng(who), kept)
