@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED := 0
 
-.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-rivals bench-codec bench-models bench-attacks bench-privacy fuzz vectors results tables accuracy docs check clean
+.PHONY: setup demo demo-hospitals examples test test-network test-pages lint bench bench-scale bench-rivals bench-codec bench-models bench-attacks bench-privacy fuzz vectors results tables docs check clean
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -92,5 +92,3 @@ results: setup  ## the sweeps of benchmarks/ and their tables (resumable; all of
 tables: setup  ## the tables of results in README and docs, from benchmarks/results
 	$(BIN)/python tools/tables.py
 
-accuracy: setup  ## the accuracy tables of the README as they were measured, on real MNIST (an hour on two cores; resumable): make accuracy DATA=folder
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/accuracy.py --data-dir $(DATA)
