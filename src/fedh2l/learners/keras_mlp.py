@@ -57,6 +57,7 @@ def choose_backend() -> None:
     installed = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
     if not installed:
         raise FedH2LError(
-            "Keras needs a backend, and none is installed: pip install 'fedh2l[jax]' (or torch)"
+            "Keras needs a backend, and none is installed: pip install 'fedh2l[keras,jax]', or "
+            "'fedh2l[keras,torch]'"
         )
     os.environ.setdefault("KERAS_BACKEND", installed[0])
