@@ -48,7 +48,7 @@ def test_tables_are_compared_column_by_column() -> None:
         (clinic()[["age", "sex"]], "no column 'dose'"),
         (clinic().astype([*COLUMNS[:2], ("dose", "U5")]), "text in column 'dose'"),
         (clinic()[["sex", "age", "dose"]], "in another order"),
-        (np.zeros((60, 3), np.float32), "private rows are numbers, seed rows table"),
+        (np.zeros((60, 3), np.float32), "private rows are vectors, seed rows table"),
         (texts(60), "private rows are text, seed rows table"),
     ],
 )
